@@ -1,0 +1,1 @@
+//! How every tool speaks: terminal or pipe, errors, exit statuses.

@@ -1,0 +1,1 @@
+//! An inventory directory in, hosts out.

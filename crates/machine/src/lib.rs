@@ -1,0 +1,1 @@
+//! Looks at and changes a real Linux machine.

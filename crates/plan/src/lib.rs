@@ -1,0 +1,1 @@
+//! Hosts, facts and recipes in, steps out.

@@ -1,0 +1,1 @@
+//! The catalogue of recipes and its loader.

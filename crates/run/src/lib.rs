@@ -1,0 +1,1 @@
+//! Checks and executes the steps of a machine.

@@ -1,0 +1,1 @@
+//! Age files, sealing, sinks and derivation.

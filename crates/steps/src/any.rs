@@ -1,0 +1,114 @@
+//! Any step, as it comes from the stream.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::types::{Directory, File, Symlink};
+use crate::{Converge, Text};
+
+macro_rules! step_types {
+    ($($name:literal $kind:ident $about:literal)*) => {
+        /// A step of any type: its `do` on the stream, and its fields.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(tag = "do")]
+        pub enum AnyStep {
+            $(#[doc = $about] #[serde(rename = $name)] $kind($kind),)*
+        }
+
+        impl AnyStep {
+            /// Every step type's name and what it is for.
+            pub const KINDS: &[(&str, &str)] = &[$(($name, $about)),*];
+
+            /// Its name on the stream.
+            pub fn kind(&self) -> &'static str {
+                match self { $(AnyStep::$kind(_) => $name,)* }
+            }
+
+            /// What it can do.
+            pub fn converge(&self) -> &dyn Converge {
+                match self { $(AnyStep::$kind(step) => step,)* }
+            }
+
+            fn converge_mut(&mut self) -> &mut dyn Converge {
+                match self { $(AnyStep::$kind(step) => step,)* }
+            }
+        }
+    };
+}
+
+step_types! {
+    "directory" Directory "A directory exists with the wanted owner and mode"
+    "file" File "A file has the wanted content, owner and mode"
+    "symlink" Symlink "A symbolic link points where it should"
+}
+
+/// A step that cannot be executed as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadStep {
+    /// Why, naming the field.
+    pub cause: String,
+    /// What may help.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for BadStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.cause)
+    }
+}
+
+impl std::error::Error for BadStep {}
+
+impl AnyStep {
+    /// Reads a step's type and fields, and holds them to their rules.
+    ///
+    /// # Errors
+    /// An unknown type or field, a wrong value, a secret where none may stand.
+    pub fn read(kind: &str, body: &Map<String, Value>) -> Result<Self, BadStep> {
+        let bad = |cause: String| BadStep { cause, hint: None };
+        if !Self::KINDS.iter().any(|(name, _)| *name == kind) {
+            let known: Vec<_> = Self::KINDS.iter().map(|(name, _)| *name).collect();
+            return Err(BadStep {
+                cause: format!("there is no step type `{}`", kind.escape_debug()),
+                hint: Some(format!("this version knows {}", known.join(", "))),
+            });
+        }
+        let mut tagged = body.clone();
+        tagged.insert("do".to_owned(), Value::from(kind));
+        let mut step: AnyStep =
+            serde_json::from_value(Value::Object(tagged)).map_err(|error| bad(error.to_string()))?;
+        step.converge().validate().map_err(bad)?;
+        let allowed: usize = step.texts().iter().map(|text| tokens(text.as_str())).sum();
+        let all: usize = body.values().map(tokens_in).sum();
+        if all != allowed {
+            return Err(BadStep {
+                cause: "a secret stands where none may".to_owned(),
+                hint: Some(
+                    "secrets may stand in file content, standard input, environment and sql".to_owned(),
+                ),
+            });
+        }
+        Ok(step)
+    }
+
+    /// The texts in which secret tokens may stand.
+    pub fn texts(&mut self) -> Vec<&mut Text> {
+        self.converge_mut().texts()
+    }
+}
+
+fn tokens(text: &str) -> usize {
+    text.matches("@secret{").count()
+}
+
+fn tokens_in(value: &Value) -> usize {
+    match value {
+        Value::String(text) => tokens(text),
+        Value::Array(items) => items.iter().map(tokens_in).sum(),
+        Value::Object(map) => map.iter().map(|(key, value)| tokens(key) + tokens_in(value)).sum(),
+        _ => 0,
+    }
+}

@@ -1,0 +1,23 @@
+//! Step types: what each one looks at, and what it does about it.
+//!
+//! One file a type. A type is a plain struct with the fields that it has on the stream; [`Converge`] is what it can
+//! do. Checks see a machine through [`Probe`], which cannot write; only applying gets a [`System`].
+//! Nothing here touches a machine by itself: `pq-machine` does, and `pq-testkit` has one in memory.
+
+mod any;
+mod converge;
+mod error;
+mod fields;
+mod probe;
+mod system;
+
+pub mod types;
+
+pub use any::{AnyStep, BadStep};
+pub use converge::{Check, Converge, Differences};
+pub use error::{Absent, Error};
+pub use fields::{AbsPath, Mode, Ownership, Text};
+pub use probe::{
+    Active, Certificate, Command, Http, Kind, Output, Package, Probe, Reply, Stat, Unit, UnitFile,
+};
+pub use system::{Archive, CertificateRequest, Download, Meta, System, UnitVerb};

@@ -1,0 +1,276 @@
+//! What can be asked of a machine. Nothing here can change it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use crate::{AbsPath, Error, Mode, Text};
+
+/// A machine that can be looked at.
+///
+/// Answers may come from what was gathered before; whoever changes the machine drops what that made stale.
+pub trait Probe {
+    /// What stands at a path; a symbolic link is not followed. `None` also where a parent directory is missing.
+    ///
+    /// # Errors
+    /// Where the machine does not answer.
+    fn stat(&self, path: &AbsPath) -> Result<Option<Stat>, Error>;
+
+    /// The bytes of a file, through symbolic links; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where it is no file, or cannot be read.
+    fn read(&self, path: &AbsPath) -> Result<Option<Vec<u8>>, Error>;
+
+    /// SHA-256 of a file in hexadecimal, through symbolic links; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where it is no file, or cannot be read.
+    fn sha256(&self, path: &AbsPath) -> Result<Option<String>, Error>;
+
+    /// Where a symbolic link points, as it is written; `None` where there is none, or something else.
+    ///
+    /// # Errors
+    /// Where the machine does not answer.
+    fn read_link(&self, path: &AbsPath) -> Result<Option<String>, Error>;
+
+    /// The names in a directory, through symbolic links, sorted; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where it is no directory, or cannot be read.
+    fn list(&self, path: &AbsPath) -> Result<Option<Vec<String>>, Error>;
+
+    /// A Debian package that is installed; `None` where it is not (removed with its configuration kept is not).
+    ///
+    /// # Errors
+    /// Where dpkg's status cannot be read.
+    fn package(&self, name: &str) -> Result<Option<Package>, Error>;
+
+    /// A systemd unit, named with its suffix; `None` where systemd knows none of that name.
+    ///
+    /// # Errors
+    /// Where systemd does not answer.
+    fn unit(&self, name: &str) -> Result<Option<Unit>, Error>;
+
+    /// The operating system, as in `debian-12`, from `/etc/os-release`.
+    ///
+    /// # Errors
+    /// Where the file is missing or says nothing.
+    fn os(&self) -> Result<String, Error>;
+
+    /// The machine's time.
+    fn now(&self) -> SystemTime;
+
+    /// Runs a command that only looks: its file system is read-only, its input closed.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] where the program or its user does not exist; else where it cannot be run or its time
+    /// is over. A status other than 0 is no error.
+    fn ask(&self, command: &Command) -> Result<Output, Error>;
+
+    /// Asks an HTTP server on this machine.
+    ///
+    /// # Errors
+    /// Where no answer came.
+    fn http(&self, request: &Http) -> Result<Reply, Error>;
+
+    /// A certificate file's first certificate; `None` where there is no file.
+    ///
+    /// # Errors
+    /// Where the file holds no certificate.
+    fn certificate(&self, path: &AbsPath) -> Result<Option<Certificate>, Error>;
+}
+
+/// What kind of thing stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A socket, a device, a pipe.
+    Other,
+}
+
+impl Kind {
+    /// The kind in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Kind::File => "a file",
+            Kind::Directory => "a directory",
+            Kind::Symlink => "a symbolic link",
+            Kind::Other => "a special file",
+        }
+    }
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is.
+    pub kind: Kind,
+    /// Its permission bits.
+    pub mode: Mode,
+    /// Name of its owner, or the number where it has no name.
+    pub owner: String,
+    /// Name of its group, or the number where it has no name.
+    pub group: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it or its metadata last changed (ctime).
+    pub changed: SystemTime,
+}
+
+/// An installed package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// Its version.
+    pub version: String,
+    /// Whether it is installed and configured; if not, dpkg was interrupted.
+    pub configured: bool,
+}
+
+/// What a unit is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Active {
+    /// It runs, or has done what it is for.
+    Active,
+    /// It is on its way to or from running.
+    Changing,
+    /// It does not run.
+    Inactive,
+    /// It failed.
+    Failed,
+}
+
+/// Whether a unit starts at boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitFile {
+    /// It does.
+    Enabled,
+    /// It does not.
+    Disabled,
+    /// It cannot be enabled or disabled: others pull it in.
+    Static,
+    /// It is forbidden to start.
+    Masked,
+}
+
+/// A systemd unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// What it is doing.
+    pub active: Active,
+    /// Whether it starts at boot.
+    pub file: UnitFile,
+    /// Whether its files changed since systemd read them.
+    pub needs_daemon_reload: bool,
+    /// When it last started, stopped or reloaded; `None` where it never did.
+    pub changed: Option<SystemTime>,
+}
+
+/// A command: argv, never a shell string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The program and its arguments. No secret ever stands here.
+    pub argv: Vec<String>,
+    /// The user to run as; root where it is `None`.
+    pub user: Option<String>,
+    /// Where to run; `/` where it is `None`.
+    pub cwd: Option<AbsPath>,
+    /// Variables beside `PATH`, `HOME`, `LC_ALL=C.UTF-8`.
+    pub env: BTreeMap<String, Text>,
+    /// What it reads; closed where it is `None`.
+    pub stdin: Option<Text>,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+impl Command {
+    /// A command as root in `/` with no input and 60 seconds of time.
+    pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
+        Command {
+            argv: argv.into_iter().map(Into::into).collect(),
+            user: None,
+            cwd: None,
+            env: BTreeMap::new(),
+            stdin: None,
+            timeout: Duration::from_secs(60),
+        }
+    }
+
+    /// The command as people would type it.
+    pub fn shown(&self) -> String {
+        self.argv.join(" ")
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Output {
+    /// Its exit status; 128 + the signal's number where a signal ended it.
+    pub status: i32,
+    /// What it wrote to its output, at most 1 MiB.
+    pub stdout: String,
+    /// What it wrote to its error output, at most 1 MiB.
+    pub stderr: String,
+}
+
+impl Output {
+    /// An error that names the command, its status and its last lines, unless the status is 0.
+    ///
+    /// # Errors
+    /// Where the status is not 0.
+    pub fn success(self, command: &Command) -> Result<Self, Error> {
+        if self.status == 0 {
+            return Ok(self);
+        }
+        let text = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
+        let lines: Vec<&str> = text.trim_end().lines().collect();
+        let last = lines[lines.len().saturating_sub(8)..].join("\n");
+        let mut diagnostic = pq_stream::Diagnostic::new(format!("`{}` failed", command.shown()))
+            .cause(format!("exit status {}", self.status));
+        if !last.is_empty() {
+            diagnostic = diagnostic.cause(last);
+        }
+        Err(diagnostic.into())
+    }
+}
+
+/// A GET request to a server on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// `http://…` or `https://…`; its host name is not looked up: the request goes to 127.0.0.1.
+    pub url: String,
+    /// Certificate authority to trust, a PEM file; the system's where it is `None`.
+    pub ca: Option<AbsPath>,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// What an HTTP server answered; redirects are not followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Status code.
+    pub status: u16,
+    /// The first MiB of the body.
+    pub body: String,
+}
+
+/// What a certificate says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// DNS names that it is for, sorted.
+    pub names: Vec<String>,
+    /// Until when it is valid.
+    pub not_after: SystemTime,
+    /// From when it is valid.
+    pub not_before: SystemTime,
+    /// SHA-256 of its public key information in hexadecimal.
+    pub key: String,
+    /// Key identifier of the authority that signed it, in hexadecimal; empty where it does not say.
+    pub authority: String,
+    /// Its own key identifier, in hexadecimal; empty where it does not say.
+    pub subject: String,
+}

@@ -1,0 +1,31 @@
+//! The step types, one file each.
+
+mod directory;
+mod file;
+mod symlink;
+
+pub use directory::Directory;
+pub use file::File;
+pub use symlink::Symlink;
+
+use crate::{Error, Mode, Stat};
+
+/// The user and group of what has none given.
+fn root() -> String {
+    "root".to_owned()
+}
+
+/// Notes where owner, group or mode differ.
+fn compare_meta(found: &mut crate::Differences, is: &Stat, mode: Mode, owner: &str, group: &str) {
+    found.between("mode", &is.mode, &mode);
+    found.between("owner", &is.owner.as_str(), &owner);
+    found.between("group", &is.group.as_str(), &group);
+}
+
+/// Something else stands where a step wants its own.
+fn in_the_way(wanted: &str, path: &crate::AbsPath, is: &Stat) -> Error {
+    pq_stream::Diagnostic::new(format!("cannot make {wanted} `{path}`"))
+        .cause(format!("{} stands there", is.kind.words()))
+        .hint("move it away or correct the path, then run again")
+        .into()
+}

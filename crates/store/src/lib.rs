@@ -1,0 +1,1 @@
+//! What paquerette keeps on a machine: locks, journal, ledger, reload hashes.

@@ -1,0 +1,25 @@
+//! The stream between the tools: one JSON object a line, told apart by `"type"`, grouped by host.
+//!
+//! This crate holds the records, their reader and writer, the exit statuses, secret tokens and
+//! redaction. It opens no file and asks no machine: callers hand it readers and writers.
+
+mod diagnostic;
+mod name;
+mod reader;
+mod record;
+mod redact;
+mod status;
+mod token;
+mod writer;
+
+pub use diagnostic::{Diagnostic, Place};
+pub use name::{NameError, owner_of, valid_instance_id, valid_step_id};
+pub use reader::{Reader, StreamError};
+pub use record::{
+    Connection, ConnectionKind, Counts, Difference, End, Event, FORMAT, Facts, Host, Instance, Outcome,
+    Problem, Record, Run, Secret, Step,
+};
+pub use redact::Redactor;
+pub use status::Status;
+pub use token::{MASTER_KEY, Piece, Sink, Source, Token, TokenError, holds_token, pieces};
+pub use writer::Writer;

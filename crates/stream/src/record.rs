@@ -1,0 +1,289 @@
+//! The records: what one line of the stream may be.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::Status;
+
+/// The number of the stream's format; a tool refuses a stream of another.
+pub const FORMAT: u32 = 1;
+
+/// One line of the stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Record {
+    /// The first line.
+    Run(Run),
+    /// One machine.
+    Host(Host),
+    /// The sealed secrets of one machine.
+    Secret(Secret),
+    /// What one machine said of itself.
+    Facts(Facts),
+    /// One idempotent step for one machine.
+    Step(Step),
+    /// What happened.
+    Event(Event),
+    /// The verdict of a machine, or of the whole stream.
+    End(End),
+}
+
+impl Record {
+    /// The machine that the record is about; the `run` line and the stream's `end` have none.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Record::Run(_) => None,
+            Record::Host(it) => Some(&it.host),
+            Record::Secret(it) => Some(&it.host),
+            Record::Facts(it) => Some(&it.host),
+            Record::Step(it) => Some(&it.host),
+            Record::Event(it) => Some(&it.host),
+            Record::End(it) => it.host.as_deref(),
+        }
+    }
+}
+
+/// The first line of every stream, written by pq-inventory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// Number of the stream's format.
+    pub format: u32,
+    /// Path of the inventory directory, absolute.
+    pub inventory: String,
+    /// SHA-256 over the inventory's files, in hexadecimal.
+    pub digest: String,
+    /// When the inventory was read, in UTC: `2026-11-23T06:42:00Z`.
+    pub time: String,
+}
+
+/// One machine of the inventory, with its variables resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Host {
+    /// Its name in the inventory.
+    pub host: String,
+    /// Its groups, from `all` down, as Ansible orders them.
+    pub groups: Vec<String>,
+    /// How it is reached.
+    pub connection: Connection,
+    /// Its operating system, such as `debian-12`, where the inventory says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<String>,
+    /// The applications that it should carry.
+    #[serde(default)]
+    pub instances: Vec<Instance>,
+    /// Every variable, resolved; `{"unresolved": "why"}` where it cannot be, tokens where it is secret.
+    pub vars: Map<String, Value>,
+    /// Where each variable was set: `group_vars/all.yml:3:1`.
+    #[serde(default)]
+    pub origins: BTreeMap<String, String>,
+}
+
+/// How a machine is reached.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Connection {
+    /// `local` or `ssh`.
+    pub kind: ConnectionKind,
+    /// Address or name to connect to, where it is not the host's own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// TCP port, where it is not ssh's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// User to log in as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+/// Whether a machine is this one or another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionKind {
+    /// This machine.
+    Local,
+    /// Another machine, over ssh.
+    Ssh,
+}
+
+/// One application that a machine should carry; the recipe of the application knows its other keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Instance {
+    /// Name of the application's recipe.
+    pub app: String,
+    /// Its id: `[a-z][a-z0-9_]{1,27}`; it also names the system user, the database and directories.
+    pub id: String,
+    /// Every other key, as the inventory has it.
+    #[serde(flatten)]
+    pub keys: Map<String, Value>,
+}
+
+/// The values of one machine's secrets, sealed to the inventory's recipients.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Secret {
+    /// The machine.
+    pub host: String,
+    /// The names of the secret variables inside.
+    pub names: Vec<String>,
+    /// One age message in base64; inside is a JSON object, name to value.
+    pub sealed: String,
+}
+
+/// What one machine said of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Facts {
+    /// The machine.
+    pub host: String,
+    /// What it said: `os`, `architecture`, `memory`, `cores`, …
+    #[serde(flatten)]
+    pub facts: Map<String, Value>,
+}
+
+/// One idempotent step for one machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Step {
+    /// The machine.
+    pub host: String,
+    /// `owner/name`; known by host and id, booked to its owner.
+    pub id: String,
+    /// What it is, for people.
+    pub title: String,
+    /// The step type, such as `file`.
+    #[serde(rename = "do")]
+    pub kind: String,
+    /// `packages` where the step must come before the package transaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// The secret variables that its tokens need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
+    /// The fields of its type.
+    #[serde(flatten)]
+    pub body: Map<String, Value>,
+}
+
+/// What happened to one step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// The machine.
+    pub host: String,
+    /// The step.
+    pub id: String,
+    /// The step's title.
+    pub title: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What differed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
+    /// Why it failed, or why nothing can be said yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+    /// Milliseconds that it took; absent for a step in sync.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ms: Option<u64>,
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was as wanted.
+    Ok,
+    /// It is being changed now; another event follows.
+    Started,
+    /// It was changed, and read back as wanted.
+    Changed,
+    /// A hand edit was kept; ours lies beside it.
+    Kept,
+    /// It differs (`--check`).
+    Differs,
+    /// It depends on an earlier step that differs (`--check`).
+    Unknown,
+    /// It failed.
+    Failed,
+    /// An earlier step failed, so it was not looked at.
+    NotReached,
+}
+
+/// One way in which what is there is not what is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Difference {
+    /// What differs: `content`, `mode`, `owner`, `state`…
+    pub what: String,
+    /// What is there; absent where nothing is, or where it may not be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is: Option<String>,
+    /// What is wanted; absent where nothing is wanted, or where it may not be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub want: Option<String>,
+    /// A unified diff of a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+}
+
+/// An error as it travels: the thing, its causes, the cures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Problem {
+    /// What could not be done.
+    pub message: String,
+    /// Why, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
+    /// What to do, or the state that things are in now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+}
+
+/// The verdict of one machine (with `host`), or of the whole stream (with `hosts`), always its last line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct End {
+    /// The machine, for a machine's verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// How many `host` records the stream held, for the stream's verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<usize>,
+    /// The worst so far.
+    pub status: Status,
+    /// How many steps ended how, for a machine's verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
+}
+
+/// How many steps ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Counts {
+    /// As wanted.
+    pub ok: usize,
+    /// Changed.
+    pub changed: usize,
+    /// Hand edits kept.
+    pub kept: usize,
+    /// Different (`--check`).
+    pub differs: usize,
+    /// Dependent on what differs (`--check`).
+    pub unknown: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Not reached.
+    pub not_reached: usize,
+}
+
+impl Counts {
+    /// Counts one step; `started` is no end and counts nothing.
+    pub fn add(&mut self, outcome: Outcome) {
+        *match outcome {
+            Outcome::Ok => &mut self.ok,
+            Outcome::Started => return,
+            Outcome::Changed => &mut self.changed,
+            Outcome::Kept => &mut self.kept,
+            Outcome::Differs => &mut self.differs,
+            Outcome::Unknown => &mut self.unknown,
+            Outcome::Failed => &mut self.failed,
+            Outcome::NotReached => &mut self.not_reached,
+        } += 1;
+    }
+}

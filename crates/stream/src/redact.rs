@@ -1,0 +1,109 @@
+//! The second line of defence: secret values are taken out of every text that is shown.
+//!
+//! The first line is that no text is made with a secret in it. This one catches what programs print.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+/// Values shorter than this are not looked for: they would be found in every word.
+const MIN_LENGTH: usize = 6;
+
+/// Replaces secret values, in every encoding that programs print, by their names.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    /// What to look for and what stands in its place, longest first.
+    patterns: Vec<(String, String)>,
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Redactor({} patterns)", self.patterns.len())
+    }
+}
+
+impl Redactor {
+    /// Adds a secret's value: as it is, and as base64, percent-encoded, JSON and quoted text.
+    pub fn add(&mut self, name: &str, value: &str) {
+        let mark = format!("<secret {name}>");
+        let json = serde_json::to_string(value).unwrap_or_default();
+        let mut forms = vec![
+            value.to_owned(),
+            BASE64_STANDARD.encode(value),
+            percent(value, false),
+            percent(value, true),
+            json.trim_matches('"').to_owned(),
+            value.replace('\'', r"'\''"),
+            value.replace('\'', "''"),
+            value.escape_default().to_string(),
+            html(value),
+        ];
+        forms.extend(value.lines().filter(|line| *line != value).map(str::to_owned));
+        for form in forms {
+            if form.len() >= MIN_LENGTH && !self.patterns.iter().any(|(known, _)| *known == form) {
+                self.patterns.push((form, mark.clone()));
+            }
+        }
+        self.patterns.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
+    }
+
+    /// The text without any of the values.
+    pub fn redact(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (pattern, mark) in &self.patterns {
+            if text.contains(pattern) {
+                text = text.replace(pattern, mark);
+            }
+        }
+        text
+    }
+}
+
+/// Percent-encoding of everything that is not unreserved.
+fn percent(value: &str, lower: bool) -> String {
+    value
+        .bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => (byte as char).to_string(),
+            _ if lower => format!("%{byte:02x}"),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+fn html(value: &str) -> String {
+    value
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_encoding_of_a_value_is_taken_out() {
+        let value = "s3cr&t \"quoted\" it's/é";
+        let mut redactor = Redactor::default();
+        redactor.add("canary", value);
+        for form in [
+            value.to_owned(),
+            BASE64_STANDARD.encode(value),
+            percent(value, true),
+            serde_json::to_string(value).unwrap(),
+            html(value),
+        ] {
+            let shown = redactor.redact(&format!("curl: cannot send {form} to host"));
+            assert!(shown.contains("<secret canary>") && !shown.contains("s3cr"), "{form} → {shown}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_a_private_key_is_taken_out_too() {
+        let mut redactor = Redactor::default();
+        redactor.add("key", "-----BEGIN-----\nAAAABBBBCCCC\n-----END-----\n");
+        assert!(!redactor.redact("bad line AAAABBBBCCCC").contains("AAAABBBB"));
+    }
+}

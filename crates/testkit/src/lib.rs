@@ -1,0 +1,1 @@
+//! Disposable machines, a machine in memory, and the laws every step obeys.

@@ -1,0 +1,6 @@
+//! The command lines of the tools.
+pub mod inventory;
+pub mod server;
+pub mod platform;
+pub mod instance;
+pub mod apply;
