@@ -3,7 +3,9 @@
 //! This crate holds the records, their reader and writer, the exit statuses, secret tokens and
 //! redaction. It opens no file and asks no machine: callers hand it readers and writers.
 
+mod clock;
 mod diagnostic;
+mod escape;
 mod name;
 mod reader;
 mod record;
@@ -12,6 +14,7 @@ mod status;
 mod token;
 mod writer;
 
+pub use clock::utc;
 pub use diagnostic::{Diagnostic, Place};
 pub use name::{NameError, owner_of, valid_instance_id, valid_step_id};
 pub use reader::{Reader, StreamError};
@@ -21,5 +24,5 @@ pub use record::{
 };
 pub use redact::Redactor;
 pub use status::Status;
-pub use token::{MASTER_KEY, Piece, Sink, Source, Token, TokenError, holds_token, pieces};
+pub use token::{MASTER_KEY, OPENING, Piece, Sink, Source, Token, TokenError, holds_token, pieces};
 pub use writer::Writer;
