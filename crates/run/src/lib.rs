@@ -1,1 +1,15 @@
-//! Checks and executes the steps of a machine.
+//! Executes a plan: reads the whole stream, holds it to its rules, then checks and changes the machine.
+//!
+//! Always true here: nothing is touched before the stream's `end` was read and every step understood; `check`
+//! precedes every `apply` and follows it; difference left after `apply` is a failure.
+
+mod execute;
+mod host;
+mod order;
+mod seal;
+mod show;
+mod work;
+
+pub use execute::{Options, execute};
+pub use host::{HostRun, Mode, Verdict};
+pub use work::{Planned, Work, WorkHost, read};

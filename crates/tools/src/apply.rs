@@ -1,0 +1,72 @@
+//! `pq-apply`: executes the step list that comes on standard input.
+
+use std::io::{IsTerminal, stdin};
+use std::path::PathBuf;
+
+use clap::Parser;
+use pq_cli::{EXIT_STATUS, Failure, OutputArgs};
+use pq_run::{Mode, Options, execute};
+use pq_stream::{Diagnostic, Status};
+
+/// Execute a step list on this machine
+///
+/// Reads the whole stream first: an incomplete one, a step it does not know or a missing secret, and nothing is
+/// touched. Then it looks at each step, changes what differs, and looks again.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_STATUS)]
+struct Args {
+    /// Say what differs, and change nothing
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    execution: ExecutionArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// The options of everything that executes a plan.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ExecutionArgs {
+    /// Ask every application whether it is well, also where nothing changed
+    #[arg(long)]
+    pub verify: bool,
+    /// Open the sealed secrets with the age identity in this file (default: $PQ_IDENTITY, else
+    /// ~/.config/paquerette/identity.txt)
+    #[arg(long, value_name = "FILE")]
+    pub identity: Vec<PathBuf>,
+    /// Tell also what is as wanted
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+impl ExecutionArgs {
+    /// The options of an execution.
+    ///
+    /// # Errors
+    /// Where `PQ_OUTPUT` is wrong.
+    pub fn options(&self, mode: Mode, output: &OutputArgs) -> Result<Options, Failure> {
+        Ok(Options {
+            mode,
+            verify: self.verify,
+            identities: pq_secrets::identity_files(&self.identity),
+            form: output.form()?,
+            verbose: self.verbose,
+        })
+    }
+}
+
+/// Runs `pq-apply`.
+///
+/// # Errors
+/// Where the plan cannot be executed at all.
+pub fn run() -> Result<Status, Failure> {
+    let args = Args::parse();
+    if stdin().is_terminal() {
+        return Err(Failure::input(
+            Diagnostic::new("there is no step list: standard input is a terminal")
+                .hint("type `pq-inventory prod | pq-instance | pq-apply`"),
+        ));
+    }
+    let mode = if args.check { Mode::Check } else { Mode::Apply };
+    execute(stdin().lock(), &args.execution.options(mode, &args.output)?)
+}
