@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::types::{Directory, File, Symlink};
+use crate::types::{
+    Absent, Assert, Certificate, Command, Copy, Directory, Download, File, Http, Line, Release, Symlink, Venv,
+};
 use crate::{Converge, Text};
 
 macro_rules! step_types {
@@ -43,6 +45,16 @@ step_types! {
     "directory" Directory "A directory exists with the wanted owner and mode"
     "file" File "A file has the wanted content, owner and mode"
     "symlink" Symlink "A symbolic link points where it should"
+    "assert" Assert "The machine runs this operating system, and this is a mount point"
+    "absent" Absent "Nothing is at a path"
+    "line" Line "A file has one line"
+    "copy" Copy "Every file of one directory is in another, some always fresh"
+    "command" Command "A command is run unless the machine shows that it need not be"
+    "download" Download "A file with a known digest is there"
+    "release" Release "A release is unpacked, with what is kept outside it linked in"
+    "venv" Venv "A Python environment holds exactly the pinned packages"
+    "certificate" Certificate "A certificate from the machine's own authority is there"
+    "http" Http "A server on this machine answers as it should"
 }
 
 /// A step that cannot be executed as it is written.

@@ -1,12 +1,34 @@
 //! The step types, one file each.
 
+mod absent;
+mod assert;
+mod certificate;
+mod command;
+mod copy;
 mod directory;
+mod download;
 mod file;
+mod http;
+mod line;
+mod release;
+mod requirements;
+mod rules;
 mod symlink;
+mod venv;
 
+pub use absent::Absent;
+pub use assert::Assert;
+pub use certificate::Certificate;
+pub use command::Command;
+pub use copy::Copy;
 pub use directory::Directory;
+pub use download::Download;
 pub use file::File;
+pub use http::Http;
+pub use line::Line;
+pub use release::Release;
 pub use symlink::Symlink;
+pub use venv::Venv;
 
 use crate::{Error, Mode, Stat};
 

@@ -1,0 +1,124 @@
+//! A certificate from the machine's own authority is there, for exactly these names, and far from its end.
+//!
+//! Whether the private key belongs to the certificate is seen when a server loads them, not here: `System::issue`
+//! writes the key first, and a certificate whose key is missing is removed before, so that no kill leaves a pair
+//! that looks right and is not.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{compare_meta, in_the_way, root, rules};
+use crate::{
+    AbsPath, CertificateRequest, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System,
+};
+
+/// A certificate for these DNS names, signed by an authority that the machine keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// DNS names, the first also as common name.
+    pub names: Vec<String>,
+    /// Where the chain is; its directory must exist.
+    pub chain: AbsPath,
+    /// Where the private key is, 0600 and of root; its directory must exist.
+    pub key: AbsPath,
+    /// Directory of the authority, made where there is none.
+    pub authority: AbsPath,
+    /// Days that it is valid, 397 by default; it is renewed when two thirds of them are over.
+    #[serde(default = "default_days")]
+    pub days: u32,
+}
+
+fn default_days() -> u32 {
+    397
+}
+
+const KEY: Mode = Mode::from_bits(0o600);
+
+impl Certificate {
+    /// Whether a key is there; anything else in its place is an error.
+    fn has_key(&self, machine: &dyn Probe) -> Result<bool, Error> {
+        match machine.stat(&self.key)? {
+            Some(is) if is.kind != Kind::File => Err(in_the_way("key", &self.key, &is)),
+            is => Ok(is.is_some()),
+        }
+    }
+
+    /// What only a new certificate puts right.
+    fn due(&self, machine: &dyn Probe) -> Result<Differences, Error> {
+        let mut found = Differences::new();
+        if !self.has_key(machine)? {
+            found.push("key", Some("missing"), Some("present"));
+        }
+        let ca = self.authority.join("ca.pem");
+        let ca =
+            ca.map_err(|cause| Error::failed(format!("cannot use authority `{}`", self.authority), cause))?;
+        let Some(is) = machine.certificate(&self.chain)? else {
+            found.push("certificate", Some("missing"), Some("present"));
+            return Ok(found);
+        };
+        let mut names = self.names.clone();
+        names.sort();
+        found.between("names", &is.names.join(" "), &names.join(" "));
+        match machine.certificate(&ca)? {
+            None => found.push("authority", Some("missing"), Some("present")),
+            Some(ca) if is.authority.is_empty() || is.authority != ca.subject => {
+                found.push("authority", Some("another"), Some(self.authority.as_str()));
+            }
+            Some(_) => {}
+        }
+        let (now, life) = (machine.now(), is.not_after.duration_since(is.not_before).unwrap_or_default());
+        if now < is.not_before {
+            found.push("validity", Some("not yet valid"), Some("valid"));
+        } else if now >= is.not_before + life * 2 / 3 {
+            let over = if now >= is.not_after { "expired" } else { "two thirds over" };
+            found.push("validity", Some(over), Some("less than two thirds over"));
+        }
+        Ok(found)
+    }
+}
+
+impl Converge for Certificate {
+    fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
+        let mut found = self.due(machine)?;
+        if let Some(is) = machine.stat(&self.key)? {
+            compare_meta(&mut found, &is, KEY, &root(), &root());
+        }
+        Ok(found.into_check())
+    }
+
+    fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
+        if self.due(machine)?.into_check() != Check::InSync {
+            if !self.has_key(machine)? {
+                machine.remove(&self.chain)?;
+            }
+            machine.issue(&CertificateRequest {
+                authority: self.authority.clone(),
+                names: self.names.clone(),
+                chain: self.chain.clone(),
+                key: self.key.clone(),
+                days: self.days,
+            })?;
+        }
+        machine.set_meta(&self.key, &Meta::new(KEY, &root(), &root()))
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        if self.names.is_empty() {
+            return Err("`names` is empty".to_owned());
+        }
+        for (index, name) in self.names.iter().enumerate() {
+            rules::dns_name("names", name)?;
+            if self.names[..index].contains(name) {
+                return Err(format!("`names` has `{name}` twice"));
+            }
+        }
+        if self.chain == self.key {
+            return Err("`chain` and `key` are one file".to_owned());
+        }
+        match (1..=3650).contains(&self.days) {
+            true => Ok(()),
+            false => Err(format!("`days` {} is not from 1 to 3650", self.days)),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! A Python environment holds exactly the pinned packages, each archive of them known by its digest.
+//!
+//! Always true here: the marker with the digest of the requirements is written last, so an environment that was
+//! not finished is made anew. A directory that has another's content and no marker is not touched.
+
+use std::time::Duration;
+
+use pq_stream::Diagnostic;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::requirements::{self, Requirement};
+use super::{in_the_way, rules};
+use crate::{AbsPath, Check, Command, Converge, Differences, Error, Kind, Meta, Mode, Probe, System};
+
+/// A virtual environment of Python with packages pinned by version and digest, owned by root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Venv {
+    /// Where; the directory that it is in must exist.
+    pub path: AbsPath,
+    /// All packages in pip's format: `name==version --hash=sha256:…`, their dependencies too.
+    pub requirements: String,
+    /// Where the archives are listed, instead of pip's own index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub find_links: Option<String>,
+    /// The interpreter, `/usr/bin/python3` by default.
+    #[serde(default = "default_python")]
+    pub python: String,
+}
+
+fn default_python() -> String {
+    "/usr/bin/python3".to_owned()
+}
+
+/// What pip may take to fetch and install everything.
+const TIMEOUT: Duration = Duration::from_secs(1800);
+
+/// What the marker holds while the environment is being made.
+const UNFINISHED: &str = "unfinished\n";
+
+impl Venv {
+    fn below(&self, name: &str) -> Result<AbsPath, Error> {
+        self.path.join(name).map_err(|cause| self.cannot(cause))
+    }
+
+    fn cannot(&self, cause: impl std::fmt::Display) -> Error {
+        Error::failed(format!("cannot make python environment `{}`", self.path), cause)
+    }
+
+    fn marker(&self) -> String {
+        let digest = Sha256::digest(self.requirements.as_bytes());
+        digest.iter().map(|byte| format!("{byte:02x}")).chain(["\n".to_owned()]).collect()
+    }
+
+    fn python(&self) -> Result<AbsPath, Error> {
+        AbsPath::new(self.python.as_str()).map_err(|cause| self.cannot(cause))
+    }
+
+    /// What is wrong with an environment that is there.
+    fn look(&self, machine: &dyn Probe, found: &mut Differences) -> Result<(), Error> {
+        let marker = machine.read(&self.below(".paquerette-venv")?)?;
+        if marker.is_none() && machine.list(&self.path)?.is_some_and(|names| !names.is_empty()) {
+            return Err(Diagnostic::new(format!("cannot make python environment `{}`", self.path))
+                .cause("a directory stands there that paquerette did not make")
+                .hint("move it away, then run again")
+                .into());
+        }
+        if marker.as_deref() != Some(self.marker().as_bytes()) {
+            found.push("requirements", Some("others, or unfinished"), Some("as pinned"));
+            return Ok(());
+        }
+        let Some(interpreter) = self.interpreter(machine)? else {
+            found.push("bin/python", Some("missing"), Some("present"));
+            return Ok(());
+        };
+        let libraries = machine.list(&self.below("lib")?)?.unwrap_or_default();
+        let named = |name: &&String| name.starts_with("python3.") && !interpreter.starts_with("python3.");
+        let library = libraries.iter().find(|name| **name == interpreter || named(name));
+        let Some(library) = library else {
+            found.push("lib", Some("of another python"), Some(&interpreter));
+            return Ok(());
+        };
+        let packages = self.below(&format!("lib/{library}/site-packages"))?;
+        let installed = machine.list(&packages)?.unwrap_or_default();
+        for wanted in self.pinned().map_err(|cause| self.cannot(cause))? {
+            if !wanted.conditional && !installed.iter().any(|name| wanted.is_installed_as(name)) {
+                found.push(&wanted.name, Some("missing"), Some(&wanted.version));
+            }
+        }
+        Ok(())
+    }
+
+    /// The name of the program at the end of the links from `bin/python`, such as `python3.11`.
+    fn interpreter(&self, machine: &dyn Probe) -> Result<Option<String>, Error> {
+        let mut path = self.below("bin/python")?;
+        for _ in 0..8 {
+            let Some(is) = machine.stat(&path)? else { return Ok(None) };
+            if is.kind != Kind::Symlink {
+                break;
+            }
+            let target = machine.read_link(&path)?.unwrap_or_default();
+            let next = match path.parent() {
+                Some(parent) if !target.starts_with('/') => parent.join(&target),
+                _ => AbsPath::new(target),
+            };
+            match next {
+                Ok(next) => path = next,
+                Err(_) => break,
+            }
+        }
+        Ok(Some(path.name().to_owned()))
+    }
+
+    fn pinned(&self) -> Result<Vec<Requirement>, String> {
+        requirements::read(&self.requirements)
+    }
+
+    fn pip(&self) -> Result<Command, Error> {
+        let python = self.below("bin/python")?;
+        let mut argv =
+            vec![python.as_str(), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"];
+        argv.extend(["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-cache-dir"]);
+        if let Some(url) = &self.find_links {
+            argv.extend(["--no-index", "--find-links", url]);
+            if url.starts_with("http://") {
+                argv.extend(["--trusted-host", rules::host_of(url)]);
+            }
+        }
+        argv.extend(["-r", "/dev/stdin"]);
+        let mut command = Command::new(argv);
+        command.stdin = Some(self.requirements.as_str().into());
+        command.timeout = TIMEOUT;
+        Ok(command)
+    }
+}
+
+impl Converge for Venv {
+    fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
+        let mut found = Differences::new();
+        match machine.stat(&self.path)? {
+            None => found.push("python environment", Some("missing"), Some("present")),
+            Some(is) if is.kind != Kind::Directory => return Err(in_the_way("directory", &self.path, &is)),
+            Some(_) => self.look(machine, &mut found)?,
+        }
+        let check = found.into_check();
+        if check != Check::InSync && machine.stat(&self.python()?)?.is_none() {
+            return Err(Error::absent("program", self.python.as_str()));
+        }
+        Ok(check)
+    }
+
+    fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
+        if self.check(machine)? == Check::InSync {
+            return Ok(());
+        }
+        // The old one loses its name before its content: what is half removed is never taken for somebody else's.
+        let parent = self.path.parent().ok_or_else(|| self.cannot("it has no parent directory"))?;
+        let old =
+            parent.join(&format!(".tmp-{}.old", self.path.name())).map_err(|cause| self.cannot(cause))?;
+        machine.remove(&old)?;
+        if machine.stat(&self.path)?.is_some() {
+            machine.rename(&self.path, &old)?;
+            machine.remove(&old)?;
+        }
+        machine.make_dir(&self.path, &Meta::new(Mode::from_bits(0o755), "root", "root"))?;
+        let (marker, meta) =
+            (self.below(".paquerette-venv")?, Meta::new(Mode::from_bits(0o644), "root", "root"));
+        machine.write(&marker, UNFINISHED.as_bytes(), &meta)?;
+        let mut make = Command::new([self.python.as_str(), "-m", "venv", self.path.as_str()]);
+        make.timeout = TIMEOUT;
+        for command in [make, self.pip()?] {
+            machine.run(&command)?.success(&command)?;
+        }
+        machine.write(&marker, self.marker().as_bytes(), &meta)
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        if self.path.parent().is_none_or(|parent| parent.as_str() == "/") {
+            return Err(format!("`path` `{}` is a directory of the system itself", self.path));
+        }
+        AbsPath::new(self.python.as_str()).map_err(|cause| format!("`python`: {cause}"))?;
+        self.find_links.as_ref().map_or(Ok(()), |url| rules::url("find_links", url))?;
+        self.pinned().map(|_| ())
+    }
+}
