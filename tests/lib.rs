@@ -1,1 +1,21 @@
-//! What the tests of the whole share.
+//! What the tests of the whole share: where the built tools are.
+
+use std::path::PathBuf;
+
+/// The tools, as a person would install them.
+pub const TOOLS: [&str; 5] = ["pq-inventory", "pq-server", "pq-platform", "pq-instance", "pq-apply"];
+
+/// The directory of the tools that were built beside this test.
+///
+/// # Panics
+/// Where one of them was not built: a test of an older build would say nothing.
+#[expect(clippy::expect_used, reason = "called by tests, whose way to fail this is")]
+pub fn tools() -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    // target/<profile>/deps/<test>
+    let dir = test.ancestors().nth(2).expect("a target directory").to_owned();
+    for tool in TOOLS {
+        assert!(dir.join(tool).exists(), "`{}` is not built: `make test` builds it first", dir.join(tool).display());
+    }
+    dir
+}

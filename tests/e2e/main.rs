@@ -1,0 +1,7 @@
+//! End to end, on disposable machines: real Debian, real systemd, the tools as they are built.
+//!
+//! `make e2e T=name` runs those whose name holds `name`.
+
+mod kill;
+mod refuse;
+mod world;

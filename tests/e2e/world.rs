@@ -1,0 +1,53 @@
+//! A machine with the tools on it, and ways to look at it that do not trust the tools.
+
+use pq_testkit::lab::{Image, Lab, Machine, Output, Result, Suite};
+use pq_tests::{TOOLS, tools};
+
+/// What an operator would call the state of a machine, line by line: files with owner, mode and content, accounts,
+/// packages, units. Without what may differ between two machines that are the same (keys, times, logs, caches).
+const CANONICAL: &str = include_str!("canonical.sh");
+
+/// A bare Debian with the tools in /usr/local/bin.
+pub fn bare(lab: &Lab, name: &str) -> Result<Machine> {
+    let machine = lab.boot(name, &Image::Base(Suite::Bookworm))?;
+    install(&machine)?;
+    Ok(machine)
+}
+
+/// A bare Debian with the tools and strace, which stops a program at an exact point.
+pub fn traced(lab: &Lab, name: &str) -> Result<Machine> {
+    let image = lab.snapshot_or("strace", &Image::Base(Suite::Bookworm), "1", |machine| {
+        machine.sh("apt-get update -qq && apt-get install -y -qq strace >/dev/null")?.success()?;
+        Ok(())
+    })?;
+    let machine = lab.boot(name, &image)?;
+    install(&machine)?;
+    Ok(machine)
+}
+
+/// Puts the tools where an operator would.
+pub fn install(machine: &Machine) -> Result<()> {
+    let dir = tools();
+    TOOLS.iter().try_for_each(|tool| machine.push(dir.join(tool), &format!("/usr/local/bin/{tool}"), "0755"))
+}
+
+/// The machine's state below some directories.
+pub fn canonical(machine: &Machine, below: &[&str]) -> Result<String> {
+    let argv = ["bash", "-euc", CANONICAL, "canonical"].iter().chain(below);
+    Ok(machine.run(argv)?.success()?.stdout)
+}
+
+/// Runs pq-apply on a plan.
+pub fn apply(machine: &Machine, plan: &str, options: &[&str]) -> Result<Output> {
+    machine.command(["pq-apply"].iter().chain(options)).stdin(plan).output()
+}
+
+/// Runs pq-apply on a plan and kills it (-9) at its n-th note in the journal: odd ones come before a step is done,
+/// even ones after.
+pub fn apply_killed(machine: &Machine, plan: &str, nth: usize) -> Result<Output> {
+    let inject = format!("inject=fdatasync:signal=KILL:when={nth}");
+    machine
+        .command(["strace", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", &inject, "pq-apply"])
+        .stdin(plan)
+        .output()
+}
