@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 use crate::types::{
     Absent, Assert, Certificate, Command, Copy, Directory, Download, File, Http, Line, Release, Symlink, Venv,
 };
+use crate::types::{
+    Firewall, FirewallRule, Group, Locale, Package, Reload, Service, Timezone, Unit, User,
+};
 use crate::{Converge, Text};
 
 macro_rules! step_types {
@@ -55,6 +58,16 @@ step_types! {
     "venv" Venv "A Python environment holds exactly the pinned packages"
     "certificate" Certificate "A certificate from the machine's own authority is there"
     "http" Http "A server on this machine answers as it should"
+    "group" Group "A group exists"
+    "user" User "A user exists, with its groups, home and shell"
+    "package" Package "Debian packages are installed"
+    "service" Service "A systemd unit runs, and starts at boot"
+    "reload" Reload "A service runs with the configuration that is on the disk"
+    "unit" Unit "A systemd unit file of ours is in place, and systemd has read it"
+    "locale" Locale "Locales are generated"
+    "timezone" Timezone "The machine keeps a time zone"
+    "firewall_rule" FirewallRule "The firewall has a rule for a port"
+    "firewall" Firewall "The firewall is on, and what it does to other packets"
 }
 
 /// A step that cannot be executed as it is written.

@@ -29,6 +29,12 @@ impl AbsPath {
         }
     }
 
+    /// A path that stands in the code.
+    pub(crate) fn known(path: &'static str) -> Self {
+        debug_assert!(AbsPath::new(path).is_ok(), "{path}");
+        AbsPath(path.to_owned())
+    }
+
     /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0

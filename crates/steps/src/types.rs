@@ -14,6 +14,18 @@ mod release;
 mod requirements;
 mod rules;
 mod symlink;
+mod user;
+mod unit;
+mod timezone;
+mod service;
+mod reload;
+mod reads;
+mod package;
+mod locale;
+mod group;
+mod firewall_rule;
+mod firewall;
+mod accounts;
 mod venv;
 
 pub use absent::Absent;
@@ -28,6 +40,16 @@ pub use http::Http;
 pub use line::Line;
 pub use release::Release;
 pub use symlink::Symlink;
+pub use user::User;
+pub use unit::Unit;
+pub use timezone::Timezone;
+pub use service::Service;
+pub use reload::{How, Reload};
+pub use package::Package;
+pub use locale::Locale;
+pub use group::Group;
+pub use firewall_rule::{Action, FirewallRule, Protocol};
+pub use firewall::{Firewall, Incoming};
 pub use venv::Venv;
 
 use crate::{Error, Mode, Stat};
@@ -50,4 +72,10 @@ fn in_the_way(wanted: &str, path: &crate::AbsPath, is: &Stat) -> Error {
         .cause(format!("{} stands there", is.kind.words()))
         .hint("move it away or correct the path, then run again")
         .into()
+}
+
+/// Runs a command that changes the machine, as root; a status other than 0 is an error.
+fn run(machine: &mut dyn crate::System, argv: &[&str]) -> Result<(), Error> {
+    let command = crate::Command::new(argv.iter().copied());
+    machine.run(&command)?.success(&command).map(drop)
 }

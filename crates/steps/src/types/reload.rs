@@ -1,0 +1,159 @@
+//! A service runs with the configuration that is on the disk. Reload is a state, not a message that can be lost.
+//!
+//! Always true here: the verdict follows from the files, the unit and the record of the last reload that we made,
+//! never from what this run did; so no kill can lose a reload. An edit within the moment in which the service
+//! reads its files may be taken for read.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use pq_stream::Diagnostic;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::reads::{Reads, valid_glob};
+use super::rules;
+use super::unit::valid_unit_name;
+use crate::{
+    AbsPath, Active, Check, Command, Converge, Differences, Error, Meta, Mode, Probe, System, Unit, UnitVerb,
+};
+
+/// How a service comes to read its files again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// By `systemctl reload`: it goes on serving.
+    #[default]
+    Reload,
+    /// By `systemctl restart`.
+    Restart,
+}
+
+/// A service that runs has read what these globs match; one that does not run reads it when it starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reload {
+    /// Its name with the suffix, as in `nginx.service`.
+    pub unit: String,
+    /// What it reads when it starts or reloads: absolute globs, `**` for directories of any depth.
+    pub reads: Vec<String>,
+    /// How it reads them again: `reload` by default, or `restart`.
+    #[serde(default)]
+    pub how: How,
+    /// Its own test of its configuration, as in `["nginx", "-t"]`; asked before it is reloaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Vec<String>>,
+}
+
+/// The last reload that we made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Done {
+    /// Digest of what it read.
+    hash: String,
+    /// When the unit had changed after it, in microseconds since 1970.
+    changed: u64,
+}
+
+/// File times are those of the kernel's last tick: a change may be that much later than it says.
+const TICK: Duration = Duration::from_millis(10);
+
+impl Reload {
+    fn record(&self) -> Result<AbsPath, Error> {
+        AbsPath::known("/var/lib/paquerette/reload")
+            .join(&format!("{}.json", self.unit))
+            .map_err(|cause| Error::failed(format!("cannot keep the last reload of `{}`", self.unit), cause))
+    }
+
+    fn unit(&self, machine: &dyn Probe) -> Result<Unit, Error> {
+        machine.unit(&self.unit)?.ok_or_else(|| Error::absent("unit", self.unit.clone()))
+    }
+
+    /// Whether the running service has read what is there now.
+    fn is_current(&self, machine: &dyn Probe, unit: &Unit, reads: &Reads) -> Result<bool, Error> {
+        let done = machine.read(&self.record()?)?;
+        // A record that cannot be read counts for none: the times of the files decide.
+        let done: Option<Done> = done.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Ok(match (done, unit.changed) {
+            (Some(done), Some(changed)) if done.changed == micros(changed) => done.hash == reads.digest(),
+            (_, Some(changed)) => reads.older_than(changed.checked_sub(TICK).unwrap_or(UNIX_EPOCH)),
+            (_, None) => true,
+        })
+    }
+
+    fn test(&self, machine: &mut dyn System) -> Result<(), Error> {
+        let Some(argv) = &self.test else { return Ok(()) };
+        let command = Command::new(argv.clone());
+        let output = machine.run(&command)?;
+        output.success(&command).map(drop).map_err(|error| match error {
+            Error::Absent(absent) => Error::Absent(absent),
+            Error::Failed(found) => Diagnostic {
+                message: format!("`{}` refuses its new configuration", self.unit),
+                place: None,
+                causes: [vec![found.message], found.causes].concat(),
+                hints: vec![format!("`{}` keeps running with the old one", self.unit)],
+            }
+            .into(),
+        })
+    }
+}
+
+impl Converge for Reload {
+    fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
+        let unit = self.unit(machine)?;
+        if !runs(&unit) {
+            return Ok(Check::InSync);
+        }
+        let mut found = Differences::new();
+        if unit.needs_daemon_reload {
+            found.push("unit file", Some("changed since systemd read it"), Some("read"));
+        }
+        if !self.is_current(machine, &unit, &Reads::look(machine, &self.reads)?)? {
+            found.push("configuration", Some("changed since it was read"), Some("read"));
+        }
+        Ok(found.into_check())
+    }
+
+    fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
+        let unit = self.unit(machine)?;
+        if !runs(&unit) {
+            return Ok(());
+        }
+        self.test(machine)?;
+        // Before the reload: what changes while it reads must differ afterwards.
+        let hash = Reads::look(machine, &self.reads)?.digest();
+        if unit.needs_daemon_reload {
+            machine.unit_do(UnitVerb::DaemonReload, &self.unit)?;
+        }
+        let verb = match self.how {
+            How::Reload => UnitVerb::Reload,
+            How::Restart => UnitVerb::Restart,
+        };
+        machine.unit_do(verb, &self.unit)?;
+        let Some(changed) = self.unit(machine)?.changed else { return Ok(()) };
+        let done = serde_json::to_vec(&Done { hash, changed: micros(changed) }).map_err(|error| {
+            Error::failed(format!("cannot keep the last reload of `{}`", self.unit), error)
+        })?;
+        let record = self.record()?;
+        if let Some(directory) = record.parent() {
+            machine.make_dir(&directory, &Meta::new(Mode::from_bits(0o700), "root", "root"))?;
+        }
+        machine.write(&record, &done, &Meta::new(Mode::from_bits(0o600), "root", "root"))
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        valid_unit_name("unit", &self.unit)?;
+        if self.reads.is_empty() {
+            return Err("`reads` is empty".to_owned());
+        }
+        self.reads.iter().try_for_each(|glob| valid_glob("reads", glob))?;
+        self.test.as_ref().map_or(Ok(()), |argv| rules::argv("test", argv))
+    }
+}
+
+fn runs(unit: &Unit) -> bool {
+    matches!(unit.active, Active::Active | Active::Changing)
+}
+
+fn micros(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}

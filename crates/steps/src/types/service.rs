@@ -1,0 +1,92 @@
+//! A systemd unit runs, or does not; it starts at boot, or does not.
+//!
+//! What it runs with is the business of `reload`: a unit that is running counts, however old its configuration.
+
+use pq_stream::Diagnostic;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::accounts::yes;
+use super::unit::valid_unit_name;
+use crate::{Active, Check, Converge, Differences, Error, Probe, System, Unit, UnitFile, UnitVerb};
+
+/// A systemd unit runs (or not) and starts at boot (or not).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Its name with the suffix, as in `nginx.service`.
+    pub unit: String,
+    /// Whether it runs, by default yes.
+    #[serde(default = "yes")]
+    pub running: bool,
+    /// Whether it starts at boot, by default yes. Units that others pull in (static ones) are left as they are.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+impl Service {
+    fn unit(&self, machine: &dyn Probe) -> Result<Unit, Error> {
+        let unit = machine.unit(&self.unit)?.ok_or_else(|| Error::absent("unit", self.unit.clone()))?;
+        if unit.file == UnitFile::Masked && (self.running || self.enabled) {
+            return Err(Diagnostic::new(format!("cannot have `{}` run", self.unit))
+                .cause("it is masked: somebody forbade it to start")
+                .hint(format!("`systemctl unmask {}` allows it again", self.unit))
+                .into());
+        }
+        Ok(unit)
+    }
+
+    fn boots(&self, unit: &Unit) -> bool {
+        match unit.file {
+            UnitFile::Enabled => self.enabled,
+            UnitFile::Disabled => !self.enabled,
+            UnitFile::Static | UnitFile::Masked => true,
+        }
+    }
+
+    fn runs(&self, unit: &Unit) -> bool {
+        match unit.active {
+            Active::Active => self.running,
+            Active::Inactive | Active::Failed => !self.running,
+            Active::Changing => false,
+        }
+    }
+}
+
+impl Converge for Service {
+    fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
+        let unit = self.unit(machine)?;
+        let mut found = Differences::new();
+        if !self.boots(&unit) {
+            let word = |enabled| if enabled { "enabled" } else { "disabled" };
+            found.push("at boot", Some(word(!self.enabled)), Some(word(self.enabled)));
+        }
+        if !self.runs(&unit) {
+            let is = match unit.active {
+                Active::Active => "running",
+                Active::Changing => "starting or stopping",
+                Active::Inactive => "stopped",
+                Active::Failed => "failed",
+            };
+            found.push("state", Some(is), Some(if self.running { "running" } else { "stopped" }));
+        }
+        Ok(found.into_check())
+    }
+
+    fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
+        let unit = self.unit(machine)?;
+        if !self.boots(&unit) {
+            let verb = if self.enabled { UnitVerb::Enable } else { UnitVerb::Disable };
+            machine.unit_do(verb, &self.unit)?;
+        }
+        if !self.runs(&unit) {
+            let verb = if self.running { UnitVerb::Start } else { UnitVerb::Stop };
+            machine.unit_do(verb, &self.unit)?;
+        }
+        Ok(())
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        valid_unit_name("unit", &self.unit)
+    }
+}
