@@ -7,6 +7,7 @@ mod clock;
 mod diagnostic;
 mod escape;
 mod name;
+mod nearest;
 mod reader;
 mod record;
 mod redact;
@@ -17,6 +18,7 @@ mod writer;
 pub use clock::utc;
 pub use diagnostic::{Diagnostic, Place};
 pub use name::{NameError, owner_of, valid_instance_id, valid_step_id};
+pub use nearest::nearest;
 pub use reader::{Reader, StreamError};
 pub use record::{
     Connection, ConnectionKind, Counts, Difference, End, Event, FORMAT, Facts, Host, Instance, Outcome,

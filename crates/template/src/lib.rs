@@ -1,1 +1,33 @@
-//! The one Jinja environment.
+//! The one Jinja environment: inventory values and recipe files are rendered here.
+//!
+//! It opens no file and holds no secret value: a secret is the text of its token, `@secret{name}`, wherever
+//! it goes. What would work on that text (a filter, a test, a comparison, a slice…) is refused, naming the
+//! operation and the secret; how is told in `docs/design/secrets-in-templates.md`.
+//!
+//! Always true here: an undefined variable is an error where it is read; no template reads a file, the clock or
+//! chance, so that the same source and context give the same text.
+
+mod ansible;
+mod compile;
+mod context;
+mod error;
+mod filters;
+mod functions;
+mod guard;
+mod json;
+mod methods;
+mod questions;
+mod sinks;
+mod templates;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+pub use context::Context;
+pub use error::TemplateError;
+pub use guard::secret_in;
+pub use json::{from_json, to_json};
+pub use minijinja::Value;
+pub use minijinja::value;
+pub use minijinja::{Error, ErrorKind};
+pub use templates::Templates;

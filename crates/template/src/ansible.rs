@@ -1,0 +1,186 @@
+//! The filters that inventories know from Ansible and the engine does not have.
+//!
+//! They are told nothing of secrets: the table in `filters` decides what they are given.
+
+use std::collections::BTreeMap;
+
+use minijinja::value::{Kwargs, Rest, ValueKind};
+use minijinja::{Error, ErrorKind, Value};
+
+fn invalid(cause: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, cause.into())
+}
+
+/// `bool`: Ansible's idea of what is true.
+pub(crate) fn boolean(value: &Value) -> bool {
+    match value.kind() {
+        ValueKind::Bool | ValueKind::None => value.is_true(),
+        ValueKind::Number => *value == Value::from(1),
+        _ => value
+            .as_str()
+            .is_some_and(|text| ["yes", "on", "1", "true"].contains(&text.to_ascii_lowercase().as_str())),
+    }
+}
+
+/// `mandatory`: the value, or an error that can be worded.
+pub(crate) fn mandatory(value: &Value, message: Option<&str>) -> Result<Value, Error> {
+    if value.is_undefined() {
+        return Err(invalid(message.unwrap_or("a mandatory variable is undefined").to_owned()));
+    }
+    Ok(value.clone())
+}
+
+/// `ternary`: one value where the first is true, another where it is false, a third where it is none.
+pub(crate) fn ternary(value: &Value, yes: &Value, no: &Value, none: Option<Value>) -> Value {
+    match none {
+        Some(none) if value.is_none() => none,
+        _ if value.is_true() => yes.clone(),
+        _ => no.clone(),
+    }
+}
+
+/// `b64decode`.
+pub(crate) fn b64decode(text: &str) -> Result<String, Error> {
+    use base64::Engine;
+    let bytes = base64::prelude::BASE64_STANDARD.decode(text.trim());
+    let bytes = bytes.map_err(|error| invalid(format!("filter `b64decode`: {error}")))?;
+    String::from_utf8(bytes).map_err(|_| invalid("filter `b64decode`: what came out is no text"))
+}
+
+/// `from_json`.
+pub(crate) fn from_json(text: &str) -> Result<Value, Error> {
+    let data: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| invalid(format!("filter `from_json`: {error}")))?;
+    Ok(crate::from_json(&data))
+}
+
+/// `basename`: what follows the last slash.
+pub(crate) fn basename(path: &str) -> String {
+    path.rsplit_once('/').map_or(path, |(_, last)| last).to_owned()
+}
+
+/// `dirname`: what stands before the last slash, as Python's.
+pub(crate) fn dirname(path: &str) -> String {
+    let head = path.rfind('/').map_or("", |at| &path[..=at]);
+    let trimmed = head.trim_end_matches('/');
+    if trimmed.is_empty() { head.to_owned() } else { trimmed.to_owned() }
+}
+
+fn items(value: &Value) -> Result<Vec<Value>, Error> {
+    value.try_iter()?.checked().collect()
+}
+
+fn add_new(out: &mut Vec<Value>, item: Value) {
+    if !out.contains(&item) {
+        out.push(item);
+    }
+}
+
+/// `union`: the items of both lists, each once.
+pub(crate) fn union(a: &Value, b: &Value) -> Result<Vec<Value>, Error> {
+    let mut out = Vec::new();
+    items(a)?.into_iter().chain(items(b)?).for_each(|item| add_new(&mut out, item));
+    Ok(out)
+}
+
+/// `intersect`: the items of the first list that the second has too, each once.
+pub(crate) fn intersect(a: &Value, b: &Value) -> Result<Vec<Value>, Error> {
+    let (other, mut out) = (items(b)?, Vec::new());
+    items(a)?.into_iter().filter(|item| other.contains(item)).for_each(|item| add_new(&mut out, item));
+    Ok(out)
+}
+
+/// `difference`: the items of the first list that the second has not, each once.
+pub(crate) fn difference(a: &Value, b: &Value) -> Result<Vec<Value>, Error> {
+    let (other, mut out) = (items(b)?, Vec::new());
+    items(a)?.into_iter().filter(|item| !other.contains(item)).for_each(|item| add_new(&mut out, item));
+    Ok(out)
+}
+
+/// Ordered entries of a map.
+fn entries(value: &Value) -> Result<Vec<(Value, Value)>, Error> {
+    if value.kind() != ValueKind::Map {
+        return Err(invalid(format!("a map is needed here, not a {}", value.kind())));
+    }
+    items(value)?.into_iter().map(|key| Ok((key.clone(), value.get_item(&key)?))).collect()
+}
+
+/// `combine`: later maps win; `recursive=true` merges maps inside maps.
+pub(crate) fn combine(first: &Value, others: Rest<Value>, options: Kwargs) -> Result<Value, Error> {
+    let recursive = options.get::<Option<bool>>("recursive")?.unwrap_or(false);
+    options.assert_all_used()?;
+    let mut out = entries(first)?;
+    for other in others.iter() {
+        let maps = if other.kind() == ValueKind::Seq { items(other)? } else { vec![other.clone()] };
+        for map in &maps {
+            merge(&mut out, map, recursive)?;
+        }
+    }
+    Ok(Value::from_pairs(out))
+}
+
+fn merge(out: &mut Vec<(Value, Value)>, from: &Value, recursive: bool) -> Result<(), Error> {
+    for (key, value) in entries(from)? {
+        match out.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, old)) if recursive && old.kind() == ValueKind::Map && value.kind() == ValueKind::Map => {
+                let mut inner = entries(old)?;
+                merge(&mut inner, &value, true)?;
+                *old = Value::from_pairs(inner);
+            }
+            Some((_, old)) => *old = value,
+            None => out.push((key, value)),
+        }
+    }
+    Ok(())
+}
+
+/// `dict2items`: `[{key, value}, …]`.
+pub(crate) fn dict2items(map: &Value, options: Kwargs) -> Result<Vec<Value>, Error> {
+    let (key_name, value_name) = names(&options)?;
+    let pair =
+        |(key, value)| Value::from(BTreeMap::from([(key_name.clone(), key), (value_name.clone(), value)]));
+    Ok(entries(map)?.into_iter().map(pair).collect())
+}
+
+/// `items2dict`: the map of which `dict2items` is the list.
+pub(crate) fn items2dict(list: &Value, options: Kwargs) -> Result<Value, Error> {
+    let (key_name, value_name) = names(&options)?;
+    let pairs: Result<Vec<_>, Error> = items(list)?
+        .iter()
+        .map(|item| {
+            let key = item.get_attr(&key_name)?;
+            if crate::guard::on_top(&key).is_some() {
+                return Err(invalid("filter `items2dict`: a secret cannot be a key"));
+            }
+            Ok((key, item.get_attr(&value_name)?))
+        })
+        .collect();
+    Ok(Value::from_pairs(pairs?))
+}
+
+fn names(options: &Kwargs) -> Result<(String, String), Error> {
+    let key = options.get::<Option<String>>("key_name")?.unwrap_or_else(|| "key".to_owned());
+    let value = options.get::<Option<String>>("value_name")?.unwrap_or_else(|| "value".to_owned());
+    options.assert_all_used()?;
+    Ok((key, value))
+}
+
+/// `flatten`: the items of the lists inside a list; `levels=1` opens only the first level.
+pub(crate) fn flatten(list: &Value, options: Kwargs) -> Result<Vec<Value>, Error> {
+    let levels = options.get::<Option<usize>>("levels")?.unwrap_or(64);
+    options.assert_all_used()?;
+    let mut out = Vec::new();
+    open(&mut out, list, levels)?;
+    Ok(out)
+}
+
+fn open(out: &mut Vec<Value>, list: &Value, levels: usize) -> Result<(), Error> {
+    for item in items(list)? {
+        match item.kind() {
+            ValueKind::Seq if levels > 0 => open(out, &item, levels - 1)?,
+            ValueKind::None => {}
+            _ => out.push(item),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,286 @@
+//! Compiles a template and puts a guard before every instruction that would work on a secret's text.
+//!
+//! The match over the engine's instructions names each of them: one that a new engine brings does not compile
+//! here until somebody has decided what it may do with a secret.
+
+use minijinja::machinery::{CodeGenerator, Instruction, Instructions, ast, parse};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+use pq_stream::OPENING;
+
+use crate::{guard, sinks};
+
+/// The flag of a recursive loop in [`Instruction::PushLoop`].
+const RECURSIVE: u8 = 2;
+
+/// No slot in the engine's cache of filters: guards are looked up by name.
+const NO_SLOT: u8 = !0;
+
+/// A compiled template.
+pub(crate) struct Compiled<'s> {
+    /// What the engine runs.
+    pub instructions: Instructions<'s>,
+    /// Whether the source is exactly one `{{ expression }}`: then its value is left instead of written.
+    pub single: bool,
+}
+
+/// Compiles a source; with `native`, one that is exactly one `{{ expression }}` leaves its value.
+///
+/// # Errors
+/// A syntax error, a literal token, or a statement that is not supported.
+pub(crate) fn compile<'s>(
+    name: &'s str,
+    source: &'s str,
+    syntax: &SyntaxConfig,
+    native: bool,
+) -> Result<Compiled<'s>, Refusal> {
+    if let Some(offset) = source.find(OPENING) {
+        return Err(Refusal {
+            error: unsupported("a secret's token stands in the text"),
+            offset: Some(offset),
+            line: None,
+        });
+    }
+    let tree = parse(source, name, syntax.clone())?;
+    let single = native
+        && matches!(&tree, ast::Stmt::Template(root) if matches!(root.children[..], [ast::Stmt::EmitExpr(_)]));
+    let mut generator = CodeGenerator::new(name, source);
+    generator.compile_stmt(&tree);
+    let (plain, _) = generator.finish();
+    Ok(Compiled { instructions: guarded(&plain, Instructions::new(name, source), single)?, single })
+}
+
+/// Why a source is no template that may run.
+pub(crate) struct Refusal {
+    /// The reason.
+    pub error: Error,
+    /// Where in the source, in bytes, when the reason does not know it.
+    pub offset: Option<usize>,
+    /// Its line, where only that is known.
+    pub line: Option<usize>,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Refusal { error, offset: None, line: None }
+    }
+}
+
+/// What stands before an instruction.
+enum Guard {
+    /// Nothing: it moves values, or checks them itself.
+    Free,
+    /// A check of the value on top of the stack.
+    Top(&'static str),
+    /// A check of each of the two values on top.
+    Two(&'static str),
+    /// A check of that many values on top, as one list; nothing: the engine counts them.
+    All(Option<u16>, &'static str),
+}
+
+/// The guard of an instruction.
+///
+/// # Errors
+/// Where a template may not use it at all.
+fn guard_of(instruction: &Instruction<'_>) -> Result<Guard, Error> {
+    use Instruction as I;
+    Ok(match instruction {
+        I::LoadConst(value) if guard::anywhere(value)?.is_some() => {
+            return Err(unsupported("a secret's token stands in a literal"));
+        }
+        I::PushLoop(flags) if flags & RECURSIVE != 0 => {
+            return Err(unsupported("a loop cannot be recursive"));
+        }
+        I::FastRecurse => return Err(unsupported("a loop cannot be recursive")),
+        I::PushAutoEscape => {
+            return Err(unsupported("there is no `autoescape` here: use a sink such as `xml`"));
+        }
+
+        // They move values, or their operands are never taken apart: `+` and `~` join texts.
+        I::EmitRaw(_) | I::StoreLocal(_) | I::Lookup(_) | I::SetAttr(_) | I::LoadConst(_) => Guard::Free,
+        I::BuildKwargs(_) | I::MergeKwargs(_) | I::BuildList(_) | I::BuildTuple(_) => Guard::Free,
+        I::UnpackList(_) | I::Add | I::PushWith | I::Iterate(_) | I::PushDidNotIterate => Guard::Free,
+        I::PopFrame | I::PopLoopFrame | I::Jump(_) | I::PopAutoEscape => Guard::Free,
+        I::BeginCapture(_) | I::EndCapture | I::DupTop | I::DiscardTop | I::Swap => Guard::Free,
+        I::BuildMacro(..) | I::Return | I::IsUndefined | I::Enclose(_) | I::GetClosure => Guard::Free,
+        // Filters, tests and functions are registered with their own guards; macros are guarded inside.
+        I::ApplyFilter(..) | I::PerformTest(..) | I::CallFunction(..) | I::CallObject(_) => Guard::Free,
+
+        // A text has no attributes, whatever it says.
+        I::GetAttr(_) => Guard::Free,
+        I::GetItem => Guard::Two("$item"),
+        I::Slice => Guard::All(Some(4), "$slice"),
+        I::BuildMap(pairs) => match u16::try_from(pairs * 2) {
+            Ok(0) => Guard::Free,
+            Ok(count) => Guard::All(Some(count), "$keys"),
+            Err(_) => return Err(unsupported("a map literal is too long")),
+        },
+        I::UnpackLists(count) => match u16::try_from(*count) {
+            Ok(count) => Guard::All(Some(count), "$unpack"),
+            Err(_) => return Err(unsupported("a call has too many arguments")),
+        },
+        I::Sub | I::Mul | I::Div | I::IntDiv | I::Rem | I::Pow => Guard::Two("$arithmetic"),
+        I::Neg => Guard::Top("$arithmetic"),
+        I::Eq | I::Ne | I::Gt | I::Gte | I::Lt | I::Lte | I::CompareAndPreserve(_) => Guard::Two("$compare"),
+        I::In => Guard::Two("$in"),
+        I::StringConcat => Guard::Two("$text"),
+        I::Emit => Guard::Top("$text"),
+        I::Not | I::JumpIfFalse(_) | I::JumpIfFalseOrPop(_) | I::JumpIfTrueOrPop(_) => Guard::Top("$truth"),
+        I::PushLoop(_) => Guard::Top("$loop"),
+        I::CallMethod("get" | "items" | "keys" | "values", count) => Guard::All(*count, "$lookup"),
+        I::CallMethod(_, count) => Guard::All(*count, "$method"),
+    })
+}
+
+fn unsupported(cause: &'static str) -> Error {
+    Error::new(ErrorKind::SyntaxError, cause)
+}
+
+/// The instructions that make up a guard; they leave the stack as it was.
+fn before(guard: &Guard) -> Vec<Instruction<'static>> {
+    use Instruction as I;
+    let check = |name| I::ApplyFilter(name, Some(1), NO_SLOT);
+    match guard {
+        Guard::Free => Vec::new(),
+        Guard::Top(name) => vec![check(name)],
+        Guard::Two(name) => vec![check(name), I::Swap, check(name), I::Swap],
+        Guard::All(Some(count), name) => {
+            vec![I::BuildList(Some((*count).into())), check(name), I::UnpackLists(1), I::DiscardTop]
+        }
+        Guard::All(None, name) => vec![I::BuildList(None), check(name), I::UnpackLists(1)],
+    }
+}
+
+/// The instructions with their guards, and the jumps led to where their targets came to stand.
+fn guarded<'s>(
+    plain: &Instructions<'s>,
+    out: Instructions<'s>,
+    single: bool,
+) -> Result<Instructions<'s>, Refusal> {
+    let mut out = out;
+    let mut moved = Vec::new();
+    let mut length = 0;
+    let mut at = 0;
+    while let Some(instruction) = plain.get(at) {
+        moved.push(length);
+        let last = plain.get(at + 1).is_none();
+        let left = Instruction::ApplyFilter("$native", Some(1), NO_SLOT);
+        let instruction = match instruction {
+            Instruction::Emit if single && last => &left,
+            other => other,
+        };
+        let offset = plain.get_span(at).map(|span| span.start_offset as usize);
+        let line = plain.get_line(at);
+        let guard = match instruction {
+            Instruction::GetItem if has_name_as_key(plain, at) => Guard::Free,
+            other => guard_of(other).map_err(|error| Refusal { error, offset, line })?,
+        };
+        for added in before(&guard).into_iter().chain([instruction.clone()]) {
+            length = 1 + match (plain.get_span(at), line.and_then(|line| u16::try_from(line).ok())) {
+                (Some(span), _) => out.add_with_span(added, span),
+                (None, Some(line)) => out.add_with_line(added, line),
+                (None, None) => out.add(added),
+            };
+        }
+        at += 1;
+    }
+    moved.push(length);
+    for index in 0..length {
+        relocate(out.get_mut(index), &moved);
+    }
+    Ok(out)
+}
+
+/// Whether the key of the item at `at` is a literal text: no text has items by name, so there is nothing to
+/// guard, and the engine can tell what was undefined.
+fn has_name_as_key(plain: &Instructions<'_>, at: u32) -> bool {
+    let key = at.checked_sub(1).and_then(|before| plain.get(before));
+    let by_name = matches!(key, Some(Instruction::LoadConst(key)) if key.as_str().is_some());
+    let is_target =
+        |instruction: &Instruction<'_>| target_of(&mut instruction.clone()).is_some_and(|to| *to == at);
+    by_name && !(0..).map_while(|index| plain.get(index)).any(is_target)
+}
+
+/// Leads the jump of an instruction to the first guard of its target.
+fn relocate(instruction: Option<&mut Instruction<'_>>, moved: &[u32]) {
+    if let Some(target) = instruction.and_then(target_of) {
+        *target = moved.get(*target as usize).copied().unwrap_or(u32::MAX);
+    }
+}
+
+/// Where an instruction jumps to.
+fn target_of<'i>(instruction: &'i mut Instruction<'_>) -> Option<&'i mut u32> {
+    use Instruction as I;
+    match instruction {
+        I::Jump(target)
+        | I::JumpIfFalse(target)
+        | I::JumpIfFalseOrPop(target)
+        | I::JumpIfTrueOrPop(target)
+        | I::Iterate(target)
+        | I::BuildMacro(_, target, _) => Some(target),
+        _ => None,
+    }
+}
+
+/// Registers the checks that the guards call; their names cannot be written in a template.
+pub(crate) fn add_guards(environment: &mut Environment<'_>) {
+    let on_top =
+        [("$item", "`[…]`"), ("$arithmetic", "arithmetic"), ("$truth", "a condition"), ("$loop", "a loop")];
+    for (name, what) in on_top {
+        environment.add_filter(name, move |value: &Value| -> Result<Value, Error> {
+            guard::not_on_top(|| what.to_owned(), [value])?;
+            Ok(value.clone())
+        });
+    }
+    environment.add_filter("$compare", |value: &Value| -> Result<Value, Error> {
+        guard::nowhere(|| "a comparison".to_owned(), [value])?;
+        Ok(value.clone())
+    });
+    environment.add_filter("$in", |value: &Value| -> Result<Value, Error> {
+        // Of a map only the keys are looked at, and those are never secrets.
+        if value.kind() != ValueKind::Map {
+            guard::nowhere(|| "`in`".to_owned(), [value])?;
+        }
+        Ok(value.clone())
+    });
+    environment.add_filter("$native", |state: &mut State, value: &Value| sinks::defined(state, value));
+    environment.add_filter("$text", |value: &Value| -> Result<Value, Error> {
+        if value.as_str().is_none()
+            && let Some(secret) = guard::anywhere(value)?
+        {
+            return Err(guard::refuse("putting a list or map into text", secret, Some(STRUCTURE_HINT)));
+        }
+        Ok(value.clone())
+    });
+    add_list_guards(environment);
+}
+
+const STRUCTURE_HINT: &str = "write the structure with `to_json` or `to_yaml`";
+
+/// The checks of several operands at once.
+fn add_list_guards(environment: &mut Environment<'_>) {
+    let items = |list: &Value| list.try_iter().map(Iterator::collect::<Vec<_>>);
+    environment.add_filter("$slice", move |list: &Value| -> Result<Value, Error> {
+        guard::not_on_top(|| "slicing".to_owned(), &items(list)?)?;
+        Ok(list.clone())
+    });
+    environment.add_filter("$unpack", move |list: &Value| -> Result<Value, Error> {
+        guard::not_on_top(|| "`*`".to_owned(), &items(list)?)?;
+        Ok(list.clone())
+    });
+    environment.add_filter("$lookup", move |list: &Value| -> Result<Value, Error> {
+        guard::not_on_top(|| "a method".to_owned(), items(list)?.iter().take(2))?;
+        Ok(list.clone())
+    });
+    environment.add_filter("$keys", move |list: &Value| -> Result<Value, Error> {
+        guard::nowhere(|| "a key of a map".to_owned(), items(list)?.iter().step_by(2))?;
+        Ok(list.clone())
+    });
+    environment.add_filter("$method", move |list: &Value| -> Result<Value, Error> {
+        let items = items(list)?;
+        guard::not_on_top(|| "a method".to_owned(), items.first())?;
+        guard::nowhere(|| "a method".to_owned(), items.iter().skip(1))?;
+        Ok(list.clone())
+    });
+}

@@ -1,0 +1,154 @@
+//! The filters, and what each of them may be given of secrets.
+//!
+//! None is registered but through this table, so none can see a token's text that the table does not let it see.
+
+use minijinja::value::{FunctionArgs, FunctionResult, Rest, ValueOrKwargs};
+use minijinja::{Environment, Error, State, Value, filters, functions::Function};
+
+use crate::{ansible, guard, sinks};
+
+/// What a filter may be given.
+#[derive(Clone, Copy)]
+enum Sees {
+    /// No secret, anywhere in its arguments.
+    Nothing,
+    /// Lists and maps that hold secrets: it moves what is in them and looks at none of it.
+    Shapes,
+    /// Secrets, but not in what it decides on, which is its first argument.
+    Choices,
+    /// A secret as its first argument, unless it is asked to look whether that is empty.
+    Definedness,
+    /// Lists of maps that hold secrets, when a test is named, which has its own guard.
+    Tested,
+    /// Lists of maps that hold secrets, when it takes a whole attribute or applies a filter.
+    Mapped,
+}
+
+fn filter<F, Rv, Args>(function: F) -> Value
+where
+    F: Function<Rv, Args>,
+    Rv: FunctionResult,
+    Args: for<'a> FunctionArgs<'a>,
+{
+    Value::from_function(function)
+}
+
+/// Every filter but the sinks and those that write JSON and YAML.
+fn table() -> Vec<(&'static str, Sees, Value)> {
+    use Sees::{Choices, Definedness, Mapped, Nothing, Shapes, Tested};
+    vec![
+        ("lower", Nothing, filter(filters::lower)),
+        ("upper", Nothing, filter(filters::upper)),
+        ("title", Nothing, filter(filters::title)),
+        ("capitalize", Nothing, filter(filters::capitalize)),
+        ("replace", Nothing, filter(filters::replace)),
+        ("trim", Nothing, filter(filters::trim)),
+        ("split", Nothing, filter(filters::split)),
+        ("lines", Nothing, filter(filters::lines)),
+        ("indent", Nothing, filter(filters::indent)),
+        ("format", Nothing, filter(filters::format)),
+        ("string", Nothing, filter(filters::string)),
+        ("int", Nothing, filter(filters::int)),
+        ("float", Nothing, filter(filters::float)),
+        ("abs", Nothing, filter(filters::abs)),
+        ("round", Nothing, filter(filters::round)),
+        ("sum", Nothing, filter(filters::sum)),
+        ("min", Nothing, filter(filters::min)),
+        ("max", Nothing, filter(filters::max)),
+        ("join", Nothing, filter(filters::join)),
+        ("sort", Nothing, filter(filters::sort)),
+        ("unique", Nothing, filter(filters::unique)),
+        ("dictsort", Nothing, filter(filters::dictsort)),
+        ("groupby", Nothing, filter(filters::groupby)),
+        ("length", Shapes, filter(filters::length)),
+        ("count", Shapes, filter(filters::length)),
+        ("first", Shapes, filter(filters::first)),
+        ("last", Shapes, filter(filters::last)),
+        ("list", Shapes, filter(filters::list)),
+        ("reverse", Shapes, filter(filters::reverse)),
+        ("items", Shapes, filter(filters::items)),
+        ("batch", Shapes, filter(filters::batch)),
+        ("slice", Shapes, filter(filters::slice)),
+        ("chain", Shapes, filter(filters::chain)),
+        ("zip", Shapes, filter(filters::zip)),
+        ("attr", Shapes, filter(filters::attr)),
+        ("default", Definedness, filter(filters::default)),
+        ("d", Definedness, filter(filters::default)),
+        ("select", Tested, filter(filters::select)),
+        ("reject", Tested, filter(filters::reject)),
+        ("selectattr", Mapped, filter(filters::selectattr)),
+        ("rejectattr", Mapped, filter(filters::rejectattr)),
+        ("map", Mapped, filter(filters::map)),
+        // Ansible's own.
+        ("bool", Nothing, filter(ansible::boolean)),
+        ("b64decode", Nothing, filter(ansible::b64decode)),
+        ("from_json", Nothing, filter(ansible::from_json)),
+        ("basename", Nothing, filter(ansible::basename)),
+        ("dirname", Nothing, filter(ansible::dirname)),
+        ("union", Nothing, filter(ansible::union)),
+        ("intersect", Nothing, filter(ansible::intersect)),
+        ("difference", Nothing, filter(ansible::difference)),
+        ("ternary", Choices, filter(ansible::ternary)),
+        ("mandatory", Definedness, filter(ansible::mandatory)),
+        ("combine", Shapes, filter(ansible::combine)),
+        ("dict2items", Shapes, filter(ansible::dict2items)),
+        ("items2dict", Shapes, filter(ansible::items2dict)),
+        ("flatten", Shapes, filter(ansible::flatten)),
+    ]
+}
+
+/// Registers the filters.
+pub(crate) fn add(environment: &mut Environment<'_>) {
+    for (name, sees, inner) in table() {
+        environment.add_filter(
+            name,
+            move |state: &mut State, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+                let args = args.into_values();
+                check(name, sees, &args)?;
+                inner.call(state, &args)
+            },
+        );
+    }
+}
+
+/// The names of all filters.
+pub(crate) fn names() -> Vec<&'static str> {
+    let own = ["to_json", "tojson", "to_nice_json", "to_yaml", "to_nice_yaml"];
+    table().into_iter().map(|(name, ..)| name).chain(sinks::names()).chain(own).collect()
+}
+
+/// Refuses arguments with secrets that the filter may not see.
+fn check(name: &str, sees: Sees, args: &[Value]) -> Result<(), Error> {
+    let operation = || format!("filter `{name}`");
+    match sees {
+        Sees::Nothing => guard::nowhere(operation, args),
+        Sees::Shapes => guard::not_on_top(operation, args),
+        Sees::Choices => guard::nowhere(operation, args.first()),
+        Sees::Definedness if args.len() <= 2 && !args.iter().any(Value::is_kwargs) => Ok(()),
+        Sees::Definedness => guard::nowhere(operation, args.first()),
+        // Without the name of a test the items themselves are looked at.
+        Sees::Tested if args.len() >= 2 => guard::not_on_top(operation, args),
+        Sees::Tested => guard::nowhere(operation, args),
+        Sees::Mapped if takes_whole(name, args) => guard::not_on_top(operation, args),
+        Sees::Mapped => guard::nowhere(operation, args),
+    }
+}
+
+/// Whether `map`, `selectattr` or `rejectattr` takes an attribute as a whole: a path such as `password.0`
+/// would reach into a text.
+fn takes_whole(name: &str, args: &[Value]) -> bool {
+    let whole = |path: &Value| {
+        path.as_str().is_some_and(|path| {
+            path.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+                && !path.starts_with(|c: char| c.is_ascii_digit())
+        })
+    };
+    match (name, &args.get(1..)) {
+        ("map", Some([options, ..])) if options.is_kwargs() => {
+            options.get_attr("attribute").is_ok_and(|path| whole(&path))
+        }
+        ("map", Some([filter, ..])) => filter.as_str().is_some(),
+        (_, Some([path, _test, ..])) => whole(path),
+        _ => false,
+    }
+}

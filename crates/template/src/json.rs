@@ -1,0 +1,154 @@
+//! Values as JSON: out of a template, and as text with the sinks of the secrets inside.
+
+use minijinja::value::{Kwargs, ObjectRepr, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+use pq_stream::{Sink, holds_token};
+use serde_json::{Map, Value as Json};
+
+use crate::sinks;
+
+/// Plain data as a value for templates; maps keep their order.
+pub fn from_json(data: &Json) -> Value {
+    match data {
+        Json::Null => Value::from(()),
+        Json::Bool(it) => Value::from(*it),
+        Json::Number(it) => match (it.as_i64(), it.as_u64()) {
+            (Some(number), _) => Value::from(number),
+            (_, Some(number)) => Value::from(number),
+            _ => Value::from(it.as_f64().unwrap_or(f64::NAN)),
+        },
+        Json::String(it) => Value::from(it.as_str()),
+        Json::Array(items) => items.iter().map(from_json).collect(),
+        Json::Object(map) => Value::from_pairs(map.iter().map(|(key, item)| (key.as_str(), from_json(item)))),
+    }
+}
+
+/// A template's value as plain data; secrets are the texts of their tokens.
+///
+/// # Errors
+/// Where something in it is undefined, could not be looked up, or has no form as data.
+pub fn to_json(value: &Value) -> Result<Json, Error> {
+    convert(value, 0)
+}
+
+fn convert(value: &Value, depth: usize) -> Result<Json, Error> {
+    let no_data = |what: String| Error::new(ErrorKind::BadSerialization, what);
+    if depth > 100 {
+        return Err(no_data("a value is nested more than 100 levels deep".to_owned()));
+    }
+    match (value.kind(), value.as_object()) {
+        (ValueKind::Undefined, _) => {
+            Err(Error::new(ErrorKind::UndefinedError, "a value inside is undefined"))
+        }
+        (ValueKind::None | ValueKind::Bool | ValueKind::Number | ValueKind::String, _) => {
+            serde_json::to_value(value).map_err(|e| no_data(e.to_string()))
+        }
+        (_, Some(object)) if object.repr() == ObjectRepr::Map => {
+            let mut map = Map::new();
+            for (key, item) in object.try_iter_pairs().into_iter().flatten() {
+                map.insert(key.to_string(), convert(&item, depth + 1)?);
+            }
+            Ok(Json::Object(map))
+        }
+        (_, Some(object)) if object.repr() != ObjectRepr::Plain => {
+            let items = object.try_iter().into_iter().flatten();
+            items.map(|item| convert(&item, depth + 1)).collect::<Result<_, _>>().map(Json::Array)
+        }
+        (ValueKind::Invalid, _) => Err(serde_json::to_value(value).map_or_else(
+            |error| no_data(error.to_string()),
+            |_| no_data("a value could not be looked up".to_owned()),
+        )),
+        (kind, _) => Err(no_data(format!("a {kind} is no data"))),
+    }
+}
+
+/// Registers the filters that read and write JSON.
+pub(crate) fn add(environment: &mut Environment<'_>) {
+    for (name, indent, sort) in
+        [("to_json", None, false), ("tojson", None, false), ("to_nice_json", Some(4), true)]
+    {
+        environment.add_filter(
+            name,
+            move |state: &mut State, value: &Value, options: Kwargs| -> Result<Value, Error> {
+                let data = to_json(&sinks::defined(state, value)?)?;
+                let indent = options.get::<Option<usize>>("indent")?.or(indent);
+                let sort = options.get::<Option<bool>>("sort_keys")?.unwrap_or(sort);
+                options.assert_all_used()?;
+                let mut out = String::new();
+                write(&mut out, name, &data, Layout { indent, sort }, 0)?;
+                Ok(Value::from(out))
+            },
+        );
+    }
+}
+
+/// How JSON is laid out.
+#[derive(Clone, Copy)]
+struct Layout {
+    indent: Option<usize>,
+    sort: bool,
+}
+
+impl Layout {
+    fn line(self, out: &mut String, depth: usize) {
+        if let Some(indent) = self.indent {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', indent * depth));
+        }
+    }
+
+    fn comma(self) -> &'static str {
+        if self.indent.is_some() { "," } else { ", " }
+    }
+}
+
+/// As Python's `json.dumps` writes it, which is what Ansible's filters are.
+fn write(out: &mut String, name: &str, data: &Json, layout: Layout, depth: usize) -> Result<(), Error> {
+    match data {
+        Json::String(text) => out.push_str(&string(name, text)?),
+        Json::Array(items) if !items.is_empty() => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                out.push_str(if index > 0 { layout.comma() } else { "" });
+                layout.line(out, depth + 1);
+                write(out, name, item, layout, depth + 1)?;
+            }
+            layout.line(out, depth);
+            out.push(']');
+        }
+        Json::Object(map) if !map.is_empty() => {
+            let mut entries: Vec<_> = map.iter().collect();
+            if layout.sort {
+                entries.sort_by_key(|(key, _)| *key);
+            }
+            out.push('{');
+            for (index, (key, item)) in entries.into_iter().enumerate() {
+                out.push_str(if index > 0 { layout.comma() } else { "" });
+                layout.line(out, depth + 1);
+                out.push_str(&string(name, key)?);
+                out.push_str(": ");
+                write(out, name, item, layout, depth + 1)?;
+            }
+            layout.line(out, depth);
+            out.push('}');
+        }
+        scalar_or_empty => out.push_str(&scalar_or_empty.to_string()),
+    }
+    Ok(())
+}
+
+/// A string in ASCII, or a secret's token with the sink `json`.
+fn string(name: &str, text: &str) -> Result<String, Error> {
+    let quoted = sinks::text(name, Sink::Json, text)?;
+    if holds_token(text) {
+        return Ok(quoted);
+    }
+    let mut out = String::with_capacity(quoted.len());
+    for c in quoted.chars() {
+        match c {
+            c if c.is_ascii() && c != '\u{7f}' => out.push(c),
+            c => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+        }
+    }
+    Ok(out)
+}

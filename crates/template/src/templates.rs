@@ -1,0 +1,137 @@
+//! Renders texts and evaluates values.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use minijinja::machinery::{self, make_string_output};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+
+use crate::compile::{self, Refusal};
+use crate::context::Context;
+use crate::error::TemplateError;
+use crate::{filters, functions, json, methods, questions, sinks, yaml};
+
+/// The environment in which everything is rendered.
+pub struct Templates {
+    environment: Environment<'static>,
+    files: SyntaxConfig,
+    values: SyntaxConfig,
+}
+
+impl fmt::Debug for Templates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Templates")
+    }
+}
+
+impl Default for Templates {
+    fn default() -> Self {
+        Templates::new()
+    }
+}
+
+impl Templates {
+    /// The environment, with every filter, test and function.
+    pub fn new() -> Self {
+        let mut environment = Environment::empty();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_debug(true);
+        compile::add_guards(&mut environment);
+        filters::add(&mut environment);
+        functions::add(&mut environment);
+        sinks::add(&mut environment);
+        json::add(&mut environment);
+        yaml::add(&mut environment);
+        questions::add(&mut environment);
+        environment.set_unknown_method_callback(methods::call);
+        let syntax = |lstrip| {
+            let mut builder = SyntaxConfig::builder();
+            builder.trim_blocks(true).lstrip_blocks(lstrip).keep_trailing_newline(true);
+            builder.build().unwrap_or_default()
+        };
+        Templates { environment, files: syntax(true), values: syntax(false) }
+    }
+
+    /// Whether a text has anything to render.
+    pub fn is_template(text: &str) -> bool {
+        ["{{", "{%", "{#"].iter().any(|opening| text.contains(opening))
+    }
+
+    /// Renders a file: blocks on a line of their own leave no line and no indentation behind.
+    ///
+    /// # Errors
+    /// What is wrong, and where in the source.
+    pub fn render_text(&self, name: &str, source: &str, context: &Context) -> Result<String, TemplateError> {
+        let value = self.run(name, source, context, &self.files, false)?;
+        Ok(value.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Evaluates a value: what is exactly one `{{ expression }}` keeps its type, everything else is a text.
+    ///
+    /// # Errors
+    /// What is wrong, and where in the source.
+    pub fn evaluate(
+        &self,
+        name: &str,
+        source: &str,
+        context: &Context,
+    ) -> Result<serde_json::Value, TemplateError> {
+        let value = self.value(name, source, context)?;
+        json::to_json(&value).map_err(|error| TemplateError::new(name, source, context, Refusal::from(error)))
+    }
+
+    /// As [`Templates::evaluate`], in the engine's own type, for contexts that are looked up lazily.
+    ///
+    /// # Errors
+    /// What is wrong, and where in the source.
+    pub fn value(&self, name: &str, source: &str, context: &Context) -> Result<Value, TemplateError> {
+        self.run(name, source, context, &self.values, true)
+    }
+
+    /// Whether a condition such as `vars.tls == "selfsigned"`, written without braces, holds.
+    ///
+    /// # Errors
+    /// What is wrong, and where in the condition.
+    pub fn holds(&self, name: &str, condition: &str, context: &Context) -> Result<bool, TemplateError> {
+        let source = format!("{{{{ true if ({condition}) else false }}}}");
+        let shift = "{{ true if (".len();
+        self.value(name, &source, context).map(|value| value.is_true()).map_err(|mut error| {
+            if error.line == 1 {
+                error.column = error.column.saturating_sub(shift).max(1);
+            }
+            error.text = condition.lines().nth(error.line - 1).unwrap_or("").to_owned();
+            error
+        })
+    }
+
+    fn run(
+        &self,
+        name: &str,
+        source: &str,
+        context: &Context,
+        syntax: &SyntaxConfig,
+        native: bool,
+    ) -> Result<Value, TemplateError> {
+        let refused = |refusal| TemplateError::new(name, source, context, refusal);
+        let compiled = compile::compile(name, source, syntax, native).map_err(refused)?;
+        let mut text = String::new();
+        let blocks = BTreeMap::new();
+        let (value, _) = machinery::eval(
+            &self.environment,
+            &compiled.instructions,
+            context.root(),
+            &blocks,
+            &mut make_string_output(&mut text),
+            AutoEscape::None,
+        )
+        .map_err(|error| refused(Refusal::from(error)))?;
+        match (compiled.single, value) {
+            (true, Some(value)) => Ok(value),
+            (true, None) => {
+                Err(TemplateError::plain(name, source, "the expression left no value".to_owned()))
+            }
+            (false, _) => Ok(Value::from(text)),
+        }
+    }
+}
