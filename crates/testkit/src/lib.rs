@@ -1,1 +1,3 @@
 //! Disposable machines, a machine in memory, and the laws every step obeys.
+
+pub mod lab;
