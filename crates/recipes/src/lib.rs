@@ -1,1 +1,32 @@
-//! The catalogue of recipes and its loader.
+//! The catalogue of recipes and its loader: what the tools know of operating systems, components and applications.
+//!
+//! A recipe is data: YAML and templates below `catalogue/`, built into the binaries and overlaid with the user's own
+//! `recipes/`. Here it is read and held to its form; templates are rendered, and steps made, in `pq_plan`.
+//!
+//! Always true here: a key that is not known is an error with its file, line and column, wherever it stands.
+
+mod app;
+mod catalogue;
+mod component;
+mod files;
+mod kind;
+mod node;
+mod os;
+mod pins;
+mod source;
+mod step;
+mod variable;
+mod version;
+mod yaml;
+
+pub use app::{App, Health, Keep, Merge, Needs, PhpNeeds, PythonNeeds, Service, Web, WebKind};
+pub use catalogue::{Catalogue, Declared};
+pub use component::Component;
+pub use kind::Kind;
+pub use node::{Data, Node};
+pub use os::{Account, Nginx, Os, Php, Python};
+pub use pins::{Origin, Pin, Pins};
+pub use source::{Mark, Source};
+pub use step::StepTemplate;
+pub use variable::Variable;
+pub use version::compare;

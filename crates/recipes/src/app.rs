@@ -1,0 +1,250 @@
+//! An application: what is particular to it. The life of its instances is in `pq_plan`.
+
+use std::collections::BTreeMap;
+
+use pq_stream::Diagnostic;
+use serde::Deserialize;
+
+use crate::{Node, Pins, Source, StepTemplate, Variable, yaml};
+
+/// An application.
+#[derive(Debug, Clone, PartialEq)]
+pub struct App {
+    /// Its name.
+    pub name: String,
+    /// Its recipe.
+    pub source: Source,
+    /// What it is, in one line.
+    pub about: String,
+    /// What its recipe reads of its instances and of the host's variables.
+    pub variables: BTreeMap<String, Variable>,
+    /// What it stands on.
+    pub needs: Needs,
+    /// How it is reached.
+    pub web: Web,
+    /// Settings of PHP.
+    pub php_values: BTreeMap<String, Node>,
+    /// What survives a new release.
+    pub keep: Vec<Keep>,
+    /// Steps before the package transaction.
+    pub before_packages: Vec<StepTemplate>,
+    /// Steps at every run, before the release is switched to.
+    pub configure: Vec<StepTemplate>,
+    /// Its own process.
+    pub service: Option<Service>,
+    /// Steps once everything else is in place.
+    pub enable: Vec<StepTemplate>,
+    /// What must be answered in the end.
+    pub health: Vec<Health>,
+    /// Its versions.
+    pub pins: Pins,
+}
+
+/// What an application stands on.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Needs {
+    /// PHP.
+    #[serde(default)]
+    pub php: Option<PhpNeeds>,
+    /// Python.
+    #[serde(default)]
+    pub python: Option<PythonNeeds>,
+}
+
+/// What an application wants of PHP.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhpNeeds {
+    /// The oldest version that will do.
+    pub min: String,
+    /// Extensions.
+    #[serde(default)]
+    pub extensions: Vec<String>,
+}
+
+/// What an application wants of Python.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PythonNeeds {
+    /// The oldest version that will do.
+    pub min: String,
+}
+
+/// How a site answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WebKind {
+    /// Files, and PHP in a pool of its own.
+    Php,
+    /// A process of its own that nginx hands requests to.
+    Proxy,
+}
+
+/// How an application is reached.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Web {
+    /// How the site answers.
+    pub kind: WebKind,
+    /// The part of the release that is served (`php`).
+    #[serde(default)]
+    pub root: Option<String>,
+    /// The page of a directory (`php`).
+    #[serde(default)]
+    pub index: Option<String>,
+    /// Paths that nobody may fetch.
+    #[serde(default)]
+    pub deny: Vec<String>,
+    /// Where the process listens (`proxy`): `127.0.0.1:8080`.
+    #[serde(default)]
+    pub upstream: Option<Node>,
+    /// Largest body of a request, as nginx writes it.
+    #[serde(default)]
+    pub max_body: Option<Node>,
+    /// A file beside the recipe with `location` blocks of its own.
+    #[serde(default)]
+    pub locations: Option<Node>,
+}
+
+/// A path that lives outside the releases.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keep {
+    /// Below the release.
+    pub path: String,
+    /// What is taken from each new release again.
+    #[serde(default)]
+    pub fresh: Vec<String>,
+    /// `added`: what the release brings is code and is taken again; what people added stays.
+    #[serde(default)]
+    pub merge: Option<Merge>,
+    /// Whether the web server itself reads files there.
+    #[serde(default)]
+    pub served: bool,
+}
+
+/// How a kept path and a new release come together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Merge {
+    /// All of the release is taken again, and what was added stays.
+    Added,
+}
+
+/// The process of an application, as a hardened systemd unit.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Program and arguments.
+    pub exec: Vec<Node>,
+    /// Directories that it writes to.
+    #[serde(default)]
+    pub writes: Vec<Node>,
+    /// Its environment.
+    #[serde(default)]
+    pub env: BTreeMap<String, Node>,
+    /// Files that it reads when it starts: when one differs, it is restarted.
+    #[serde(default)]
+    pub reads: Vec<Node>,
+}
+
+/// A page that must be answered.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// Path and query.
+    pub http: Node,
+    /// The status.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// A text that the answer holds.
+    #[serde(default)]
+    pub body: Option<Node>,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recipe {
+    app: String,
+    about: String,
+    #[serde(default)]
+    variables: BTreeMap<String, Variable>,
+    #[serde(default)]
+    needs: Needs,
+    web: Web,
+    #[serde(default)]
+    php_values: BTreeMap<String, Node>,
+    #[serde(default)]
+    keep: Vec<Keep>,
+    #[serde(default)]
+    before_packages: Vec<Node>,
+    #[serde(default)]
+    configure: Vec<Node>,
+    #[serde(default)]
+    service: Option<Service>,
+    #[serde(default)]
+    enable: Vec<Node>,
+    #[serde(default)]
+    health: Vec<Health>,
+}
+
+impl App {
+    /// Reads an application's recipe.
+    ///
+    /// # Errors
+    /// Where the file is none, or does not fit together.
+    pub fn read(name: &str, source: &Source, pins: Pins) -> Result<Self, Diagnostic> {
+        let recipe: Recipe = yaml::read(source)?;
+        let app = App {
+            name: name.to_owned(),
+            about: recipe.about,
+            variables: recipe.variables,
+            needs: recipe.needs,
+            web: recipe.web,
+            php_values: recipe.php_values,
+            keep: recipe.keep,
+            before_packages: StepTemplate::all(source, &recipe.before_packages)?,
+            configure: StepTemplate::all(source, &recipe.configure)?,
+            service: recipe.service,
+            enable: StepTemplate::all(source, &recipe.enable)?,
+            health: recipe.health,
+            pins,
+            source: source.clone(),
+        };
+        match (recipe.app == name, app.misfit()) {
+            (false, _) => Err(Diagnostic::new(format!("`app` is `{}` in the directory `{name}`", recipe.app))),
+            (true, Some(text)) => Err(Diagnostic::new(text)),
+            (true, None) => return Ok(app),
+        }
+        .map_err(|error| error.at(source.place(crate::Mark::default())))
+    }
+
+    /// What does not fit together.
+    fn misfit(&self) -> Option<String> {
+        let plain = |path: &str| !path.is_empty() && path.split('/').all(|part| !["", ".", ".."].contains(&part));
+        if let Some(keep) = self.keep.iter().find(|keep| !plain(&keep.path)) {
+            return Some(format!("`keep` has `{}`, which is no path below the release", keep.path));
+        }
+        match self.web.kind {
+            WebKind::Php if self.needs.php.is_none() => Some("`web` is of kind `php`, and `needs` has no `php`".to_owned()),
+            WebKind::Php if self.web.upstream.is_some() => Some("`upstream` belongs to `web` of kind `proxy`".to_owned()),
+            WebKind::Proxy if self.web.upstream.is_none() => Some("`web` of kind `proxy` has no `upstream`".to_owned()),
+            WebKind::Proxy if self.web.root.is_some() || self.web.index.is_some() => {
+                Some("`root` and `index` belong to `web` of kind `php`".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// The components that it stands on.
+    pub fn components(&self) -> Vec<&'static str> {
+        let php = self.needs.php.is_some().then_some("php");
+        let python = self.needs.python.is_some().then_some("python");
+        [Some("nginx"), php, python].into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,54 @@
+//! A part of the server or of the platform: its variables and its steps.
+
+use std::collections::BTreeMap;
+
+use pq_stream::Diagnostic;
+use serde::Deserialize;
+
+use crate::{Node, Source, StepTemplate, Variable, yaml};
+
+/// A part of the server or of the platform.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Component {
+    /// Its name, which its steps' ids begin with.
+    pub name: String,
+    /// Its recipe.
+    pub source: Source,
+    /// What it is for, in one line.
+    pub about: String,
+    /// What its recipe reads of the host's variables.
+    pub variables: BTreeMap<String, Variable>,
+    /// Components whose steps come before.
+    pub needs: Vec<String>,
+    /// Its steps, in order.
+    pub steps: Vec<StepTemplate>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recipe {
+    about: String,
+    #[serde(default)]
+    variables: BTreeMap<String, Variable>,
+    #[serde(default)]
+    needs: Vec<String>,
+    steps: Vec<Node>,
+}
+
+impl Component {
+    /// Reads a component's recipe.
+    ///
+    /// # Errors
+    /// Where the file is none.
+    pub fn read(name: &str, source: &Source) -> Result<Self, Diagnostic> {
+        let recipe: Recipe = yaml::read(source)?;
+        Ok(Component {
+            name: name.to_owned(),
+            about: recipe.about,
+            variables: recipe.variables,
+            needs: recipe.needs,
+            steps: StepTemplate::all(source, &recipe.steps)?,
+            source: source.clone(),
+        })
+    }
+}

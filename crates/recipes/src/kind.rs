@@ -1,0 +1,237 @@
+//! The types that a variable may have. Each accepts a value from an inventory, in its normal form, or says what it wants.
+//!
+//! Always true here: what a type other than `text` accepts has none of the characters that mean anything to a
+//! shell, to nginx, to systemd or in an INI file, so a recipe may put it there as it is.
+
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The type of a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One line of text.
+    Text,
+    /// True or false.
+    Boolean,
+    /// A whole number, 0 or more.
+    Integer,
+    /// A TCP or UDP port.
+    Port,
+    /// A DNS name.
+    Domain,
+    /// A mail address.
+    Email,
+    /// The address of a site or of something on it.
+    Url,
+    /// An absolute path.
+    Path,
+    /// A number of bytes, such as `32M`.
+    Size,
+    /// A locale, such as `fr_FR.UTF-8`.
+    Locale,
+    /// A language, such as `fr`.
+    Language,
+    /// A time zone, such as `Europe/Paris`.
+    Timezone,
+    /// The name of a Debian package.
+    Package,
+    /// A login name.
+    Login,
+    /// A rule of the firewall, such as `allow 443/tcp from 10.0.0.0/8`.
+    FirewallRule,
+    /// One of some words.
+    Choice,
+}
+
+impl Kind {
+    /// What it is called, with its article, and an example.
+    pub fn words(self) -> &'static str {
+        match self {
+            Kind::Text => "a text of one line",
+            Kind::Boolean => "a boolean: `true` or `false`",
+            Kind::Integer => "a whole number, such as `5`",
+            Kind::Port => "a port, from 1 to 65535",
+            Kind::Domain => "a DNS name, such as `wiki.example.org`",
+            Kind::Email => "a mail address, such as `admin@example.org`",
+            Kind::Url => "an address, such as `https://mirror.example.org/sources`",
+            Kind::Path => "an absolute path of letters, digits, `.`, `_` and `-`, such as `/srv/paquerette`",
+            Kind::Size => "a number of bytes, such as `32M`",
+            Kind::Locale => "a locale, such as `fr_FR.UTF-8`",
+            Kind::Language => "a language, such as `fr` or `pt-br`",
+            Kind::Timezone => "a time zone, such as `Europe/Paris`",
+            Kind::Package => "the name of a Debian package, such as `htop`",
+            Kind::Login => "a login name of lower case letters, digits and `_`, such as `alice`",
+            Kind::FirewallRule => "a rule of the firewall, such as `allow 443/tcp` or `limit 22/tcp from 10.0.0.0/8`",
+            Kind::Choice => "one of the words of its recipe",
+        }
+    }
+
+    /// The value in its normal form; nothing where it is not of this type.
+    pub fn accept(self, value: &Value) -> Option<Value> {
+        match (self, value) {
+            (Kind::Boolean, Value::Bool(_)) => Some(value.clone()),
+            (Kind::Boolean, Value::String(text)) => match text.to_ascii_lowercase().as_str() {
+                "yes" | "true" | "on" => Some(Value::Bool(true)),
+                "no" | "false" | "off" => Some(Value::Bool(false)),
+                _ => None,
+            },
+            (Kind::Integer, Value::String(text)) => text.parse::<u64>().ok().map(Value::from),
+            (Kind::Integer, Value::Number(number)) => number.as_u64().map(Value::from),
+            (Kind::Port, Value::String(text)) => text.parse::<u16>().ok().filter(|port| *port > 0).map(Value::from),
+            (Kind::Port, Value::Number(number)) => {
+                number.as_u64().filter(|port| (1..=65535).contains(port)).map(Value::from)
+            }
+            (Kind::Size, Value::Number(number)) => number.as_u64().map(|size| Value::from(size.to_string())),
+            (_, Value::String(text)) => self.accept_text(text),
+            _ => None,
+        }
+    }
+
+    fn accept_text(self, text: &str) -> Option<Value> {
+        let as_it_is = |good: bool| good.then(|| Value::from(text));
+        match self {
+            Kind::Text | Kind::Choice => as_it_is(!text.chars().any(char::is_control)),
+            Kind::Domain => domain(text).map(Value::from),
+            Kind::Email => {
+                let (user, at) = text.rsplit_once('@')?;
+                let plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+                as_it_is(!user.is_empty() && user.chars().all(plain) && domain(at).is_some() && text.len() < 255)
+            }
+            Kind::Url => {
+                let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+                let plain = |c: char| c.is_ascii_alphanumeric() || ".-_~:/?&=%+@,[]".contains(c);
+                as_it_is(text.is_empty() || (rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[') && rest.chars().all(plain)))
+            }
+            Kind::Path => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+                let part = |p: &str| !p.is_empty() && p != "." && p != ".." && p.chars().all(plain);
+                as_it_is(text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(part)))
+            }
+            Kind::Size => {
+                let digits = text.strip_suffix(['K', 'M', 'G']).unwrap_or(text);
+                as_it_is((1..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()))
+            }
+            Kind::Locale => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "_.@-".contains(c);
+                as_it_is(text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(plain))
+            }
+            Kind::Language => {
+                let part = |p: &str| (2..=8).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_alphanumeric());
+                as_it_is(text.split('-').all(part))
+            }
+            Kind::Timezone => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "_+-".contains(c);
+                let part = |p: &str| !p.is_empty() && p.chars().all(plain);
+                as_it_is(text.split('/').all(part))
+            }
+            Kind::Package => {
+                let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+.-".contains(c);
+                as_it_is(text.len() > 1 && text.chars().all(plain) && text.starts_with(|c: char| c.is_ascii_alphanumeric()))
+            }
+            Kind::Login => {
+                let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+                let length = (1..=32).contains(&text.len());
+                as_it_is(length && text.chars().all(plain) && text.starts_with(|c: char| c.is_ascii_lowercase()))
+            }
+            Kind::FirewallRule => firewall_rule(text),
+            Kind::Boolean | Kind::Integer | Kind::Port => None,
+        }
+    }
+}
+
+/// A DNS name in lower case: labels of RFC 1123, at least two of them, the last not a number.
+fn domain(text: &str) -> Option<String> {
+    let label = |part: &str| {
+        (1..=63).contains(&part.len())
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    let (_, last) = text.rsplit_once('.')?;
+    let good = text.len() <= 253 && text.split('.').all(label) && !last.bytes().all(|b| b.is_ascii_digit());
+    good.then(|| text.to_ascii_lowercase())
+}
+
+/// `ACTION PORT/PROTOCOL [from NETWORK]`, taken apart.
+fn firewall_rule(text: &str) -> Option<Value> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let (action, what, from) = match words[..] {
+        [action, what] => (action, what, None),
+        [action, what, "from", from] => (action, what, Some(from)),
+        _ => return None,
+    };
+    let (port, protocol) = what.split_once('/')?;
+    let port: u16 = port.parse().ok().filter(|port| *port > 0)?;
+    if !["allow", "limit", "deny"].contains(&action) || !["tcp", "udp"].contains(&protocol) {
+        return None;
+    }
+    let mut rule = json!({ "action": action, "port": port, "protocol": protocol });
+    if let Some(from) = from {
+        let (address, bits) = from.split_once('/').map_or((from, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        if !bits.is_none_or(|bits| bits.parse::<u8>().is_ok_and(|bits| bits <= most)) {
+            return None;
+        }
+        rule["from"] = Value::from(from);
+    }
+    Some(rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good(kind: Kind, value: impl Into<Value>) -> bool {
+        kind.accept(&value.into()).is_some()
+    }
+
+    #[test]
+    fn a_name_that_would_break_a_configuration_is_refused() {
+        for name in ["wiki.example.org", "a-b.c-d.xn--p1ai", "WIKI.Example.org"] {
+            assert!(good(Kind::Domain, name), "{name}");
+        }
+        for name in [
+            "test..com", "-a.org", "a-.org", "a.org;", "a .org", "", "localhost", "1.2.3.4", "a.org\n", "*.a.org",
+            "a.org { }", "$host.org", "é.org",
+        ] {
+            assert!(!good(Kind::Domain, name), "{name:?}");
+        }
+        assert_eq!(Kind::Domain.accept(&"WIKI.example.org".into()), Some("wiki.example.org".into()));
+    }
+
+    #[test]
+    fn no_type_but_text_lets_a_special_character_through() {
+        let kinds = [
+            Kind::Domain, Kind::Email, Kind::Url, Kind::Path, Kind::Size, Kind::Locale, Kind::Language, Kind::Timezone,
+            Kind::Package, Kind::Login, Kind::Port, Kind::Integer,
+        ];
+        let examples = ["a.org", "a@b.org", "https://a.org", "/srv/a", "1M", "fr_FR.UTF-8", "fr", "Europe/Paris", "htop", "a", "80", "5"];
+        for (kind, example) in kinds.into_iter().zip(examples) {
+            assert!(good(kind, example), "{kind:?} {example}");
+            for bad in [";", " ", "\n", "\"", "'", "$", "{", "}", "`", "\\", "#", "\0", "|", "<"] {
+                assert!(!good(kind, format!("{example}{bad}")), "{kind:?} takes {bad:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn booleans_are_also_words_and_numbers_are_also_texts() {
+        assert_eq!(Kind::Boolean.accept(&"Yes".into()), Some(true.into()));
+        assert_eq!(Kind::Boolean.accept(&1.into()), None);
+        assert_eq!(Kind::Port.accept(&"5232".into()), Some(5232.into()));
+        assert!(!good(Kind::Port, 0) && !good(Kind::Port, 65536) && !good(Kind::Text, 3));
+    }
+
+    #[test]
+    fn a_rule_of_the_firewall_comes_apart() {
+        let rule = Kind::FirewallRule.accept(&"limit 22/tcp from 10.0.0.0/8".into()).unwrap();
+        assert_eq!(rule, json!({ "action": "limit", "port": 22, "protocol": "tcp", "from": "10.0.0.0/8" }));
+        for text in ["open 22/tcp", "allow 22", "allow 0/tcp", "allow 22/icmp", "allow 22/tcp from here", "allow 22/tcp from 10.0.0.0/33"] {
+            assert!(!good(Kind::FirewallRule, text), "{text}");
+        }
+    }
+}

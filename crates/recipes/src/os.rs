@@ -1,0 +1,81 @@
+//! What differs from one operating system to the next: names, versions, paths.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// An operating system.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Os {
+    /// Its name in inventories: `debian-12`.
+    pub os: String,
+    /// Its name for people.
+    pub about: String,
+    /// The user and group as whom web servers read files.
+    pub web: Account,
+    /// nginx.
+    pub nginx: Nginx,
+    /// PHP.
+    pub php: Php,
+    /// Python.
+    pub python: Python,
+    /// Names that no instance may have, since its user would be one of the system's.
+    pub reserved: Vec<String>,
+}
+
+/// A user and its group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// User name.
+    pub user: String,
+    /// Group name.
+    pub group: String,
+}
+
+/// Where nginx is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nginx {
+    /// Its unit.
+    pub unit: String,
+    /// Its program.
+    pub program: String,
+    /// Directory of its configuration.
+    pub etc: String,
+    /// Directory of its logs.
+    pub log: String,
+}
+
+/// Where PHP is, and which.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Php {
+    /// Its version.
+    pub version: String,
+    /// Packages of the interpreter and its process manager.
+    pub packages: Vec<String>,
+    /// Its unit.
+    pub unit: String,
+    /// Its program.
+    pub fpm: String,
+    /// Directory of the process manager's configuration.
+    pub etc: String,
+    /// Directory of its sockets.
+    pub run: String,
+    /// The package of each extension; `""` for what is part of the interpreter.
+    pub extensions: BTreeMap<String, String>,
+}
+
+/// Where Python is, and which.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Python {
+    /// Its version.
+    pub version: String,
+    /// Packages that virtual environments need.
+    pub packages: Vec<String>,
+    /// Its program.
+    pub program: String,
+}

@@ -1,0 +1,140 @@
+//! The versions of an application that may be installed, each with its digest.
+
+use std::collections::BTreeMap;
+
+use pq_stream::Diagnostic;
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use crate::version::{compare, meets};
+use crate::{Mark, Source, yaml};
+
+/// One version: an archive with its digest, or a list of Python packages with theirs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    /// Where its archive is.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The archive's SHA-256 in hexadecimal.
+    #[serde(default)]
+    pub sha256: Option<String>,
+    /// How many leading directories of the archive's names are dropped.
+    #[serde(default = "one")]
+    pub strip: usize,
+    /// The file beside the recipe that lists the Python packages, each with its version and hashes.
+    #[serde(default)]
+    pub requirements: Option<String>,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// What a [`Pin`] leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// An archive.
+    Archive {
+        /// Where it is.
+        url: &'a str,
+        /// Its SHA-256 in hexadecimal.
+        sha256: &'a str,
+    },
+    /// A file beside the recipe that lists Python packages.
+    Requirements(&'a str),
+}
+
+impl Pin {
+    /// What it leads to; nothing where it is neither an archive nor a list, or both.
+    pub fn origin(&self) -> Option<Origin<'_>> {
+        match (&self.url, &self.sha256, &self.requirements) {
+            (Some(url), Some(sha256), None) => Some(Origin::Archive { url, sha256 }),
+            (None, None, Some(file)) => Some(Origin::Requirements(file)),
+            _ => None,
+        }
+    }
+}
+
+/// The pinned versions of one application.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pins(BTreeMap<String, Pin>);
+
+impl Pins {
+    /// Adds a file's pins; a version that is there already takes the new one's place.
+    ///
+    /// # Errors
+    /// Where the file is no list of pins.
+    pub fn add(&mut self, source: &Source) -> Result<(), Diagnostic> {
+        let pins: BTreeMap<String, Spanned<Pin>> = yaml::read(source)?;
+        for (version, pin) in pins {
+            let mark = Mark {
+                line: usize::try_from(pin.referenced.line()).unwrap_or(1),
+                column: usize::try_from(pin.referenced.column()).unwrap_or(1),
+            };
+            let error = |cause: &str| {
+                Err(Diagnostic::new(format!("the pin of version `{version}` cannot be used"))
+                    .at(source.place(mark))
+                    .cause(cause.to_owned()))
+            };
+            let plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+            if !version.starts_with(|c: char| c.is_ascii_alphanumeric()) || !version.chars().all(plain) {
+                return error("a version is made of letters, digits, `.`, `_`, `+` and `-`");
+            }
+            match pin.value.origin() {
+                None => return error("it needs `url` and `sha256`, or else `requirements`"),
+                Some(Origin::Archive { sha256, .. })
+                    if sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) =>
+                {
+                    return error("`sha256` is 64 hexadecimal digits");
+                }
+                Some(_) => self.0.insert(version, pin.value),
+            };
+        }
+        Ok(())
+    }
+
+    /// The newest pinned version of those that `wanted` names: `32` is the newest 32.x; nothing is the newest of all.
+    pub fn newest(&self, wanted: Option<&str>) -> Option<(&str, &Pin)> {
+        let exact = wanted.and_then(|wanted| self.0.get_key_value(wanted));
+        let met = || self.0.iter().filter(|(version, _)| wanted.is_none_or(|wanted| meets(version, wanted)));
+        let found = exact.or_else(|| met().max_by(|a, b| compare(a.0, b.0)));
+        found.map(|(version, pin)| (version.as_str(), pin))
+    }
+
+    /// Every pinned version, the newest first.
+    pub fn versions(&self) -> Vec<&str> {
+        let mut versions: Vec<&str> = self.0.keys().map(String::as_str).collect();
+        versions.sort_by(|a, b| compare(b, a));
+        versions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pins(text: &str) -> Result<Pins, Diagnostic> {
+        let mut pins = Pins::default();
+        pins.add(&Source { shown: "pins.yml".to_owned(), text: text.to_owned() })?;
+        Ok(pins)
+    }
+
+    #[test]
+    fn a_version_is_found_by_its_beginning_and_the_newest_wins() {
+        let line = |v: &str| format!("\"{v}\": {{ url: \"https://a.org/{v}\", sha256: \"{}\" }}\n", "a".repeat(64));
+        let pins = pins(&["9.1", "9.10", "10.0", "10.0-1"].map(line).concat()).unwrap();
+        let newest = |wanted| pins.newest(wanted).map(|(version, _)| version);
+        assert_eq!(newest(None), Some("10.0-1"));
+        assert_eq!(newest(Some("9")), Some("9.10"));
+        assert_eq!(newest(Some("10.0")), Some("10.0"));
+        assert_eq!(newest(Some("11")), None);
+        assert_eq!(pins.versions(), ["10.0-1", "10.0", "9.10", "9.1"]);
+    }
+
+    #[test]
+    fn a_pin_without_its_digest_is_refused_with_its_place() {
+        let error = pins("\"1\": { requirements: a.txt }\n\"2\": { url: https://a.org }\n").unwrap_err();
+        assert_eq!(error.to_string(), "pins.yml:2:6: the pin of version `2` cannot be used: it needs `url` and `sha256`, or else `requirements`");
+    }
+}

@@ -1,0 +1,80 @@
+//! A step as a recipe writes it: spelt as on the stream, its texts templates.
+
+use pq_stream::{Diagnostic, nearest};
+
+use crate::{Data, Node, Source};
+
+/// Keys of a step that are the recipe's, not the step type's.
+const OWN: [&str; 7] = ["id", "title", "do", "before", "template", "when", "each"];
+
+/// A step as a recipe writes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepTemplate {
+    /// The whole mapping, for its place.
+    pub node: Node,
+    /// Name below the owner: `conf` becomes `platform/nginx/conf`.
+    pub id: Node,
+    /// What it is, for people.
+    pub title: Node,
+    /// The step type.
+    pub kind: String,
+    /// `packages` where it comes before the package transaction.
+    pub before: Option<String>,
+    /// The file whose rendered text becomes the step's `content`.
+    pub template: Option<Node>,
+    /// A condition without braces; the step is left out where it does not hold.
+    pub when: Option<Node>,
+    /// A list; the step is written once for each `item`.
+    pub each: Option<Node>,
+    /// The fields of the step type.
+    pub fields: Vec<(String, Node)>,
+}
+
+impl StepTemplate {
+    /// Takes a step apart.
+    ///
+    /// # Errors
+    /// Where `id`, `title` or `do` is missing, or one of the recipe's own keys is no text.
+    pub fn new(source: &Source, node: &Node) -> Result<Self, Diagnostic> {
+        let error = |at: &Node, text: String| Diagnostic::new(text).at(source.place(at.mark));
+        let Data::Map(entries) = &node.data else {
+            return Err(error(node, format!("a step is a mapping, and this is {}", node.words())));
+        };
+        let text = |key: &str| match node.get(key) {
+            Some(value) if value.text().is_none() => {
+                Err(error(value, format!("`{key}` of a step must be a text, and this is {}", value.words())))
+            }
+            value => Ok(value.cloned()),
+        };
+        let required = |key: &str| {
+            text(key)?.ok_or_else(|| {
+                let written = entries.iter().map(|(name, _)| name.clone());
+                let diagnostic = error(node, format!("a step has no `{key}`"));
+                match nearest(key, written) {
+                    Some(name) => diagnostic.hint(format!("is `{name}` a slip?")),
+                    None => diagnostic.hint("every step has `id`, `title` and `do`"),
+                }
+            })
+        };
+        let plain = |node: Node| node.text().unwrap_or_default().to_owned();
+        Ok(StepTemplate {
+            node: node.clone(),
+            id: required("id")?,
+            title: required("title")?,
+            kind: plain(required("do")?),
+            before: text("before")?.map(plain),
+            template: text("template")?,
+            when: text("when")?,
+            each: node.get("each").cloned(),
+            fields: entries.iter().filter(|(key, _)| !OWN.contains(&key.as_str())).cloned().collect(),
+        })
+    }
+
+    /// Takes the steps of a list apart.
+    ///
+    /// # Errors
+    /// As [`StepTemplate::new`].
+    pub fn all(source: &Source, nodes: &[Node]) -> Result<Vec<Self>, Diagnostic> {
+        nodes.iter().map(|node| StepTemplate::new(source, node)).collect()
+    }
+}
