@@ -1,1 +1,19 @@
-//! Age files, sealing, sinks and derivation.
+//! Secrets: age files and who may open them, sealing for the stream, derivation, and filling tokens in.
+//!
+//! It prints nothing and knows no inventory. No value is ever shown: values live in [`SecretString`]s, which
+//! are wiped when dropped, errors name secrets and files, and `Debug` of what holds values tells their names only.
+
+mod derive;
+mod error;
+mod identity;
+mod recipients;
+mod seal;
+mod vault;
+
+pub use age::secrecy::{ExposeSecret, SecretString};
+pub use derive::{derive, salt};
+pub use error::SecretError;
+pub use identity::{Identities, identity_files};
+pub use recipients::Recipients;
+pub use seal::{Values, is_age, open, seal};
+pub use vault::Vault;

@@ -1,0 +1,156 @@
+//! What can be wrong with secrets and the files they lie in.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use pq_stream::Diagnostic;
+
+/// What can be wrong with secrets. No variant holds a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretError {
+    /// A file that was named could not be read.
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        cause: String,
+    },
+    /// A file that should hold identities holds something else, or none.
+    Identity {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A line that should be a recipient is none.
+    Recipient {
+        /// The file.
+        file: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// Nothing can be sealed, since nobody is there who could open it.
+    NoRecipients,
+    /// There is no identity to open anything with.
+    NoIdentity {
+        /// What should have been opened, as in "`group_vars/all/secrets.yml.age`".
+        what: String,
+    },
+    /// None of the identities opens it.
+    Locked {
+        /// What should have been opened.
+        what: String,
+        /// The kinds of its recipients, such as `X25519`.
+        recipients: Vec<String>,
+    },
+    /// It is no age message, or a damaged one.
+    Damaged {
+        /// What should have been opened.
+        what: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A token names a secret that is not there.
+    Missing {
+        /// Its name.
+        name: String,
+    },
+    /// A text holds what only looks like a token.
+    Token {
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A value cannot be written as a sink demands.
+    Sink {
+        /// The secret's name.
+        name: String,
+        /// The sink.
+        sink: &'static str,
+        /// Why not.
+        cause: &'static str,
+    },
+}
+
+impl SecretError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        const PASS: &str = "pass the right one with `--identity FILE`, or set `PQ_IDENTITY`";
+        Some(match self {
+            SecretError::Read { .. } => "check the path, and who may read the file".to_owned(),
+            SecretError::Identity { .. } => {
+                "an identity file is what `age-keygen` writes, or an ssh key of type ed25519 without a passphrase".to_owned()
+            }
+            SecretError::Recipient { .. } => {
+                "write one recipient a line: `age1…` or `ssh-ed25519 …`".to_owned()
+            }
+            SecretError::NoRecipients => {
+                "write who may open the secrets into `.age-recipients` of the inventory, one `age1…` a line".to_owned()
+            }
+            SecretError::NoIdentity { .. } => format!(
+                "{PASS}; without either, `~/.config/paquerette/identity.txt` is used"
+            ),
+            SecretError::Locked { recipients, .. } if recipients.iter().all(|kind| kind == "scrypt") => {
+                "it is encrypted with a passphrase: encrypt it to a recipient instead, with `age -r age1…`".to_owned()
+            }
+            SecretError::Locked { .. } => PASS.to_owned(),
+            SecretError::Damaged { .. } => "restore the file from a copy or from git".to_owned(),
+            SecretError::Missing { name } => format!(
+                "set `{name}` in an age file of the inventory, such as `group_vars/all/secrets.yml.age`"
+            ),
+            SecretError::Token { .. } => return None,
+            SecretError::Sink { .. } => "choose a shorter or simpler value".to_owned(),
+        })
+    }
+
+    /// The error as people read it.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let mut diagnostic = Diagnostic::new(self.to_string());
+        diagnostic.causes = self.causes();
+        diagnostic.hints.extend(self.hint());
+        diagnostic
+    }
+
+    fn causes(&self) -> Vec<String> {
+        match self {
+            SecretError::Read { cause, .. }
+            | SecretError::Identity { cause, .. }
+            | SecretError::Recipient { cause, .. }
+            | SecretError::Token { cause }
+            | SecretError::Damaged { cause, .. } => vec![cause.clone()],
+            SecretError::Sink { cause, .. } => vec![(*cause).to_owned()],
+            SecretError::Locked { recipients, .. } => {
+                vec![format!("it is encrypted to recipients of type {}", recipients.join(", "))]
+            }
+            SecretError::NoRecipients | SecretError::NoIdentity { .. } | SecretError::Missing { .. } => {
+                vec![]
+            }
+        }
+    }
+}
+
+impl fmt::Display for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SecretError::Read { file, .. } => write!(f, "cannot read `{}`", file.display()),
+            SecretError::Identity { file, .. } => write!(f, "`{}` holds no identity", file.display()),
+            SecretError::Recipient { file, line, .. } => {
+                write!(f, "{}:{line}:1: this is no recipient", file.display())
+            }
+            SecretError::NoRecipients => {
+                f.write_str("the inventory has secrets and names nobody who may open them")
+            }
+            SecretError::NoIdentity { what } => write!(f, "there is no identity to open {what} with"),
+            SecretError::Locked { what, .. } => write!(f, "none of the identities opens {what}"),
+            SecretError::Damaged { what, .. } => write!(f, "{what} is no whole age file"),
+            SecretError::Missing { name } => write!(f, "there is no secret `{name}`"),
+            SecretError::Token { .. } => f.write_str("a text holds what only looks like a secret's token"),
+            SecretError::Sink { name, sink, .. } => {
+                write!(f, "secret `{name}` cannot be written with `{sink}`")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SecretError {}
