@@ -1,3 +1,4 @@
 //! Disposable machines, a machine in memory, and the laws every step obeys.
 
 pub mod lab;
+pub mod memory;

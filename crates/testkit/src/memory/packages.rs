@@ -1,0 +1,114 @@
+//! The packages that the machine in memory can install.
+
+use std::collections::BTreeMap;
+
+use pq_steps::Error;
+
+use super::MemoryMachine;
+use super::disk::What;
+
+/// A package that can be installed: what it brings.
+#[derive(Debug, Clone, Default)]
+pub struct Offer {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Files by path; those below a `bin` or `sbin` directory are programs.
+    pub files: BTreeMap<String, String>,
+    /// Symbolic links by path.
+    pub links: BTreeMap<String, String>,
+}
+
+impl Offer {
+    /// A package that brings these files.
+    pub fn new<'a>(name: &str, files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Offer {
+            name: name.to_owned(),
+            version: "1.0-1".to_owned(),
+            files: files.into_iter().map(|(path, content)| (path.to_owned(), content.to_owned())).collect(),
+            links: BTreeMap::new(),
+        }
+    }
+}
+
+const PROGRAM: &str = "a program\n";
+
+/// What Debian offers, as far as the examples of the laws need it.
+pub(super) fn offers() -> BTreeMap<String, Offer> {
+    let rules = "*filter\n### RULES ###\n\n### END RULES ###\nCOMMIT\n";
+    let mut zones = Offer::new(
+        "tzdata",
+        [
+            ("/usr/share/zoneinfo/Etc/UTC", "zone UTC\n"),
+            ("/usr/share/zoneinfo/Europe/Paris", "zone Paris\n"),
+            ("/usr/share/zoneinfo/America/Lima", "zone Lima\n"),
+            ("/etc/timezone", "Etc/UTC\n"),
+        ],
+    );
+    zones.links.insert("/etc/localtime".to_owned(), "/usr/share/zoneinfo/Etc/UTC".to_owned());
+    let all = [
+        Offer::new("tree", [("/usr/bin/tree", PROGRAM)]),
+        Offer::new("python3-venv", [("/usr/lib/python3.11/ensurepip/__init__.py", "# pip inside\n")]),
+        Offer::new(
+            "locales",
+            [
+                ("/usr/sbin/locale-gen", PROGRAM),
+                ("/etc/locale.gen", "# This file lists locales\n# en_US.UTF-8 UTF-8\n# fr_FR.UTF-8 UTF-8\n"),
+            ],
+        ),
+        zones,
+        Offer::new(
+            "ufw",
+            [
+                ("/usr/sbin/ufw", PROGRAM),
+                ("/etc/default/ufw", "IPV6=yes\nDEFAULT_INPUT_POLICY=\"DROP\"\n"),
+                ("/etc/ufw/ufw.conf", "ENABLED=no\nLOGLEVEL=low\n"),
+                ("/etc/ufw/user.rules", rules),
+                ("/etc/ufw/user6.rules", rules),
+            ],
+        ),
+    ];
+    all.into_iter().map(|offer| (offer.name.clone(), offer)).collect()
+}
+
+impl MemoryMachine {
+    /// Installs packages: unpacks each, then configures each. Files below `/etc` that are there stay as they are.
+    pub(super) fn install_packages(&mut self, names: &[&str]) -> Result<(), Error> {
+        let mut wanted = Vec::new();
+        for name in names {
+            let unknown =
+                || Error::failed("cannot install packages", format!("unable to locate package {name}"));
+            wanted.push(self.offers.get(*name).cloned().ok_or_else(unknown)?);
+        }
+        for offer in &wanted {
+            if self.installed.contains_key(&offer.name) {
+                continue;
+            }
+            self.disk.act()?;
+            self.installed.insert(offer.name.clone(), (offer.version.clone(), false));
+        }
+        for offer in &wanted {
+            if self.installed.get(&offer.name).is_some_and(|(_, configured)| *configured) {
+                continue;
+            }
+            for (path, content) in &offer.files {
+                self.disk.act()?;
+                let mode = if path.contains("bin/") { 0o755 } else { 0o644 };
+                if !path.starts_with("/etc/") || self.disk.get(path).is_none() {
+                    self.disk.lay_node(path, What::File(content.clone().into_bytes()), mode);
+                }
+            }
+            for (path, target) in &offer.links {
+                self.disk.act()?;
+                if self.disk.get(path).is_none() {
+                    self.disk.lay_node(path, What::Link(target.clone()), 0o777);
+                }
+            }
+            self.disk.act()?;
+            self.installed.insert(offer.name.clone(), (offer.version.clone(), true));
+            self.reloaded = self.disk.clock;
+        }
+        Ok(())
+    }
+}
