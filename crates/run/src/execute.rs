@@ -93,7 +93,7 @@ fn here(work: &Work) -> Result<(), Diagnostic> {
     let name = &other.host.host;
     Err(Diagnostic::new(format!("cannot execute the steps of host `{name}` here"))
         .cause("the inventory reaches it over ssh, and this command changes the machine that it runs on")
-        .hint(format!("run the same pipe on `{name}` itself, and set `ansible_connection: local` for it there)))
+        .hint(format!("run the same pipe on `{name}` itself, and set `ansible_connection: local` for it there")))
 }
 
 /// A host that failed further up in the pipe gets no further steps.
