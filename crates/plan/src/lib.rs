@@ -1,1 +1,18 @@
-//! Hosts, facts and recipes in, steps out.
+//! Hosts and recipes in, steps out: what is wanted, before any machine is looked at.
+//!
+//! Always true here: the same host and catalogue give the same steps. No disk, clock, network or chance is asked;
+//! templates are rendered here, so that a step carries content only; every step was read as the executor reads it.
+
+mod choice;
+mod draft;
+mod instance;
+mod planner;
+mod platform;
+mod recipe;
+mod render;
+mod scope;
+mod server;
+mod values;
+
+pub use choice::Choice;
+pub use planner::{Part, Plan, Planner};

@@ -217,7 +217,9 @@ impl App {
             source: source.clone(),
         };
         match (recipe.app == name, app.misfit()) {
-            (false, _) => Err(Diagnostic::new(format!("`app` is `{}` in the directory `{name}`", recipe.app))),
+            (false, _) => {
+                Err(Diagnostic::new(format!("`app` is `{}` in the directory `{name}`", recipe.app)))
+            }
             (true, Some(text)) => Err(Diagnostic::new(text)),
             (true, None) => return Ok(app),
         }
@@ -226,14 +228,21 @@ impl App {
 
     /// What does not fit together.
     fn misfit(&self) -> Option<String> {
-        let plain = |path: &str| !path.is_empty() && path.split('/').all(|part| !["", ".", ".."].contains(&part));
+        let plain =
+            |path: &str| !path.is_empty() && path.split('/').all(|part| !["", ".", ".."].contains(&part));
         if let Some(keep) = self.keep.iter().find(|keep| !plain(&keep.path)) {
             return Some(format!("`keep` has `{}`, which is no path below the release", keep.path));
         }
         match self.web.kind {
-            WebKind::Php if self.needs.php.is_none() => Some("`web` is of kind `php`, and `needs` has no `php`".to_owned()),
-            WebKind::Php if self.web.upstream.is_some() => Some("`upstream` belongs to `web` of kind `proxy`".to_owned()),
-            WebKind::Proxy if self.web.upstream.is_none() => Some("`web` of kind `proxy` has no `upstream`".to_owned()),
+            WebKind::Php if self.needs.php.is_none() => {
+                Some("`web` is of kind `php`, and `needs` has no `php`".to_owned())
+            }
+            WebKind::Php if self.web.upstream.is_some() => {
+                Some("`upstream` belongs to `web` of kind `proxy`".to_owned())
+            }
+            WebKind::Proxy if self.web.upstream.is_none() => {
+                Some("`web` of kind `proxy` has no `upstream`".to_owned())
+            }
             WebKind::Proxy if self.web.root.is_some() || self.web.index.is_some() => {
                 Some("`root` and `index` belong to `web` of kind `php`".to_owned())
             }

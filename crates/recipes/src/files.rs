@@ -31,7 +31,8 @@ impl Files {
             collect(root, &mut found).map_err(|(path, error)| unreadable(&path, &error.to_string()))?;
             for path in found {
                 let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-                let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error.to_string()))?;
+                let text =
+                    fs::read_to_string(&path).map_err(|error| unreadable(&path, &error.to_string()))?;
                 files.own.insert(name, Source { shown: path.to_string_lossy().into_owned(), text });
             }
         }

@@ -64,7 +64,9 @@ impl Kind {
             Kind::Timezone => "a time zone, such as `Europe/Paris`",
             Kind::Package => "the name of a Debian package, such as `htop`",
             Kind::Login => "a login name of lower case letters, digits and `_`, such as `alice`",
-            Kind::FirewallRule => "a rule of the firewall, such as `allow 443/tcp` or `limit 22/tcp from 10.0.0.0/8`",
+            Kind::FirewallRule => {
+                "a rule of the firewall, such as `allow 443/tcp` or `limit 22/tcp from 10.0.0.0/8`"
+            }
             Kind::Choice => "one of the words of its recipe",
         }
     }
@@ -80,7 +82,9 @@ impl Kind {
             },
             (Kind::Integer, Value::String(text)) => text.parse::<u64>().ok().map(Value::from),
             (Kind::Integer, Value::Number(number)) => number.as_u64().map(Value::from),
-            (Kind::Port, Value::String(text)) => text.parse::<u16>().ok().filter(|port| *port > 0).map(Value::from),
+            (Kind::Port, Value::String(text)) => {
+                text.parse::<u16>().ok().filter(|port| *port > 0).map(Value::from)
+            }
             (Kind::Port, Value::Number(number)) => {
                 number.as_u64().filter(|port| (1..=65535).contains(port)).map(Value::from)
             }
@@ -98,12 +102,18 @@ impl Kind {
             Kind::Email => {
                 let (user, at) = text.rsplit_once('@')?;
                 let plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
-                as_it_is(!user.is_empty() && user.chars().all(plain) && domain(at).is_some() && text.len() < 255)
+                as_it_is(
+                    !user.is_empty() && user.chars().all(plain) && domain(at).is_some() && text.len() < 255,
+                )
             }
             Kind::Url => {
                 let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
                 let plain = |c: char| c.is_ascii_alphanumeric() || ".-_~:/?&=%+@,[]".contains(c);
-                as_it_is(text.is_empty() || (rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[') && rest.chars().all(plain)))
+                as_it_is(
+                    text.is_empty()
+                        || (rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
+                            && rest.chars().all(plain)),
+                )
             }
             Kind::Path => {
                 let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
@@ -119,7 +129,8 @@ impl Kind {
                 as_it_is(text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(plain))
             }
             Kind::Language => {
-                let part = |p: &str| (2..=8).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_alphanumeric());
+                let part =
+                    |p: &str| (2..=8).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_alphanumeric());
                 as_it_is(text.split('-').all(part))
             }
             Kind::Timezone => {
@@ -129,12 +140,18 @@ impl Kind {
             }
             Kind::Package => {
                 let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+.-".contains(c);
-                as_it_is(text.len() > 1 && text.chars().all(plain) && text.starts_with(|c: char| c.is_ascii_alphanumeric()))
+                as_it_is(
+                    text.len() > 1
+                        && text.chars().all(plain)
+                        && text.starts_with(|c: char| c.is_ascii_alphanumeric()),
+                )
             }
             Kind::Login => {
                 let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
                 let length = (1..=32).contains(&text.len());
-                as_it_is(length && text.chars().all(plain) && text.starts_with(|c: char| c.is_ascii_lowercase()))
+                as_it_is(
+                    length && text.chars().all(plain) && text.starts_with(|c: char| c.is_ascii_lowercase()),
+                )
             }
             Kind::FirewallRule => firewall_rule(text),
             Kind::Boolean | Kind::Integer | Kind::Port => None,
@@ -170,7 +187,8 @@ fn firewall_rule(text: &str) -> Option<Value> {
     }
     let mut rule = json!({ "action": action, "port": port, "protocol": protocol });
     if let Some(from) = from {
-        let (address, bits) = from.split_once('/').map_or((from, None), |(address, bits)| (address, Some(bits)));
+        let (address, bits) =
+            from.split_once('/').map_or((from, None), |(address, bits)| (address, Some(bits)));
         let address: IpAddr = address.parse().ok()?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         if !bits.is_none_or(|bits| bits.parse::<u8>().is_ok_and(|bits| bits <= most)) {
@@ -195,8 +213,19 @@ mod tests {
             assert!(good(Kind::Domain, name), "{name}");
         }
         for name in [
-            "test..com", "-a.org", "a-.org", "a.org;", "a .org", "", "localhost", "1.2.3.4", "a.org\n", "*.a.org",
-            "a.org { }", "$host.org", "é.org",
+            "test..com",
+            "-a.org",
+            "a-.org",
+            "a.org;",
+            "a .org",
+            "",
+            "localhost",
+            "1.2.3.4",
+            "a.org\n",
+            "*.a.org",
+            "a.org { }",
+            "$host.org",
+            "é.org",
         ] {
             assert!(!good(Kind::Domain, name), "{name:?}");
         }
@@ -206,10 +235,33 @@ mod tests {
     #[test]
     fn no_type_but_text_lets_a_special_character_through() {
         let kinds = [
-            Kind::Domain, Kind::Email, Kind::Url, Kind::Path, Kind::Size, Kind::Locale, Kind::Language, Kind::Timezone,
-            Kind::Package, Kind::Login, Kind::Port, Kind::Integer,
+            Kind::Domain,
+            Kind::Email,
+            Kind::Url,
+            Kind::Path,
+            Kind::Size,
+            Kind::Locale,
+            Kind::Language,
+            Kind::Timezone,
+            Kind::Package,
+            Kind::Login,
+            Kind::Port,
+            Kind::Integer,
         ];
-        let examples = ["a.org", "a@b.org", "https://a.org", "/srv/a", "1M", "fr_FR.UTF-8", "fr", "Europe/Paris", "htop", "a", "80", "5"];
+        let examples = [
+            "a.org",
+            "a@b.org",
+            "https://a.org",
+            "/srv/a",
+            "1M",
+            "fr_FR.UTF-8",
+            "fr",
+            "Europe/Paris",
+            "htop",
+            "a",
+            "80",
+            "5",
+        ];
         for (kind, example) in kinds.into_iter().zip(examples) {
             assert!(good(kind, example), "{kind:?} {example}");
             for bad in [";", " ", "\n", "\"", "'", "$", "{", "}", "`", "\\", "#", "\0", "|", "<"] {
@@ -230,7 +282,14 @@ mod tests {
     fn a_rule_of_the_firewall_comes_apart() {
         let rule = Kind::FirewallRule.accept(&"limit 22/tcp from 10.0.0.0/8".into()).unwrap();
         assert_eq!(rule, json!({ "action": "limit", "port": 22, "protocol": "tcp", "from": "10.0.0.0/8" }));
-        for text in ["open 22/tcp", "allow 22", "allow 0/tcp", "allow 22/icmp", "allow 22/tcp from here", "allow 22/tcp from 10.0.0.0/33"] {
+        for text in [
+            "open 22/tcp",
+            "allow 22",
+            "allow 0/tcp",
+            "allow 22/icmp",
+            "allow 22/tcp from here",
+            "allow 22/tcp from 10.0.0.0/33",
+        ] {
             assert!(!good(Kind::FirewallRule, text), "{text}");
         }
     }

@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn a_version_is_found_by_its_beginning_and_the_newest_wins() {
-        let line = |v: &str| format!("\"{v}\": {{ url: \"https://a.org/{v}\", sha256: \"{}\" }}\n", "a".repeat(64));
+        let line =
+            |v: &str| format!("\"{v}\": {{ url: \"https://a.org/{v}\", sha256: \"{}\" }}\n", "a".repeat(64));
         let pins = pins(&["9.1", "9.10", "10.0", "10.0-1"].map(line).concat()).unwrap();
         let newest = |wanted| pins.newest(wanted).map(|(version, _)| version);
         assert_eq!(newest(None), Some("10.0-1"));
@@ -135,6 +136,9 @@ mod tests {
     #[test]
     fn a_pin_without_its_digest_is_refused_with_its_place() {
         let error = pins("\"1\": { requirements: a.txt }\n\"2\": { url: https://a.org }\n").unwrap_err();
-        assert_eq!(error.to_string(), "pins.yml:2:6: the pin of version `2` cannot be used: it needs `url` and `sha256`, or else `requirements`");
+        assert_eq!(
+            error.to_string(),
+            "pins.yml:2:6: the pin of version `2` cannot be used: it needs `url` and `sha256`, or else `requirements`"
+        );
     }
 }

@@ -43,7 +43,9 @@ impl Variable {
     /// The value in its normal form; nothing where it is none of this type.
     pub fn accept(&self, value: &serde_json::Value) -> Option<serde_json::Value> {
         let one = |value: &serde_json::Value| match self.kind {
-            Kind::Choice => value.as_str().filter(|word| self.of.iter().any(|known| known == word)).map(Into::into),
+            Kind::Choice => {
+                value.as_str().filter(|word| self.of.iter().any(|known| known == word)).map(Into::into)
+            }
             kind => kind.accept(value),
         };
         match (self.many, value) {

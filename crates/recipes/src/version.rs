@@ -56,6 +56,8 @@ mod tests {
     fn a_prefix_ends_where_a_number_ends() {
         assert!(meets("32.0.15", "32") && meets("32.0.15", "32.0") && meets("32.0.15", "32.0.15"));
         assert!(meets("2022-07-31a", "2022-07-31") && meets("2022-07-31a", "2022"));
-        assert!(!meets("320.1", "32") && !meets("32.0.15", "32.0.1") && !meets("32.0", "") && !meets("3", "32"));
+        assert!(
+            !meets("320.1", "32") && !meets("32.0.15", "32.0.1") && !meets("32.0", "") && !meets("3", "32")
+        );
     }
 }

@@ -29,9 +29,10 @@ fn diagnostic(source: &Source, error: &Error) -> Diagnostic {
             (format!("a recipe does not know the key `{field}` here"), Some(hint))
         }
         Error::SerdeMissingField { field, .. } => (format!("the key `{field}` is missing here"), None),
-        Error::SerdeUnknownVariant { variant, expected, .. } => {
-            (format!("a recipe does not know `{variant}` here"), Some(format!("it knows {}", expected.join(", "))))
-        }
+        Error::SerdeUnknownVariant { variant, expected, .. } => (
+            format!("a recipe does not know `{variant}` here"),
+            Some(format!("it knows {}", expected.join(", "))),
+        ),
         other => (format!("cannot read `{}`", source.shown), Some(plain(&other.to_string()))),
     };
     let diagnostic = Diagnostic::new(message).at(source.place(at));

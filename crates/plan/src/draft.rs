@@ -1,0 +1,212 @@
+//! The plan of one host while it is written.
+
+use std::collections::BTreeMap;
+
+use pq_recipes::{Catalogue, Os};
+use pq_steps::AnyStep;
+use pq_stream::{Diagnostic, Host, Piece, Place, Step, holds_token, pieces, valid_step_id};
+use pq_template::Templates;
+use serde_json::{Map, Value, json};
+
+use crate::render::Renderer;
+use crate::scope::Scope;
+use crate::values::{self, Reading};
+use crate::{Part, Plan};
+
+/// The plan of one host while it is written.
+pub(crate) struct Draft<'p> {
+    /// The machine.
+    pub host: &'p Host,
+    /// What differs on its operating system.
+    pub os: &'p Os,
+    /// The recipes.
+    pub catalogue: &'p Catalogue,
+    /// Renders them.
+    pub renderer: Renderer<'p>,
+    /// What every recipe of this host sees: `host`, `os`, and `vars` of `host.yml`.
+    pub scope: Scope,
+    plan: Plan,
+    /// Where the step of an id stands in the plan.
+    ids: BTreeMap<String, usize>,
+}
+
+/// A step before it is held to the rules.
+pub(crate) struct Draught {
+    /// `owner/name`.
+    pub id: String,
+    /// What it is, for people.
+    pub title: String,
+    /// The step type.
+    pub kind: String,
+    /// `packages` where it comes before the package transaction.
+    pub before: Option<String>,
+    /// The fields of its type.
+    pub fields: Map<String, Value>,
+}
+
+impl<'p> Draft<'p> {
+    /// A plan that begins with what must hold of the machine.
+    pub fn new(
+        host: &'p Host,
+        os: &'p Os,
+        catalogue: &'p Catalogue,
+        templates: &'p Templates,
+    ) -> Result<Self, Diagnostic> {
+        let mut draft = Draft {
+            host,
+            os,
+            catalogue,
+            renderer: Renderer(templates),
+            scope: Scope::default(),
+            plan: Plan::default(),
+            ids: BTreeMap::new(),
+        };
+        draft.scope.set("os", serde_json::to_value(os).map_err(|error| Diagnostic::from_error(&error))?);
+        draft.scope.set(
+            "host",
+            json!({
+                "name": host.host,
+                "groups": host.groups,
+                "ssh_port": host.connection.port.unwrap_or(22),
+            }),
+        );
+        let vars = draft.declared(&catalogue.host)?;
+        let base = vars.get("base_prod_path").cloned().unwrap_or_default();
+        let mounted = vars.get("base_prod_mount") == Some(&Value::Bool(true));
+        draft.scope.set("vars", vars);
+        draft.step(
+            "platform/os",
+            format!("the machine runs {}", os.about),
+            "assert",
+            json!({ "os": os.os }),
+        )?;
+        if mounted {
+            let title = format!("a file system is mounted on {}", base.as_str().unwrap_or_default());
+            draft.step("platform/mount", title, "assert", json!({ "mount": base }))?;
+        }
+        Ok(draft)
+    }
+
+    /// The host's values of variables that a file of the catalogue declares.
+    ///
+    /// # Errors
+    /// Where a value is not of its variable's type.
+    pub fn declared(&mut self, declared: &pq_recipes::Declared) -> Result<Map<String, Value>, Diagnostic> {
+        let host = self.host;
+        let reading = Reading { renderer: self.renderer, scope: &self.scope };
+        let values =
+            reading.all(&declared.source, &declared.variables, |name| values::of_host(host, name))?;
+        for name in declared.variables.keys().filter(|name| !values.contains_key(*name)) {
+            self.scope.miss(
+                name,
+                format!("set `{name}` in group_vars/all.yml: {}", declared.variables[name].words()),
+            );
+        }
+        Ok(values)
+    }
+
+    /// Writes a step that the planner itself makes.
+    ///
+    /// # Errors
+    /// Where it breaks a rule of its type.
+    pub fn step(
+        &mut self,
+        id: &str,
+        title: impl Into<String>,
+        kind: &str,
+        fields: Value,
+    ) -> Result<(), Diagnostic> {
+        let fields = match fields {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        let draught =
+            Draught { id: id.to_owned(), title: title.into(), kind: kind.to_owned(), before: None, fields };
+        self.push(draught, None)
+    }
+
+    /// Writes the step of an id once more, under another.
+    ///
+    /// # Errors
+    /// As [`Draft::step`].
+    pub fn again(&mut self, id: &str, of: &str, title: String) -> Result<(), Diagnostic> {
+        let Some(step) = self.ids.get(of).map(|at| self.plan.steps[*at].clone()) else {
+            return Err(Diagnostic::new(format!("the platform's recipe has no step `{of}`"))
+                .hint("an instance repeats it behind its own files: keep it in your copy of the recipe"));
+        };
+        let Step { kind, before, body, .. } = step;
+        self.push(Draught { id: id.to_owned(), title, kind, before, fields: body }, None)
+    }
+
+    /// Writes a step; the same one twice is one.
+    ///
+    /// # Errors
+    /// Where it breaks a rule of its type, or another of the same id is there.
+    pub fn push(&mut self, draught: Draught, place: Option<Place>) -> Result<(), Diagnostic> {
+        let Draught { id, title, kind, before, fields } = draught;
+        let error = |cause: String| {
+            let error = Diagnostic::new(format!("step `{id}` of `{}` cannot be planned", self.host.host))
+                .cause(cause);
+            match &place {
+                Some(place) => error.at(place.clone()),
+                None => error,
+            }
+        };
+        valid_step_id(&id).map_err(|cause| error(cause.to_string()))?;
+        if holds_token(&title) {
+            return Err(error("its title holds a secret".to_owned()));
+        }
+        if before.as_deref().is_some_and(|phase| phase != "packages") {
+            return Err(error("`before` can only be `packages`".to_owned()));
+        }
+        AnyStep::read(&kind, &fields).map_err(|bad| match bad.hint.clone() {
+            Some(hint) => error(bad.cause).hint(hint),
+            None => error(bad.cause),
+        })?;
+        let secrets = needs(&fields).map_err(error)?;
+        let step =
+            Step { host: self.host.host.clone(), id: id.clone(), title, kind, before, secrets, body: fields };
+        match self.ids.get(&id) {
+            Some(at) if self.plan.steps[*at] == step => {}
+            Some(_) => return Err(error("another step has the same id, and other content".to_owned())),
+            None => {
+                self.ids.insert(id, self.plan.steps.len());
+                self.plan.steps.push(step);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what the steps of an owner are for.
+    pub fn part(&mut self, owner: &str, about: String) {
+        self.plan.parts.push(Part { owner: owner.to_owned(), about });
+    }
+
+    /// The plan.
+    pub fn into_plan(self) -> Plan {
+        self.plan
+    }
+}
+
+/// The secret variables that the tokens in a step's fields need, sorted.
+fn needs(fields: &Map<String, Value>) -> Result<Vec<String>, String> {
+    let mut names = Vec::new();
+    let mut left: Vec<&Value> = fields.values().collect();
+    while let Some(value) = left.pop() {
+        match value {
+            Value::String(text) if holds_token(text) => {
+                for piece in pieces(text).map_err(|error| error.to_string())? {
+                    if let Piece::Token(token) = piece {
+                        names.extend(token.needs().map(str::to_owned));
+                    }
+                }
+            }
+            Value::Array(items) => left.extend(items),
+            Value::Object(map) => left.extend(map.values()),
+            _ => {}
+        }
+    }
+    names.sort();
+    names.dedup();
+    Ok(names)
+}

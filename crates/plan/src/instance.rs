@@ -1,0 +1,51 @@
+//! Instances: the life of one, written once. A recipe only says what is particular to its application.
+
+mod keys;
+mod life;
+mod process;
+mod release;
+mod site;
+mod together;
+
+use pq_stream::{Diagnostic, Instance};
+
+use crate::draft::Draft;
+use crate::platform;
+use crate::recipe::Recipe;
+use life::Life;
+
+/// Writes the steps of the chosen instances, behind the components that they need.
+pub(crate) fn plan(draft: &mut Draft<'_>, chosen: &[&Instance]) -> Result<(), Diagnostic> {
+    let mut lives = Vec::new();
+    for instance in &draft.host.instances {
+        lives.push(Life::read(draft, instance)?);
+    }
+    together::check(draft.host, &lives)?;
+    let components = platform::needed_by(draft, chosen)?;
+    platform::components(draft, &components)?;
+    for life in lives.iter().filter(|life| chosen.iter().any(|it| it.id == life.instance.id)) {
+        write(draft, life)?;
+    }
+    Ok(())
+}
+
+/// The steps of one instance, in the order of its life.
+fn write(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let app = life.app;
+    let recipe = Recipe { owner: life.id(), source: &app.source, directory: &life.directory };
+    draft.recipe(&recipe, &app.before_packages, &life.scope)?;
+    release::account(draft, life)?;
+    release::directories(draft, life)?;
+    release::code(draft, life)?;
+    release::kept(draft, life)?;
+    draft.recipe(&recipe, &app.configure, &life.scope)?;
+    release::switch(draft, life)?;
+    process::php(draft, life)?;
+    process::service(draft, life)?;
+    site::certificate(draft, life)?;
+    site::site(draft, life)?;
+    draft.recipe(&recipe, &app.enable, &life.scope)?;
+    site::health(draft, life)?;
+    draft.part(life.id(), format!("{} {} at https://{}", app.name, life.version, life.domain()?));
+    Ok(())
+}

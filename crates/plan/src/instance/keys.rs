@@ -1,0 +1,82 @@
+//! The keys of an instance: those that every one may have, and those of its application.
+
+use pq_recipes::App;
+use pq_stream::{Diagnostic, Host, Instance, nearest};
+use serde_json::{Map, Value};
+
+use crate::draft::Draft;
+use crate::scope::Scope;
+use crate::values::{self, Found, Reading};
+
+/// Every declared value of an instance: its own key, else the host's variable, else the default.
+pub(super) fn read(
+    draft: &Draft<'_>,
+    instance: &Instance,
+    app: &App,
+    scope: &mut Scope,
+) -> Result<Map<String, Value>, Diagnostic> {
+    let host = draft.host;
+    let shared = &draft.catalogue.instance;
+    known(host, instance, app, shared.variables.keys())?;
+    let mut values = draft.scope.get("vars").and_then(Value::as_object).cloned().unwrap_or_default();
+    let of_host = |name: &str| values::of_host(host, name);
+    for (source, variables, prefix) in [
+        (&shared.source, &shared.variables, String::new()),
+        (&app.source, &app.variables, format!("{}_", app.name)),
+    ] {
+        let reading = Reading { renderer: draft.renderer, scope };
+        let found = reading.all(source, variables, |name| match instance.keys.get(name) {
+            Some(value) if !value.is_null() => Ok(Some(Found {
+                name: format!("`{name}` of `{}` on `{}`", instance.id, host.host),
+                value,
+                place: place(host, instance, name),
+            })),
+            // what tells one instance from another has no value for all of them
+            _ if prefix.is_empty()
+                && ["domain", "aliases", "version", "state", "secret_scope"].contains(&name) =>
+            {
+                Ok(None)
+            }
+            _ => of_host(&format!("{prefix}{name}")),
+        })?;
+        for name in variables.keys().filter(|name| !found.contains_key(*name)) {
+            let words = variables[name].words();
+            scope.miss(
+                name,
+                format!("set `{name}` of the instance `{}` in the inventory: {words}", instance.id),
+            );
+        }
+        values.extend(found);
+    }
+    Ok(values)
+}
+
+/// Refuses keys that neither every instance nor the application knows.
+fn known<'n>(
+    host: &Host,
+    instance: &Instance,
+    app: &'n App,
+    shared: impl Iterator<Item = &'n String>,
+) -> Result<(), Diagnostic> {
+    let known: Vec<String> = shared.chain(app.variables.keys()).cloned().collect();
+    let Some(wrong) = instance.keys.keys().find(|key| !known.contains(key)) else { return Ok(()) };
+    let error = Diagnostic::new(format!(
+        "`{}` on `{}` has the key `{wrong}`, which `{}` does not know",
+        instance.id, host.host, app.name
+    ));
+    let error = match place(host, instance, wrong) {
+        Some(place) => error.at(place),
+        None => error,
+    };
+    Err(match nearest(wrong, known.iter().cloned()) {
+        Some(name) => error.hint(format!("did you mean `{name}`?")),
+        None => error.hint(format!("it knows {}", known.join(", "))),
+    })
+}
+
+/// Where a key of an instance is set, as exactly as the inventory says.
+pub(super) fn place(host: &Host, instance: &Instance, key: &str) -> Option<pq_stream::Place> {
+    let index = host.instances.iter().position(|it| it.id == instance.id).unwrap_or_default();
+    let names = [format!("instances[{index}].{key}"), format!("instances[{index}]"), "instances".to_owned()];
+    values::origin(host, &names.each_ref().map(String::as_str))
+}

@@ -1,0 +1,237 @@
+//! What is known of one instance before its steps are written: its version, its paths, what its templates see.
+
+use pq_recipes::{App, Origin, Pin, compare};
+use pq_stream::{Diagnostic, Instance, Place, valid_instance_id};
+use serde_json::{Map, Value, json};
+
+use super::keys;
+use crate::draft::Draft;
+use crate::platform;
+use crate::scope::Scope;
+
+/// One instance.
+pub(crate) struct Life<'p> {
+    /// As the inventory has it.
+    pub instance: &'p Instance,
+    /// Its application.
+    pub app: &'p App,
+    /// Its version.
+    pub version: String,
+    /// Where that version comes from.
+    pub pin: &'p Pin,
+    /// Where the files of its recipe lie.
+    pub directory: String,
+    /// Its paths.
+    pub paths: Paths,
+    /// What its templates see.
+    pub scope: Scope,
+}
+
+/// Where an instance lives.
+pub(crate) struct Paths {
+    /// `…/www/<id>`
+    pub home: String,
+    /// `…/www/<id>/releases/<version>`: its code.
+    pub release: String,
+    /// `…/www/<id>/current`: the link to the release that is served.
+    pub current: String,
+    /// `…/www/<id>/kept`: what survives a new release.
+    pub kept: String,
+    /// `…/www/<id>/data`
+    pub data: String,
+    /// `…/tmp/<id>`
+    pub tmp: String,
+    /// `/etc/paquerette/tls/<id>`
+    pub tls: String,
+}
+
+/// Where the authority is that signs what is selfsigned.
+pub(crate) const AUTHORITY: &str = "/etc/paquerette/ca";
+
+impl<'p> Life<'p> {
+    /// Reads an instance.
+    ///
+    /// # Errors
+    /// Where a key is missing, wrong or not known, or nothing is pinned for its version.
+    pub fn read(draft: &Draft<'p>, instance: &'p Instance) -> Result<Self, Diagnostic> {
+        let host = draft.host;
+        let app = platform::app(draft, instance)?;
+        let error = |text: String, key: &str| at(Diagnostic::new(text), keys::place(host, instance, key));
+        valid_instance_id(&instance.id).map_err(|cause| error(cause.to_string(), "id"))?;
+        if draft.os.reserved.contains(&instance.id) {
+            let text = format!("`{}` on `{}` cannot be the id of an instance", instance.id, host.host);
+            return Err(error(text, "id")
+                .cause("the system has a user of that name")
+                .hint("choose another id"));
+        }
+        let mut scope = draft.scope.clone();
+        let mut it: Map<String, Value> = instance.keys.clone();
+        it.insert("id".to_owned(), instance.id.clone().into());
+        it.insert("app".to_owned(), instance.app.clone().into());
+        it.insert("user".to_owned(), instance.id.clone().into());
+        scope.set("instance", it.clone());
+        let values = keys::read(draft, instance, app, &mut scope)?;
+        let text = |name: &str| values.get(name).and_then(Value::as_str);
+
+        let state = text("state").unwrap_or("present");
+        if state != "present" {
+            let text = format!(
+                "`{}` on `{}` is `{state}`, and this version plans only instances that are present",
+                instance.id, host.host
+            );
+            return Err(error(text, "state")
+                .hint("nothing was planned; leave the instance out with the ids of the others"));
+        }
+        let (version, pin) = version(draft, instance, app, text("version"))?;
+        compatible(draft, app).map_err(|text| error(text, "app"))?;
+        it.insert("version".to_owned(), version.clone().into());
+        for name in ["domain", "aliases"] {
+            if let Some(value) = values.get(name) {
+                it.insert(name.to_owned(), value.clone());
+            }
+        }
+        let paths = Paths::new(text("base_prod_path").unwrap_or_default(), &instance.id, &version);
+        let kept: Map<String, Value> = app
+            .keep
+            .iter()
+            .map(|keep| (keep.path.clone(), Value::from(format!("{}/{}", paths.kept, keep.path))))
+            .collect();
+        scope.set("instance", it);
+        scope.set("paths", paths.to_json());
+        scope.set("kept", kept);
+        scope.derive(text("secret_scope").unwrap_or(&instance.id));
+        scope.set("vars", values);
+        let directory = format!("apps/{}", app.name);
+        Ok(Life { instance, app, version, pin, directory, paths, scope })
+    }
+
+    /// Its id, which is also its user and what its steps' ids begin with.
+    pub fn id(&self) -> &'p str {
+        &self.instance.id
+    }
+
+    /// The id of one of its steps.
+    pub fn step(&self, name: &str) -> String {
+        format!("{}/{name}", self.instance.id)
+    }
+
+    /// The name under which it is reached.
+    ///
+    /// # Errors
+    /// Where it has none.
+    pub fn domain(&self) -> Result<&str, Diagnostic> {
+        self.scope.text("domain").ok_or_else(|| {
+            Diagnostic::new(format!("the instance `{}` has no `domain`", self.instance.id))
+                .hint("set it beside its `app` and `id`, as in `domain: wiki.example.org`")
+        })
+    }
+
+    /// Every name under which it is reached.
+    ///
+    /// # Errors
+    /// Where it has no domain.
+    pub fn names(&self) -> Result<Vec<String>, Diagnostic> {
+        let mut names = vec![self.domain()?.to_owned()];
+        let aliases = self.scope.var("aliases").and_then(Value::as_array);
+        for alias in aliases.into_iter().flatten().filter_map(Value::as_str) {
+            if !names.iter().any(|name| name == alias) {
+                names.push(alias.to_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// An address on the site's own mirror, where there is one.
+    pub fn mirrored(&self, url: &str) -> String {
+        match (self.mirror(), url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))) {
+            (Some(mirror), Some(rest)) => format!("{mirror}/{rest}"),
+            _ => url.to_owned(),
+        }
+    }
+
+    /// The site's own mirror of sources.
+    pub fn mirror(&self) -> Option<&str> {
+        self.scope.text("source_mirror").map(|mirror| mirror.trim_end_matches('/'))
+    }
+}
+
+impl Paths {
+    fn new(base: &str, id: &str, version: &str) -> Self {
+        let home = format!("{base}/www/{id}");
+        Paths {
+            release: format!("{home}/releases/{version}"),
+            current: format!("{home}/current"),
+            kept: format!("{home}/kept"),
+            data: format!("{home}/data"),
+            tmp: format!("{base}/tmp/{id}"),
+            tls: format!("/etc/paquerette/tls/{id}"),
+            home,
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "home": self.home,
+            "release": self.release,
+            "current": self.current,
+            "kept": self.kept,
+            "data": self.data,
+            "tmp": self.tmp,
+        })
+    }
+}
+
+/// The pinned version that an instance means.
+fn version<'p>(
+    draft: &Draft<'p>,
+    instance: &Instance,
+    app: &'p App,
+    wanted: Option<&str>,
+) -> Result<(String, &'p Pin), Diagnostic> {
+    if let Some((version, pin)) = app.pins.newest(wanted) {
+        return Ok((version.to_owned(), pin));
+    }
+    let asked = wanted.map_or_else(String::new, |wanted| format!(" `{wanted}`"));
+    let error = Diagnostic::new(format!(
+        "no version{asked} of `{}` is pinned, for `{}` on `{}`",
+        app.name, instance.id, draft.host.host
+    ));
+    let error = at(error, keys::place(draft.host, instance, "version"));
+    let pinned = match app.pins.versions() {
+        versions if versions.is_empty() => "no version is".to_owned(),
+        versions => format!("pinned are {}", versions.join(", ")),
+    };
+    Err(error.hint(format!(
+        "{pinned}; add one with its digest to recipes/apps/{}/pins.yml of the inventory",
+        app.name
+    )))
+}
+
+/// Whether the operating system brings what the application stands on.
+fn compatible(draft: &Draft<'_>, app: &App) -> Result<(), String> {
+    let os = draft.os;
+    let php = app.needs.php.as_ref().map(|php| ("PHP", &php.min, &os.php.version));
+    let python = app.needs.python.as_ref().map(|python| ("Python", &python.min, &os.python.version));
+    for (what, min, has) in [php, python].into_iter().flatten() {
+        if compare(has, min).is_lt() {
+            return Err(format!("`{}` needs {what} {min}, and `{}` has {has}", app.name, os.os));
+        }
+    }
+    Ok(())
+}
+
+/// An error with its place, where that is known.
+pub(super) fn at(error: Diagnostic, place: Option<Place>) -> Diagnostic {
+    match place {
+        Some(place) => error.at(place),
+        None => error,
+    }
+}
+
+/// The file of a version's Python packages, where it is made of such.
+pub(super) fn requirements<'a>(pin: &'a Pin) -> Option<&'a str> {
+    match pin.origin() {
+        Some(Origin::Requirements(file)) => Some(file),
+        _ => None,
+    }
+}

@@ -1,0 +1,98 @@
+//! What runs an instance: a pool of PHP, or a hardened unit of its own.
+
+use pq_recipes::{Node, WebKind};
+use pq_stream::Diagnostic;
+use serde_json::{Map, Value, json};
+
+use super::life::Life;
+use crate::draft::Draft;
+
+/// Where the pool of an instance listens.
+pub(super) fn socket(draft: &Draft<'_>, life: &Life<'_>) -> String {
+    format!("{}/{}.sock", draft.os.php.run, life.id())
+}
+
+/// Its pool of PHP, where it is made of PHP.
+pub(super) fn php(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    if life.app.web.kind != WebKind::Php {
+        return Ok(());
+    }
+    let mut values = Map::new();
+    for (name, node) in &life.app.php_values {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if !name.chars().all(plain) {
+            return Err(Diagnostic::new(format!("`{name}` is no setting of PHP"))
+                .at(life.app.source.place(node.mark)));
+        }
+        values.insert(name.clone(), draft.renderer.text(&life.app.source, node, &life.scope)?.into());
+    }
+    let scope = life.scope.with("php_values", values).with("site", json!({ "socket": socket(draft, life) }));
+    let content = draft.renderer.file(draft.catalogue.path("instance/pool.conf")?, &scope)?;
+    let path = format!("{}/pool.d/{}.conf", draft.os.php.etc, life.id());
+    let title = format!("PHP pool {}", life.id());
+    draft.step(&life.step("pool"), title, "file", json!({ "path": path, "content": content }))?;
+    draft.again(&life.step("reload-php"), "platform/php/reload", "PHP serves its pool".to_owned())
+}
+
+/// Its own unit, where it has one.
+pub(super) fn service(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let Some(service) = &life.app.service else { return Ok(()) };
+    let source = &life.app.source;
+    let texts = |nodes: &[Node]| -> Result<Vec<String>, Diagnostic> {
+        nodes.iter().map(|node| draft.renderer.text(source, node, &life.scope)).collect()
+    };
+    let unit = format!("pq-{}.service", life.id());
+    let exec: Vec<String> = texts(&service.exec)?.iter().map(|word| quoted(word)).collect();
+    let mut env = Vec::new();
+    for (name, node) in &service.env {
+        env.push(quoted(&format!("{name}={}", draft.renderer.text(source, node, &life.scope)?)));
+    }
+    let writes: Vec<String> = texts(&service.writes)?.iter().map(|path| quoted(path)).collect();
+    let mut reads = vec![format!("/etc/systemd/system/{unit}"), life.paths.current.clone()];
+    reads.extend(texts(&service.reads)?);
+    let block = json!({ "unit": unit, "exec": exec.join(" "), "env": env, "writes": writes });
+    let scope = life.scope.with("service", block);
+    let content = draft.renderer.file(draft.catalogue.path("instance/unit.service")?, &scope)?;
+    draft.step(
+        &life.step("unit"),
+        format!("unit {unit}"),
+        "unit",
+        json!({ "name": unit, "content": content }),
+    )?;
+    draft.step(&life.step("service"), format!("{unit} runs"), "service", json!({ "unit": unit }))?;
+    let fields: Value = json!({ "unit": unit, "reads": reads, "how": "restart" });
+    draft.step(&life.step("restart"), format!("{unit} runs what is on the disk"), "reload", fields)
+}
+
+/// A word of a unit file's command line or list, so that systemd reads exactly it.
+fn quoted(word: &str) -> String {
+    let mut out = String::from("\"");
+    for c in word.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '%' | '$' => out.extend([c, c]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,+@".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => out,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_cannot_leave_its_place_in_a_unit_file() {
+        assert_eq!(quoted("/usr/bin/a-b"), "/usr/bin/a-b");
+        assert_eq!(quoted("a b"), "\"a b\"");
+        assert_eq!(quoted("100% \"$HOME\" \\\n"), r#""100%% \"$$HOME\" \\\n""#);
+        assert_eq!(quoted(""), "\"\"");
+    }
+}

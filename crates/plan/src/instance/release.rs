@@ -1,0 +1,125 @@
+//! An instance's user, directories and code, and what of it survives a new release.
+
+use pq_recipes::{Keep, Merge, Node, Origin, Source};
+use pq_stream::Diagnostic;
+use serde_json::{Map, Value, json};
+
+use super::life::{Life, requirements};
+use crate::draft::Draft;
+
+/// Its own group and user.
+pub(super) fn account(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let id = life.id();
+    draft.step(&life.step("group"), format!("group {id}"), "group", json!({ "name": id }))?;
+    let comment = format!("paquerette {}", life.app.name);
+    let user = json!({ "name": id, "group": id, "home": life.paths.home, "comment": comment });
+    draft.step(&life.step("user"), format!("user {id}"), "user", user)
+}
+
+/// Where it lives: others may pass through, not look around.
+pub(super) fn directories(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let paths = &life.paths;
+    for (name, path, mode, own) in [
+        ("home", &paths.home, "0751", false),
+        ("releases", &format!("{}/releases", paths.home), "0755", false),
+        ("kept", &paths.kept, "0751", false),
+        ("data", &paths.data, "0750", true),
+        ("tmp", &paths.tmp, "0700", true),
+    ] {
+        let owner = if own { life.id() } else { "root" };
+        let fields = json!({ "path": path, "mode": mode, "owner": owner, "group": owner });
+        draft.step(&life.step(name), format!("directory {path}"), "directory", fields)?;
+    }
+    Ok(())
+}
+
+/// Its code: a release with what is kept linked in, or a Python environment.
+pub(super) fn code(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let title = format!("{} {}", life.app.name, life.version);
+    match life.pin.origin() {
+        Some(Origin::Archive { url, sha256 }) => {
+            let links =
+                life.app.keep.iter().map(|keep| (keep.path.clone(), Value::from(kept_path(life, keep))));
+            let fields = json!({
+                "path": life.paths.release,
+                "url": life.mirrored(url),
+                "sha256": sha256.to_ascii_lowercase(),
+                "strip": life.pin.strip,
+                "links": links.collect::<Map<_, _>>(),
+            });
+            draft.step(&life.step("release"), title, "release", fields)
+        }
+        Some(Origin::Requirements(file)) => {
+            let mut fields = json!({
+                "path": life.paths.release,
+                "requirements": listed(draft, life, file)?.text,
+                "python": draft.os.python.program,
+            });
+            if let Some(mirror) = life.mirror() {
+                fields["find_links"] = format!("{mirror}/pypi/").into();
+            }
+            draft.step(&life.step("release"), title, "venv", fields)
+        }
+        None => Err(Diagnostic::new(format!("the pin of `{title}` names no source"))),
+    }
+}
+
+/// The file that lists a version's Python packages.
+fn listed<'p>(draft: &Draft<'p>, life: &Life<'_>, file: &str) -> Result<&'p Source, Diagnostic> {
+    let name = Node { mark: Default::default(), data: pq_recipes::Data::Scalar(file.into()) };
+    draft.catalogue.file(&life.directory, &name, &life.app.source)
+}
+
+/// What survives a new release, filled from it before it is switched to.
+pub(super) fn kept(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    for keep in &life.app.keep {
+        let to = kept_path(life, keep);
+        let name = keep.path.replace('/', "-");
+        // the directories on the way to it
+        for (at, _) in keep.path.match_indices('/') {
+            let above = &keep.path[..at];
+            let fields = json!({ "path": format!("{}/{above}", life.paths.kept), "mode": "0751" });
+            let id = life.step(&format!("above-{}", above.replace('/', "-")));
+            draft.step(&id, format!("directory kept/{above}"), "directory", fields)?;
+        }
+        // what the web server reads itself stays readable for it, also what is added later
+        let (group, mode) = match keep.served {
+            true => (draft.os.web.group.clone(), "2750"),
+            false => (life.id().to_owned(), "0750"),
+        };
+        let fields = json!({ "path": to, "mode": mode, "owner": life.id(), "group": group });
+        draft.step(
+            &life.step(&format!("kept-{name}")),
+            format!("kept {}", keep.path),
+            "directory",
+            fields,
+        )?;
+        if requirements(life.pin).is_none() {
+            let fresh = match keep.merge {
+                Some(Merge::Added) => vec!["**".to_owned()],
+                None => keep.fresh.clone(),
+            };
+            let from = format!("{}/.paquerette/shipped/{}", life.paths.release, keep.path);
+            let fields =
+                json!({ "from": from, "to": to, "fresh": fresh, "owner": life.id(), "group": group });
+            let title = format!("what {} {} brings to {}", life.app.name, life.version, keep.path);
+            draft.step(&life.step(&format!("shipped-{name}")), title, "copy", fields)?;
+        }
+    }
+    Ok(())
+}
+
+/// The release becomes the one that is served.
+pub(super) fn switch(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let fields = json!({ "path": life.paths.current, "target": format!("releases/{}", life.version) });
+    draft.step(
+        &life.step("current"),
+        format!("{} {} is current", life.app.name, life.version),
+        "symlink",
+        fields,
+    )
+}
+
+fn kept_path(life: &Life<'_>, keep: &Keep) -> String {
+    format!("{}/{}", life.paths.kept, keep.path)
+}

@@ -1,0 +1,101 @@
+//! How an instance is reached: its certificate, its nginx site, and whether it answers.
+
+use pq_recipes::WebKind;
+use pq_stream::Diagnostic;
+use serde_json::{Value, json};
+
+use super::life::{AUTHORITY, Life};
+use super::process;
+use crate::draft::Draft;
+
+/// Its certificate, from the machine's own authority.
+pub(super) fn certificate(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let tls = &life.paths.tls;
+    let directory = json!({ "path": tls, "mode": "0700" });
+    draft.step(&life.step("tls"), format!("directory {tls}"), "directory", directory)?;
+    let names = life.names()?;
+    let title = format!("certificate of {}", names.join(", "));
+    let fields = json!({
+        "names": names,
+        "chain": format!("{tls}/chain.pem"),
+        "key": format!("{tls}/key.pem"),
+        "authority": AUTHORITY,
+    });
+    draft.step(&life.step("certificate"), title, "certificate", fields)
+}
+
+/// Its nginx site, and nginx serving it.
+pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let web = &life.app.web;
+    let source = &life.app.source;
+    let text = |node: &Option<pq_recipes::Node>| -> Result<Option<String>, Diagnostic> {
+        node.as_ref().map(|node| draft.renderer.text(source, node, &life.scope)).transpose()
+    };
+    let root = match web.root.as_deref().unwrap_or(".") {
+        "." => life.paths.current.clone(),
+        below => format!("{}/{below}", life.paths.current),
+    };
+    let locations = match &web.locations {
+        Some(name) => {
+            let file = draft.catalogue.file(&life.directory, name, source)?;
+            Value::from(draft.renderer.file(file, &life.scope)?)
+        }
+        None => Value::Null,
+    };
+    let block = json!({
+        "names": life.names()?,
+        "chain": format!("{}/chain.pem", life.paths.tls),
+        "key": format!("{}/key.pem", life.paths.tls),
+        "root": root,
+        "index": web.index.as_deref().unwrap_or("index.php"),
+        "deny": web.deny,
+        "max_body": text(&web.max_body)?.unwrap_or_else(|| "1M".to_owned()),
+        "upstream": text(&web.upstream)?,
+        "locations": locations,
+        "socket": process::socket(draft, life),
+    });
+    let template = match web.kind {
+        WebKind::Php => "instance/site-php.conf",
+        WebKind::Proxy => "instance/site-proxy.conf",
+    };
+    let scope = life.scope.with("site", block);
+    let content = draft.renderer.file(draft.catalogue.path(template)?, &scope)?;
+    let (id, etc) = (life.id(), &draft.os.nginx.etc);
+    let available = format!("{etc}/sites-available/{id}.conf");
+    let enabled = format!("{etc}/sites-enabled/{id}.conf");
+    let title = format!("nginx site {}", life.domain()?);
+    draft.step(
+        &life.step("site"),
+        title.clone(),
+        "file",
+        json!({ "path": available, "content": content }),
+    )?;
+    let link = json!({ "path": enabled, "target": format!("../sites-available/{id}.conf") });
+    draft.step(&life.step("site-enabled"), format!("{title}, enabled"), "symlink", link)?;
+    draft.again(
+        &life.step("reload-nginx"),
+        "platform/nginx/reload",
+        format!("nginx serves {}", life.domain()?),
+    )
+}
+
+/// It answers.
+pub(super) fn health(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    for (index, health) in life.app.health.iter().enumerate() {
+        let source = &life.app.source;
+        let path = draft.renderer.text(source, &health.http, &life.scope)?;
+        let url = format!("https://{}{path}", life.domain()?);
+        let body =
+            health.body.as_ref().map(|node| draft.renderer.text(source, node, &life.scope)).transpose()?;
+        let mut fields = json!({ "url": url, "status": health.status, "ca": format!("{AUTHORITY}/ca.pem") });
+        if let Some(body) = body {
+            fields["body"] = body.into();
+        }
+        let name = match index {
+            0 => "health".to_owned(),
+            more => format!("health-{}", more + 1),
+        };
+        draft.step(&life.step(&name), format!("{url} answers"), "http", fields)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! The planner of every layer: one host in, its steps out.
+
+use pq_recipes::{Catalogue, Os};
+use pq_stream::{Diagnostic, Host, Step, nearest};
+use pq_template::Templates;
+
+use crate::draft::Draft;
+use crate::{Choice, instance, platform, server};
+
+/// Plans hosts from one catalogue.
+#[derive(Debug)]
+pub struct Planner {
+    catalogue: Catalogue,
+    templates: Templates,
+}
+
+/// The steps of one host.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// In order.
+    pub steps: Vec<Step>,
+    /// What they are for: one a component or instance.
+    pub parts: Vec<Part>,
+}
+
+/// What some of a plan's steps are for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The owner of the steps: `server`, `platform/nginx`, `wiki`.
+    pub owner: String,
+    /// What it is, in one line.
+    pub about: String,
+}
+
+impl Planner {
+    /// A planner that knows these recipes.
+    pub fn new(catalogue: Catalogue) -> Self {
+        Planner { catalogue, templates: Templates::new() }
+    }
+
+    /// The recipes.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The server base of a host.
+    ///
+    /// # Errors
+    /// Where a variable is missing or wrong, or a recipe cannot be rendered.
+    pub fn server(&self, host: &Host) -> Result<Plan, Diagnostic> {
+        let mut draft = self.draft(host)?;
+        server::plan(&mut draft)?;
+        Ok(draft.into_plan())
+    }
+
+    /// The components that a host's instances need, and those that its variable `platform` names.
+    ///
+    /// # Errors
+    /// As [`Planner::server`].
+    pub fn platform(&self, host: &Host) -> Result<Plan, Diagnostic> {
+        let mut draft = self.draft(host)?;
+        platform::plan(&mut draft)?;
+        Ok(draft.into_plan())
+    }
+
+    /// The chosen instances of a host, and the components that they need.
+    ///
+    /// # Errors
+    /// As [`Planner::server`].
+    pub fn instances(&self, host: &Host, choice: &Choice) -> Result<Plan, Diagnostic> {
+        let chosen: Vec<_> = host.instances.iter().filter(|it| choice.takes(it)).collect();
+        if chosen.is_empty() {
+            return Ok(Plan::default());
+        }
+        let mut draft = self.draft(host)?;
+        instance::plan(&mut draft, &chosen)?;
+        Ok(draft.into_plan())
+    }
+
+    fn draft<'p>(&'p self, host: &'p Host) -> Result<Draft<'p>, Diagnostic> {
+        Draft::new(host, self.os(host)?, &self.catalogue, &self.templates)
+    }
+
+    fn os(&self, host: &Host) -> Result<&Os, Diagnostic> {
+        let known = || self.catalogue.systems().collect::<Vec<_>>().join(", ");
+        let Some(name) = &host.os else {
+            let error = Diagnostic::new(format!("the operating system of `{}` is not known", host.host));
+            return Err(error.cause("the variable `os` is undefined").hint(format!(
+                "set it in group_vars/all.yml, as in `os: debian-12`; the recipes know {}",
+                known()
+            )));
+        };
+        self.catalogue.os(name).ok_or_else(|| {
+            let error = Diagnostic::new(format!(
+                "there is no recipe for `{name}`, the operating system of `{}`",
+                host.host
+            ));
+            let error = match crate::values::origin(host, &["os"]) {
+                Some(place) => error.at(place),
+                None => error,
+            };
+            match nearest(name, self.catalogue.systems().map(str::to_owned)) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint(format!("the recipes know {}", known())),
+            }
+        })
+    }
+}

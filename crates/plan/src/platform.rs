@@ -1,0 +1,133 @@
+//! The platform: the components that instances stand on, each planned from all instances of its host.
+//!
+//! Always true here: a component's steps depend on the host record alone, never on which instances are asked for, so
+//! that pq-platform and pq-instance write the same.
+
+use std::collections::BTreeSet;
+
+use pq_recipes::App;
+use pq_stream::{Diagnostic, Instance, nearest};
+use serde_json::json;
+
+use crate::draft::Draft;
+use crate::recipe::Recipe;
+use crate::values;
+
+/// Writes the components that the host's instances need, and those that it names itself.
+pub(crate) fn plan(draft: &mut Draft<'_>) -> Result<(), Diagnostic> {
+    let mut wanted = Vec::new();
+    if let Some(found) = values::of_host(draft.host, "platform")? {
+        for item in found.value.as_array().into_iter().flatten() {
+            wanted.push(item.as_str().unwrap_or_default().to_owned());
+        }
+        if !found.value.is_array() {
+            let error =
+                Diagnostic::new(format!("`platform` of `{}` cannot be `{}`", draft.host.host, found.value));
+            let error = error.cause("it must be a list of components").hint("write a list: [nginx, php]");
+            return Err(match found.place {
+                Some(place) => error.at(place),
+                None => error,
+            });
+        }
+    }
+    for instance in &draft.host.instances {
+        wanted.extend(app(draft, instance)?.components().into_iter().map(str::to_owned));
+    }
+    components(draft, &wanted)
+}
+
+/// Writes components, each behind those that it needs.
+pub(crate) fn components(draft: &mut Draft<'_>, wanted: &[String]) -> Result<(), Diagnostic> {
+    let mut done = BTreeSet::new();
+    wanted.iter().try_for_each(|name| component(draft, name, &mut done))
+}
+
+/// The recipe of an instance's application.
+pub(crate) fn app<'p>(draft: &Draft<'p>, instance: &Instance) -> Result<&'p App, Diagnostic> {
+    let catalogue = draft.catalogue;
+    catalogue.app(&instance.app).ok_or_else(|| {
+        let error = Diagnostic::new(format!(
+            "there is no recipe for `{}`, the application of `{}` on `{}`",
+            instance.app, instance.id, draft.host.host
+        ));
+        let error = match values::origin(draft.host, &["instances"]) {
+            Some(place) => error.at(place),
+            None => error,
+        };
+        let known = || catalogue.apps().map(|app| app.name.clone());
+        match nearest(&instance.app, known()) {
+            Some(name) => error.hint(format!("did you mean `{name}`?")),
+            None => error.hint(format!("there are {}", known().collect::<Vec<_>>().join(", "))),
+        }
+    })
+}
+
+fn component(draft: &mut Draft<'_>, name: &str, done: &mut BTreeSet<String>) -> Result<(), Diagnostic> {
+    if !done.insert(name.to_owned()) {
+        return Ok(());
+    }
+    let catalogue = draft.catalogue;
+    let Some(component) = catalogue.component(name) else {
+        let known = || catalogue.components().map(|component| component.name.clone());
+        let error = Diagnostic::new(format!(
+            "there is no component `{name}` of the platform, which `{}` wants",
+            draft.host.host
+        ));
+        return Err(match nearest(name, known()) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint(format!("there are {}", known().collect::<Vec<_>>().join(", "))),
+        });
+    };
+    for needed in &component.needs {
+        self::component(draft, needed, done)?;
+    }
+    let owner = format!("platform/{name}");
+    if name == "php" {
+        for package in extensions(draft)? {
+            draft.step(
+                &format!("{owner}/{package}"),
+                format!("package {package}"),
+                "package",
+                json!({ "names": [package] }),
+            )?;
+        }
+    }
+    let scope = draft.component_scope(component)?;
+    let recipe = Recipe { owner: &owner, source: &component.source, directory: &owner };
+    draft.recipe(&recipe, &component.steps, &scope)?;
+    draft.part(&owner, component.about.clone());
+    Ok(())
+}
+
+/// The packages of the PHP extensions that the host's instances need.
+fn extensions(draft: &Draft<'_>) -> Result<BTreeSet<String>, Diagnostic> {
+    let mut packages = BTreeSet::new();
+    for instance in &draft.host.instances {
+        let app = app(draft, instance)?;
+        let Some(php) = &app.needs.php else { continue };
+        for extension in &php.extensions {
+            let Some(package) = draft.os.php.extensions.get(extension) else {
+                let known = draft.os.php.extensions.keys().cloned();
+                let error = Diagnostic::new(format!(
+                    "`{}` needs the PHP extension `{extension}`, which `{}` does not know",
+                    app.name, draft.os.os
+                ));
+                return Err(match nearest(extension, known) {
+                    Some(near) => error.hint(format!("did you mean `{near}`?")),
+                    None => error.hint(format!("add it to recipes/os/{}.yml", draft.os.os)),
+                });
+            };
+            packages.extend((!package.is_empty()).then(|| package.clone()));
+        }
+    }
+    Ok(packages)
+}
+
+/// The components that instances need.
+pub(crate) fn needed_by(draft: &Draft<'_>, instances: &[&Instance]) -> Result<Vec<String>, Diagnostic> {
+    let mut names = Vec::new();
+    for instance in instances {
+        names.extend(app(draft, instance)?.components().into_iter().map(str::to_owned));
+    }
+    Ok(names)
+}

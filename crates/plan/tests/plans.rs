@@ -1,0 +1,287 @@
+//! Plans of whole hosts: what is planned, and what is refused with its place and its cure.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fs;
+
+use pq_plan::{Choice, Plan, Planner};
+use pq_recipes::Catalogue;
+use pq_steps::AnyStep;
+use pq_stream::{Diagnostic, Host};
+use serde_json::{Value, json};
+
+fn demo() -> Value {
+    json!({
+        "host": "demo",
+        "groups": ["all", "demo"],
+        "connection": { "kind": "local" },
+        "os": "debian-12",
+        "instances": [
+            { "app": "dokuwiki", "id": "wiki", "domain": "wiki.demo.test", "title": "L'été" },
+            { "app": "radicale", "id": "dav", "domain": "dav.demo.test", "users": ["alice", "bob"] }
+        ],
+        "vars": {
+            "timezone": "Europe/Paris",
+            "locales": ["fr_FR.UTF-8", "en_US.UTF-8"],
+            "admin_email": "admin@demo.test",
+            "master_key": "@secret{master_key}"
+        },
+        "origins": {
+            "timezone": "group_vars/all.yml:3:1",
+            "instances": "host_vars/demo.yml:1:1"
+        }
+    })
+}
+
+/// The demo's host after a change of its record.
+fn host(change: impl Fn(&mut Value)) -> Host {
+    let mut host = demo();
+    change(&mut host);
+    serde_json::from_value(host).unwrap()
+}
+
+fn planner() -> Planner {
+    Planner::new(Catalogue::load(None).unwrap())
+}
+
+fn instances(change: impl Fn(&mut Value)) -> Result<Plan, Diagnostic> {
+    planner().instances(&host(change), &Choice::default())
+}
+
+fn refusal(change: impl Fn(&mut Value)) -> Diagnostic {
+    instances(change).unwrap_err()
+}
+
+fn ids(plan: &Plan) -> Vec<&str> {
+    plan.steps.iter().map(|step| step.id.as_str()).collect()
+}
+
+fn content<'a>(plan: &'a Plan, id: &str) -> &'a str {
+    let step = plan.steps.iter().find(|step| step.id == id).unwrap();
+    step.body["content"].as_str().unwrap()
+}
+
+#[test]
+fn every_step_of_the_demo_is_one_that_the_executor_understands() {
+    let (planner, host) = (planner(), host(|_| {}));
+    let plans =
+        [planner.server(&host), planner.platform(&host), planner.instances(&host, &Choice::default())]
+            .map(Result::unwrap);
+    for step in plans.iter().flat_map(|plan| &plan.steps) {
+        AnyStep::read(&step.kind, &step.body).unwrap();
+        assert_eq!(step.host, "demo");
+    }
+    assert!(plans.iter().map(|plan| plan.steps.len()).sum::<usize>() > 60);
+}
+
+#[test]
+fn an_instance_lives_in_the_order_of_its_life() {
+    let plan = instances(|_| {}).unwrap();
+    let ids = ids(&plan);
+    let order = [
+        "platform/os",
+        "platform/nginx/packages",
+        "platform/nginx/service",
+        "wiki/user",
+        "wiki/home",
+        "wiki/release",
+        "wiki/kept-lib-plugins",
+        "wiki/shipped-lib-plugins",
+        "wiki/settings",
+        "wiki/current",
+        "wiki/pool",
+        "wiki/reload-php",
+        "wiki/certificate",
+        "wiki/site",
+        "wiki/site-enabled",
+        "wiki/reload-nginx",
+        "wiki/health",
+        "dav/release",
+        "dav/current",
+        "dav/unit",
+        "dav/service",
+        "dav/restart",
+        "dav/health",
+    ];
+    let at =
+        |id: &&str| ids.iter().position(|it| it == id).unwrap_or_else(|| panic!("no step {id} in {ids:?}"));
+    assert!(order.iter().map(at).is_sorted(), "{ids:?}");
+}
+
+#[test]
+fn the_platform_is_the_same_whoever_plans_it() {
+    let (planner, host) = (planner(), host(|_| {}));
+    let platform = planner.platform(&host).unwrap();
+    for choice in [Choice::default(), Choice::new(["wiki".to_owned()]), Choice::new(["radicale".to_owned()])]
+    {
+        let plan = planner.instances(&host, &choice).unwrap();
+        for step in plan.steps.iter().filter(|step| step.id.starts_with("platform/")) {
+            assert!(platform.steps.contains(step), "{}", step.id);
+        }
+    }
+    let server = planner.server(&host).unwrap();
+    assert_eq!(server.steps[0], platform.steps[0]);
+}
+
+#[test]
+fn one_instance_is_planned_with_what_it_needs_only() {
+    let plan = planner().instances(&host(|_| {}), &Choice::new(["dav".to_owned()])).unwrap();
+    let owners: Vec<_> = plan.parts.iter().map(|part| part.owner.as_str()).collect();
+    assert_eq!(owners, ["platform/nginx", "platform/python", "dav"]);
+    assert!(planner().instances(&host(|_| {}), &Choice::new(["blog".to_owned()])).unwrap().steps.is_empty());
+}
+
+#[test]
+fn a_derived_password_is_a_token_and_its_step_says_what_it_needs() {
+    let plan = instances(|_| {}).unwrap();
+    assert!(
+        content(&plan, "wiki/users")
+            .contains("\nadmin:@secret{derive:demo/wiki/admin#1|bcrypt}:admin:admin@demo.test:")
+    );
+    assert!(
+        content(&plan, "dav/users").starts_with("alice:@secret{derive:demo/dav/user_alice#1|htpasswd}\nbob:")
+    );
+    let secret: Vec<_> = plan.steps.iter().filter(|step| !step.secrets.is_empty()).collect();
+    assert_eq!(secret.iter().map(|step| step.id.as_str()).collect::<Vec<_>>(), ["wiki/users", "dav/users"]);
+    assert!(secret.iter().all(|step| step.secrets == ["master_key"]));
+}
+
+#[test]
+fn text_of_the_inventory_is_escaped_where_it_goes() {
+    let plan = instances(|_| {}).unwrap();
+    assert!(content(&plan, "wiki/settings").contains(r"$conf['title'] = 'L\'été';"));
+}
+
+#[test]
+fn sources_come_from_the_mirror_where_there_is_one() {
+    let plan = instances(|host| host["vars"]["source_mirror"] = json!("http://10.0.0.1:8088/")).unwrap();
+    let body = |id: &str| &plan.steps.iter().find(|step| step.id == id).unwrap().body;
+    let url = "http://10.0.0.1:8088/github.com/dokuwiki/dokuwiki/archive/refs/tags/release-2025-05-14.tar.gz";
+    assert_eq!(body("wiki/release")["url"], url);
+    assert_eq!(body("dav/release")["find_links"], "http://10.0.0.1:8088/pypi/");
+}
+
+#[test]
+fn a_users_own_pin_stands_beside_those_built_in() {
+    let own = tempfile::tempdir().unwrap();
+    let app = own.path().join("apps/dokuwiki");
+    fs::create_dir_all(&app).unwrap();
+    let pin = format!("\"2022-07-31a\": {{ url: https://a.org/a.tar.gz, sha256: \"{}\" }}\n", "1".repeat(64));
+    fs::write(app.join("pins.yml"), pin).unwrap();
+    let planner = Planner::new(Catalogue::load(Some(own.path())).unwrap());
+    let release = |version: Value| {
+        let host = host(|host| host["instances"][0]["version"] = version.clone());
+        let plan = planner.instances(&host, &Choice::default()).unwrap();
+        plan.steps.iter().find(|step| step.id == "wiki/release").unwrap().body["path"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(release(json!("2022")), "/srv/paquerette/www/wiki/releases/2022-07-31a");
+    assert_eq!(release(Value::Null), "/srv/paquerette/www/wiki/releases/2025-05-14");
+}
+
+#[test]
+fn a_variable_that_a_recipe_reads_and_nobody_set_is_told_with_its_place_and_cure() {
+    let host = host(|host| drop(host["vars"].as_object_mut().unwrap().remove("timezone")));
+    let error = planner().server(&host).unwrap_err();
+    let place = error.place.clone().unwrap();
+    assert_eq!((place.file.as_str(), place.line > 0), ("<built-in>/server/base.yml", true));
+    assert_eq!(&place.text[place.column - 1..][..8], "vars.tim");
+    assert_eq!(error.causes, ["`vars.timezone` is undefined"]);
+    assert!(error.hints[0].starts_with("set `timezone` in group_vars/all.yml"), "{error:?}");
+
+    let error = refusal(|host| drop(host["vars"].as_object_mut().unwrap().remove("admin_email")));
+    assert_eq!(error.place.unwrap().file, "<built-in>/apps/dokuwiki/users.auth.php");
+    assert!(error.hints[0].starts_with("set `admin_email`"), "{:?}", error.hints);
+}
+
+#[test]
+fn a_variable_that_could_not_be_resolved_is_an_error_only_where_it_is_read() {
+    let unresolved = json!({ "unresolved": "`ansible_eth0` is undefined" });
+    assert!(instances(|host| host["vars"]["nobody_reads_it"] = unresolved.clone()).is_ok());
+    let error = refusal(|host| host["vars"]["admin_email"] = unresolved.clone());
+    assert_eq!(error.causes, ["`ansible_eth0` is undefined"]);
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_told_with_the_file_that_set_it() {
+    let host = host(|host| host["vars"]["timezone"] = json!("Europe/Paris; rm"));
+    let error = planner().server(&host).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "group_vars/all.yml:3:1: `timezone` of `demo` cannot be `Europe/Paris; rm`: it must be a time zone, such as `Europe/Paris`"
+    );
+    let error = refusal(|host| host["instances"][0]["domain"] = json!("wiki..org"));
+    assert!(
+        error
+            .to_string()
+            .starts_with("host_vars/demo.yml:1:1: `domain` of `wiki` on `demo` cannot be `wiki..org`"),
+        "{error}"
+    );
+    let error = refusal(|host| host["vars"]["base_prod_path"] = json!("@secret{path}"));
+    assert!(error.to_string().contains("cannot be a secret"), "{error}");
+}
+
+#[test]
+fn a_slip_in_an_instance_is_refused_with_the_word_that_was_meant() {
+    let hint = |change: &dyn Fn(&mut Value)| refusal(change).hints.concat();
+    assert_eq!(hint(&|host| host["instances"][0]["titel"] = json!("x")), "did you mean `title`?");
+    assert_eq!(hint(&|host| host["instances"][0]["app"] = json!("dokuwik")), "did you mean `dokuwiki`?");
+    assert_eq!(hint(&|host| host["os"] = json!("debian-21")), "did you mean `debian-12`?");
+    assert!(
+        hint(&|host| host["instances"][0]["version"] = json!("2031")).starts_with("pinned are 2025-05-14;")
+    );
+    assert!(
+        hint(&|host| drop(host["instances"][0].as_object_mut().unwrap().remove("domain"))).contains("domain")
+    );
+    assert!(hint(&|host| host["instances"][0]["id"] = json!("backup")).contains("another id"));
+}
+
+#[test]
+fn what_two_instances_cannot_share_is_refused_naming_both() {
+    let error = refusal(|host| host["instances"][1]["domain"] = json!("WIKI.demo.test"));
+    assert_eq!(error.message, "`wiki` and `dav` on `demo` have the same `domain`");
+    let error = refusal(|host| {
+        let another = json!({ "app": "radicale", "id": "dav2", "domain": "dav2.demo.test" });
+        host["instances"].as_array_mut().unwrap().push(another);
+    });
+    assert_eq!(error.message, "`dav` and `dav2` on `demo` have the same `port`");
+    assert_eq!(error.causes, ["both have `5232`"]);
+}
+
+#[test]
+fn a_state_of_a_later_version_is_refused_and_not_ignored() {
+    for state in ["closed", "absent"] {
+        let error = refusal(|host| host["instances"][0]["state"] = json!(state));
+        assert!(error.message.contains(&format!("`{state}`")), "{error}");
+    }
+}
+
+#[test]
+fn a_file_system_that_must_be_mounted_is_asserted_first() {
+    let plan = instances(|host| host["vars"]["base_prod_mount"] = json!("yes")).unwrap();
+    assert_eq!(ids(&plan)[..2], ["platform/os", "platform/mount"]);
+    assert_eq!(plan.steps[1].body["mount"], "/srv/paquerette");
+}
+
+#[test]
+fn a_slip_in_a_recipe_of_the_users_own_is_told_with_its_place() {
+    let own = tempfile::tempdir().unwrap();
+    let app = own.path().join("apps/blog");
+    fs::create_dir_all(&app).unwrap();
+    let load = |recipe: &str| {
+        fs::write(app.join("recipe.yml"), recipe).unwrap();
+        let error = Catalogue::load(Some(own.path())).unwrap_err();
+        let place = error.place.clone().unwrap();
+        assert!(place.file.ends_with("apps/blog/recipe.yml"));
+        (place.line, place.column, error)
+    };
+    let (line, column, error) = load("app: blog\nabout: A blog\nwebb: { kind: proxy, upstream: a }\n");
+    assert_eq!((line, column, error.hints), (3, 1, vec!["did you mean `web`?".to_owned()]));
+    let (line, _, error) = load("app: blog\nabout: A blog\nweb: { kind: php }\n");
+    assert_eq!((line, error.message.contains("`needs` has no `php`")), (1, true));
+    let (line, _, error) = load(
+        "app: blog\nabout: A blog\nweb: { kind: proxy, upstream: a }\nconfigure:\n  - { id: x, titel: X, do: file }\n",
+    );
+    assert_eq!((line, error.message), (5, "a step has no `title`".to_owned()));
+}
