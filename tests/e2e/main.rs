@@ -2,6 +2,8 @@
 //!
 //! `make e2e T=name` runs those whose name holds `name`.
 
+mod demo;
 mod kill;
 mod refuse;
+mod secrets;
 mod world;

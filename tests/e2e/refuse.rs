@@ -8,7 +8,8 @@ const PLAN: &str = include_str!("small.ndjson");
 
 /// Nothing of the plan is on the machine, and paquerette keeps nothing there.
 fn untouched(machine: &Machine) -> Result<bool> {
-    Ok(machine.sh("test ! -e /srv/small && ! getent passwd small && test ! -e /var/lib/paquerette")?.code == 0)
+    Ok(machine.sh("test ! -e /srv/small && ! getent passwd small && test ! -e /var/lib/paquerette")?.code
+        == 0)
 }
 
 #[test]
@@ -46,7 +47,11 @@ fn a_stream_that_is_not_whole_and_right_touches_nothing() -> Result<()> {
             assert_eq!(output.code, 2, "{name}: {}{}", output.stdout, output.stderr);
             assert_eq!(output.stdout, "", "{name}");
             assert!(output.stderr.contains(cause), "{name}: {}", output.stderr);
-            assert!(output.stderr.contains("hint:") && output.stderr.contains("nothing was touched"), "{name}: {}", output.stderr);
+            assert!(
+                output.stderr.contains("hint:") && output.stderr.contains("nothing was touched"),
+                "{name}: {}",
+                output.stderr
+            );
             assert!(untouched(&machine)?, "{name}");
         }
     }
@@ -58,13 +63,22 @@ fn a_stream_that_is_not_whole_and_right_touches_nothing() -> Result<()> {
     assert_eq!(nobody.code, 2, "{}", nobody.stderr);
     assert!(nobody.stderr.contains("only root can"), "{}", nobody.stderr);
 
-    let other = apply(&machine, &PLAN.replace("\"do\":\"assert\",\"os\":\"debian-12\"", "\"do\":\"assert\",\"os\":\"debian-13\""), &[])?;
+    let other = apply(
+        &machine,
+        &PLAN.replace("\"do\":\"assert\",\"os\":\"debian-12\"", "\"do\":\"assert\",\"os\":\"debian-13\""),
+        &[],
+    )?;
     assert_eq!(other.code, 1, "{}", other.stderr);
-    assert!(other.stdout.contains("debian-13") && other.stdout.contains("\"not_reached\":14"), "{}", other.stdout);
+    assert!(
+        other.stdout.contains("debian-13") && other.stdout.contains("\"not_reached\":14"),
+        "{}",
+        other.stdout
+    );
     assert!(untouched(&machine)?);
 
     // A closed pipe is no error, and does not stop the work.
-    let piped = machine.command(["bash", "-c", "pq-apply | head -1; exit ${PIPESTATUS[0]}"]).stdin(PLAN).output()?;
+    let piped =
+        machine.command(["bash", "-c", "pq-apply | head -1; exit ${PIPESTATUS[0]}"]).stdin(PLAN).output()?;
     assert_eq!(piped.code, 0, "{}", piped.stderr);
     assert_eq!(machine.read("/srv/small/page")?, "one\ntwo\n");
     Ok(())

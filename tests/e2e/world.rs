@@ -1,6 +1,9 @@
 //! A machine with the tools on it, and ways to look at it that do not trust the tools.
 
-use pq_testkit::lab::{Image, Lab, Machine, Output, Result, Suite};
+use std::path::Path;
+use std::process::Command;
+
+use pq_testkit::lab::{Error, Image, Lab, Machine, Output, Result, Suite};
 use pq_tests::{TOOLS, tools};
 
 /// What an operator would call the state of a machine, line by line: files with owner, mode and content, accounts,
@@ -50,4 +53,50 @@ pub fn apply_killed(machine: &Machine, plan: &str, nth: usize) -> Result<Output>
         .command(["strace", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", &inject, "pq-apply"])
         .stdin(plan)
         .output()
+}
+
+/// The top of the source tree.
+const TOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The whole pipe of the demo, as the README has it; what follows is its last part.
+pub const PIPE: &str = "cd /root/paquerette && export PQ_IDENTITY=inventory/demo-identity.txt && \
+                        pq-inventory demo | pq-server | pq-platform | pq-instance";
+
+/// Runs the demo's pipe, ended by `last`.
+pub fn pipe(machine: &Machine, last: &str) -> Result<Output> {
+    machine.run(["bash", "-c", &format!("{PIPE} | {last}")])
+}
+
+/// Serves the demo's sources, and puts the example inventory with their digests into the machine.
+pub fn demo_inventory(lab: &Lab, machine: &Machine) -> Result<()> {
+    let requirements = format!("{TOP}/crates/recipes/catalogue/apps/radicale/requirements-3.9.0.txt");
+    let served =
+        here(Command::new(format!("{TOP}/tests/demo/sources")).arg(tools().join("lab")).arg(requirements))?;
+    drop(served);
+    let archive = here(
+        Command::new("tar")
+            .args(["c", "-C", TOP, "inventory", "-C"])
+            .arg(lab.sources())
+            .args(["--transform=s,^recipes,inventory/recipes,", "recipes"]),
+    )?;
+    machine.run(["mkdir", "-p", "/root/paquerette"])?.success()?;
+    machine
+        .command(["tar", "x", "--no-same-owner", "-C", "/root/paquerette"])
+        .stdin(archive)
+        .output()?
+        .success()?;
+    Ok(())
+}
+
+/// Runs a command on this computer, and answers what it wrote.
+fn here(command: &mut Command) -> Result<Vec<u8>> {
+    let shown = Path::new(command.get_program()).display().to_string();
+    let output =
+        command.output().map_err(|error| Error::new(format!("cannot run `{shown}`")).because(error))?;
+    match output.status.success() {
+        true => Ok(output.stdout),
+        false => {
+            Err(Error::new(format!("`{shown}` failed")).because(String::from_utf8_lossy(&output.stderr)))
+        }
+    }
 }
