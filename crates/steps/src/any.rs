@@ -37,7 +37,8 @@ macro_rules! step_types {
                 match self { $(AnyStep::$kind(step) => step,)* }
             }
 
-            fn converge_mut(&mut self) -> &mut dyn Converge {
+            /// As [`AnyStep::converge`], where its texts are to be filled in.
+            pub fn converge_mut(&mut self) -> &mut dyn Converge {
                 match self { $(AnyStep::$kind(step) => step,)* }
             }
         }

@@ -1,4 +1,5 @@
 //! Disposable machines, a machine in memory, and the laws every step obeys.
 
 pub mod lab;
+pub mod laws;
 pub mod memory;

@@ -92,6 +92,7 @@ impl Converge for Certificate {
             if !self.has_key(machine)? {
                 machine.remove(&self.chain)?;
             }
+            machine.make_dir(&self.authority, &Meta::new(Mode::from_bits(0o700), &root(), &root()))?;
             machine.issue(&CertificateRequest {
                 authority: self.authority.clone(),
                 names: self.names.clone(),

@@ -37,12 +37,21 @@ fn default_python() -> String {
 /// What pip may take to fetch and install everything.
 const TIMEOUT: Duration = Duration::from_secs(1800);
 
+/// The file that tells whose environment it is, and with which requirements.
+const MARKER: &str = ".paquerette-venv";
+
 /// What the marker holds while the environment is being made.
 const UNFINISHED: &str = "unfinished\n";
 
 impl Venv {
     fn below(&self, name: &str) -> Result<AbsPath, Error> {
         self.path.join(name).map_err(|cause| self.cannot(cause))
+    }
+
+    /// A path beside the environment, of something that only exists while it is made.
+    fn beside(&self, what: &str) -> Result<AbsPath, Error> {
+        let parent = self.path.parent().ok_or_else(|| self.cannot("it has no parent directory"))?;
+        parent.join(&format!(".tmp-{}{what}", self.path.name())).map_err(|cause| self.cannot(cause))
     }
 
     fn cannot(&self, cause: impl std::fmt::Display) -> Error {
@@ -60,7 +69,7 @@ impl Venv {
 
     /// What is wrong with an environment that is there.
     fn look(&self, machine: &dyn Probe, found: &mut Differences) -> Result<(), Error> {
-        let marker = machine.read(&self.below(".paquerette-venv")?)?;
+        let marker = machine.read(&self.below(MARKER)?)?;
         if marker.is_none() && machine.list(&self.path)?.is_some_and(|names| !names.is_empty()) {
             return Err(Diagnostic::new(format!("cannot make python environment `{}`", self.path))
                 .cause("a directory stands there that paquerette did not make")
@@ -155,25 +164,25 @@ impl Converge for Venv {
         if self.check(machine)? == Check::InSync {
             return Ok(());
         }
-        // The old one loses its name before its content: what is half removed is never taken for somebody else's.
-        let parent = self.path.parent().ok_or_else(|| self.cannot("it has no parent directory"))?;
-        let old =
-            parent.join(&format!(".tmp-{}.old", self.path.name())).map_err(|cause| self.cannot(cause))?;
+        // A name is lost before the content and won after the marker: what a kill leaves under the name is ours.
+        let (old, fresh) = (self.beside(".old")?, self.beside(".new")?);
         machine.remove(&old)?;
+        machine.remove(&fresh)?;
         if machine.stat(&self.path)?.is_some() {
             machine.rename(&self.path, &old)?;
             machine.remove(&old)?;
         }
-        machine.make_dir(&self.path, &Meta::new(Mode::from_bits(0o755), "root", "root"))?;
-        let (marker, meta) =
-            (self.below(".paquerette-venv")?, Meta::new(Mode::from_bits(0o644), "root", "root"));
-        machine.write(&marker, UNFINISHED.as_bytes(), &meta)?;
+        machine.make_dir(&fresh, &Meta::new(Mode::from_bits(0o755), "root", "root"))?;
+        let meta = Meta::new(Mode::from_bits(0o644), "root", "root");
+        let unfinished = fresh.join(MARKER).map_err(|cause| self.cannot(cause))?;
+        machine.write(&unfinished, UNFINISHED.as_bytes(), &meta)?;
+        machine.rename(&fresh, &self.path)?;
         let mut make = Command::new([self.python.as_str(), "-m", "venv", self.path.as_str()]);
         make.timeout = TIMEOUT;
         for command in [make, self.pip()?] {
             machine.run(&command)?.success(&command)?;
         }
-        machine.write(&marker, self.marker().as_bytes(), &meta)
+        machine.write(&self.below(MARKER)?, self.marker().as_bytes(), &meta)
     }
 
     fn validate(&self) -> Result<(), String> {

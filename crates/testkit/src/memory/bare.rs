@@ -28,6 +28,7 @@ const PROGRAMS: &[&str] = &[
     "/usr/bin/false",
     "/usr/bin/locale",
     "/usr/bin/python3.11",
+    "/usr/bin/rm",
     "/usr/bin/sleep",
     "/usr/bin/test",
     "/usr/bin/touch",

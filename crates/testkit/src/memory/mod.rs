@@ -24,6 +24,7 @@ use pq_steps::{Command, Error, Output};
 
 use disk::Disk;
 pub use packages::Offer;
+pub(crate) use probe::sha256;
 use units::Service;
 
 /// What a program does to a machine.

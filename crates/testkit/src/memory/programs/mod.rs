@@ -18,10 +18,11 @@ use super::{MemoryMachine, Program};
 /// All programs by name; each can be run once its file is there.
 pub(super) fn all() -> BTreeMap<String, Program> {
     type Does = fn(&mut MemoryMachine, &Command) -> Result<Output, Error>;
-    let table: [(&str, Does); 12] = [
+    let table: [(&str, Does); 13] = [
         ("true", small::yes),
         ("false", small::no),
         ("touch", small::touch),
+        ("rm", small::rm),
         ("test", small::test),
         ("groupadd", accounts::groupadd),
         ("useradd", accounts::useradd),

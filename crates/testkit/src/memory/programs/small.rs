@@ -1,4 +1,4 @@
-//! `true`, `false`, `touch`, `test -e`.
+//! `true`, `false`, `touch`, `rm -f` of files, `test -e`.
 
 use pq_steps::{Command, Error, Output};
 
@@ -38,4 +38,13 @@ pub(super) fn test(machine: &mut MemoryMachine, command: &Command) -> Result<Out
         ["-e", _] => fails(1, ""),
         _ => fails(2, "test: only -e is known here"),
     }
+}
+
+pub(super) fn rm(machine: &mut MemoryMachine, command: &Command) -> Result<Output, Error> {
+    for path in arguments(command).into_iter().filter(|word| !word.starts_with('-')) {
+        if machine.disk.get(path).is_some() {
+            machine.disk.unlink(path)?;
+        }
+    }
+    done()
 }

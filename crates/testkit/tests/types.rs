@@ -1,0 +1,217 @@
+//! What particular step types promise beyond the laws, on the machine in memory.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::time::Duration;
+
+use pq_steps::{AbsPath, AnyStep, Check, Error, Probe};
+use pq_testkit::laws;
+use pq_testkit::memory::MemoryMachine;
+use serde_json::{Value, json};
+
+fn step(fields: Value) -> AnyStep {
+    let Value::Object(mut body) = fields else { panic!("no object") };
+    let kind = body.remove("do").unwrap();
+    AnyStep::read(kind.as_str().unwrap(), &body).unwrap()
+}
+
+fn check(machine: &MemoryMachine, fields: Value) -> Result<Check, Error> {
+    step(fields).converge().check(machine)
+}
+
+fn apply(machine: &mut MemoryMachine, fields: Value) -> Result<(), Error> {
+    step(fields).converge().apply(machine)
+}
+
+fn text(machine: &MemoryMachine, path: &str) -> Option<String> {
+    let bytes = machine.read(&AbsPath::new(path).unwrap()).unwrap()?;
+    Some(String::from_utf8(bytes).unwrap())
+}
+
+fn mode(machine: &MemoryMachine, path: &str) -> String {
+    machine.stat(&AbsPath::new(path).unwrap()).unwrap().unwrap().mode.to_string()
+}
+
+/// The first example of a type.
+fn example(kind: &str) -> (Value, MemoryMachine) {
+    let example = laws::examples().unwrap().into_iter().find(|example| example.kind() == kind).unwrap();
+    let machine = example.machines().unwrap().remove(0);
+    (Value::Object(example.step), machine)
+}
+
+#[test]
+fn a_machine_of_another_system_is_told_from_the_right_one() {
+    let error = check(&laws::machine(), json!({"do": "assert", "os": "debian-13"})).unwrap_err();
+    assert_eq!(error.to_string(), "the plan is for `debian-13`: this machine runs `debian-12`");
+    let error = check(&laws::machine(), json!({"do": "assert", "mount": "/srv"})).unwrap_err();
+    assert!(error.to_string().starts_with("nothing is mounted on `/srv`"), "{error}");
+}
+
+#[test]
+fn a_copy_leaves_what_people_wrote_and_what_is_extra() {
+    let (fields, mut machine) = example("copy");
+    apply(&mut machine, fields.clone()).unwrap();
+    machine.put("/srv/law/copy/to/seed.txt", "mine\n");
+    machine.put("/srv/law/copy/to/extra.conf", "mine\n");
+    machine.put("/srv/law/copy/from/defaults.conf", "fresher\n");
+    assert!(matches!(check(&machine, fields.clone()), Ok(Check::Differs(found)) if found.len() == 1));
+    apply(&mut machine, fields.clone()).unwrap();
+    assert_eq!(check(&machine, fields), Ok(Check::InSync));
+    assert_eq!(text(&machine, "/srv/law/copy/to/seed.txt").as_deref(), Some("mine\n"));
+    assert_eq!(text(&machine, "/srv/law/copy/to/extra.conf").as_deref(), Some("mine\n"));
+    assert_eq!(text(&machine, "/srv/law/copy/to/defaults.conf").as_deref(), Some("fresher\n"));
+}
+
+#[test]
+fn a_copy_does_not_go_through_a_link_that_stands_in_its_way() {
+    let (fields, mut machine) = example("copy");
+    apply(&mut machine, json!({"do": "directory", "path": "/srv/law/copy/to"})).unwrap();
+    apply(&mut machine, json!({"do": "symlink", "path": "/srv/law/copy/to/sub", "target": "/etc"})).unwrap();
+    let error = apply(&mut machine, fields).unwrap_err();
+    assert!(error.to_string().contains("a symbolic link stands there"), "{error}");
+    assert_eq!(text(&machine, "/etc/deep.conf"), None);
+}
+
+#[test]
+fn a_release_leaves_a_directory_that_it_did_not_make() {
+    let (fields, mut machine) = example("release");
+    machine.put("/srv/law/release/v1/index.php", "somebody's\n");
+    let before = machine.snapshot();
+    for error in [check(&machine, fields.clone()).unwrap_err(), apply(&mut machine, fields).unwrap_err()] {
+        assert!(
+            error.to_string().contains("a directory stands there that paquerette did not make"),
+            "{error}"
+        );
+    }
+    assert_eq!(machine.snapshot(), before);
+}
+
+#[test]
+fn a_release_keeps_what_was_shipped_where_a_link_goes() {
+    let (fields, mut machine) = example("release");
+    apply(&mut machine, fields).unwrap();
+    let shipped = "/srv/law/release/v1/.paquerette/shipped/data/welcome.txt";
+    assert_eq!(text(&machine, shipped).as_deref(), Some("welcome\n"));
+    assert_eq!(mode(&machine, "/srv/law/release/v1/bin/run"), "0755");
+}
+
+#[test]
+fn a_download_with_another_digest_never_gets_its_name() {
+    let (mut fields, mut machine) = example("download");
+    fields["sha256"] = json!("0".repeat(64));
+    let error = apply(&mut machine, fields).unwrap_err();
+    assert!(error.to_string().contains("SHA-256"), "{error}");
+    assert_eq!(text(&machine, "/srv/law/download/hello.txt"), None);
+}
+
+#[test]
+fn an_environment_waits_for_its_interpreter_and_refuses_a_foreign_directory() {
+    let (fields, mut machine) = example("venv");
+    let mut elsewhere = fields.clone();
+    elsewhere["python"] = json!("/opt/python/bin/python3");
+    assert_eq!(check(&machine, elsewhere), Err(Error::absent("program", "/opt/python/bin/python3")));
+    machine.put("/srv/law/venv/env/important", "x\n");
+    let error = apply(&mut machine, fields).unwrap_err();
+    assert!(error.to_string().contains("paquerette did not make"), "{error}");
+}
+
+#[test]
+fn an_environment_whose_python_was_replaced_is_made_anew() {
+    let (fields, mut machine) = example("venv");
+    apply(&mut machine, fields.clone()).unwrap();
+    assert_eq!(check(&machine, fields.clone()), Ok(Check::InSync));
+    machine.put("/usr/bin/python3.13", "a program\n");
+    apply(&mut machine, json!({"do": "symlink", "path": "/usr/bin/python3", "target": "python3.13"}))
+        .unwrap();
+    assert!(matches!(check(&machine, fields), Ok(Check::Differs(_))));
+}
+
+#[test]
+fn a_certificate_is_renewed_when_two_thirds_of_its_life_are_over() {
+    let (fields, mut machine) = example("certificate");
+    apply(&mut machine, fields.clone()).unwrap();
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    machine.wait(days(264));
+    assert_eq!(check(&machine, fields.clone()), Ok(Check::InSync));
+    machine.wait(days(1));
+    let Ok(Check::Differs(found)) = check(&machine, fields.clone()) else { panic!("not due") };
+    assert_eq!(found[0].is.as_deref(), Some("two thirds over"));
+    apply(&mut machine, fields.clone()).unwrap();
+    assert_eq!(check(&machine, fields), Ok(Check::InSync));
+}
+
+#[test]
+fn a_line_with_a_secret_closes_its_file_to_others() {
+    let mut machine = laws::machine();
+    machine.put("/etc/app.conf", "user=x\npass=old\n");
+    let mut line =
+        step(json!({"do": "line", "path": "/etc/app.conf", "line": "pass=@secret{pw}", "starts": "pass="}));
+    line.texts()[0].fill("pass=new".to_owned());
+    line.converge().apply(&mut machine).unwrap();
+    assert_eq!(text(&machine, "/etc/app.conf").as_deref(), Some("user=x\npass=new\n"));
+    assert_eq!(mode(&machine, "/etc/app.conf"), "0640");
+    line.texts()[0].fill("pass=two\nlines".to_owned());
+    assert!(line.converge().check(&machine).unwrap_err().to_string().contains("holds a line end"));
+}
+
+#[test]
+fn a_missing_file_is_absent_for_a_line_and_a_link_is_refused() {
+    let mut machine = laws::machine();
+    let fields = json!({"do": "line", "path": "/etc/app.conf", "line": "a"});
+    assert_eq!(check(&machine, fields.clone()), Err(Error::absent("file", "/etc/app.conf")));
+    apply(&mut machine, json!({"do": "symlink", "path": "/etc/app.conf", "target": "hostname"})).unwrap();
+    assert!(matches!(check(&machine, fields), Err(Error::Failed(_))));
+}
+
+#[test]
+fn a_health_check_waits_and_then_says_what_came_last() {
+    let mut machine = laws::machine();
+    machine.answer("https://wiki.test/", 502, "bad gateway", None, 0);
+    let error =
+        apply(&mut machine, json!({"do": "http", "url": "https://wiki.test/", "timeout": 1})).unwrap_err();
+    assert_eq!(error.to_string(), "no right answer from `https://wiki.test/` in 1 s: status: 502, not 200");
+    machine.answer("https://wiki.test/", 200, "hello", None, 2);
+    assert_eq!(
+        apply(&mut machine, json!({"do": "http", "url": "https://wiki.test/", "body": "ell"})),
+        Ok(())
+    );
+}
+
+#[test]
+fn a_command_that_fails_says_its_status_and_last_words() {
+    let mut machine = laws::machine();
+    let fields = json!({"do": "command", "argv": ["touch", "/none/x"], "creates": "/none/x"});
+    let error = apply(&mut machine, fields).unwrap_err().to_string();
+    assert!(error.starts_with("`touch /none/x` failed: exit status 1: touch: cannot touch"), "{error}");
+    let unless = json!({"do": "command", "argv": ["true"], "unless": ["occ", "status"]});
+    assert_eq!(check(&machine, unless), Err(Error::absent("program", "occ")));
+}
+
+#[test]
+fn what_cannot_be_executed_is_refused_when_it_is_read() {
+    let digest = "0a".repeat(32);
+    for fields in [
+        json!({"do": "assert"}),
+        json!({"do": "absent", "path": "/etc"}),
+        json!({"do": "line", "path": "/etc/x", "line": "a\nb"}),
+        json!({"do": "line", "path": "/etc/x", "line": "a", "starts": "b"}),
+        json!({"do": "copy", "from": "/srv/a", "to": "/srv/a/b"}),
+        json!({"do": "copy", "from": "/srv/a", "to": "/srv/b", "fresh": ["a{"]}),
+        json!({"do": "command", "argv": ["true"]}),
+        json!({"do": "command", "argv": [], "creates": "/x"}),
+        json!({"do": "command", "argv": ["echo", "@secret{pw}"], "creates": "/x"}),
+        json!({"do": "command", "argv": ["true"], "creates": "/x", "env": {"A=B": "c"}}),
+        json!({"do": "download", "url": "ftp://h/x", "sha256": digest, "path": "/srv/x"}),
+        json!({"do": "download", "url": "https://u:p@h/x", "sha256": digest, "path": "/srv/x"}),
+        json!({"do": "release", "path": "/srv", "url": "https://h/x", "sha256": digest}),
+        json!({"do": "release", "path": "/srv/r", "url": "https://h/x", "sha256": digest, "links": {"../x": "y"}}),
+        json!({"do": "release", "path": "/srv/r", "url": "https://h/x", "sha256": digest, "links": {"a": "x", "a/b": "y"}}),
+        json!({"do": "venv", "path": "/srv/v", "requirements": "radicale"}),
+        json!({"do": "certificate", "names": ["*.x.test"], "chain": "/a", "key": "/b", "authority": "/c"}),
+        json!({"do": "http", "url": "https://h/", "status": 99}),
+    ] {
+        let Value::Object(mut body) = fields.clone() else { panic!("no object") };
+        let kind = body.remove("do").unwrap();
+        assert!(AnyStep::read(kind.as_str().unwrap(), &body).is_err(), "{fields}");
+    }
+}
