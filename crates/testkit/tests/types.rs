@@ -63,6 +63,15 @@ fn a_copy_leaves_what_people_wrote_and_what_is_extra() {
 }
 
 #[test]
+fn a_directory_that_a_copy_makes_keeps_to_the_group_of_the_one_it_is_in() {
+    let (fields, mut machine) = example("copy");
+    let to = json!({"do": "directory", "path": "/srv/law/copy/to", "mode": "2750", "group": "www-data"});
+    apply(&mut machine, to).unwrap();
+    apply(&mut machine, fields).unwrap();
+    assert_eq!(mode(&machine, "/srv/law/copy/to/sub/empty"), "2750");
+}
+
+#[test]
 fn a_copy_does_not_go_through_a_link_that_stands_in_its_way() {
     let (fields, mut machine) = example("copy");
     apply(&mut machine, json!({"do": "directory", "path": "/srv/law/copy/to"})).unwrap();

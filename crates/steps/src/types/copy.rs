@@ -155,7 +155,7 @@ impl Converge for Copy {
                     // Under another name first: a directory that is there has its owner.
                     let fresh = beside(&path)?;
                     machine.remove(&fresh)?;
-                    machine.make_dir(&fresh, &self.meta(0o750))?;
+                    machine.make_dir(&fresh, &self.meta(0o750 | inherited(machine, &path)?))?;
                     machine.rename(&fresh, &path)?;
                 }
                 Task::File { from, to, .. } => {
@@ -177,6 +177,12 @@ impl Converge for Copy {
         }
         self.fresh().map(|_| ())
     }
+}
+
+/// The set-group-id bit of the directory that a new one goes into, which it takes over as with `mkdir`.
+fn inherited(machine: &dyn Probe, path: &AbsPath) -> Result<u32, Error> {
+    let above = path.parent().map(|parent| machine.stat(&parent)).transpose()?.flatten();
+    Ok(above.map_or(0, |above| above.mode.bits() & 0o2000))
 }
 
 /// Where a directory is made before it gets its name.

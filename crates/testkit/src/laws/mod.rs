@@ -5,9 +5,11 @@
 
 mod example;
 mod law;
+mod plan;
 mod sources;
 mod wheel;
 
 pub use example::{Example, examples, machine};
 pub use law::{Broken, Law, judge, judge_silence};
+pub use plan::plan;
 pub use sources::{ADDRESS, sources};
