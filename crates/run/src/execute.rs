@@ -87,13 +87,16 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
 
 /// This executor changes the machine that it runs on, and no other.
 fn here(work: &Work) -> Result<(), Diagnostic> {
-    let Some(other) = work.hosts.iter().find(|host| host.host.connection.kind != ConnectionKind::Local) else {
+    let Some(other) = work.hosts.iter().find(|host| host.host.connection.kind != ConnectionKind::Local)
+    else {
         return Ok(());
     };
     let name = &other.host.host;
     Err(Diagnostic::new(format!("cannot execute the steps of host `{name}` here"))
         .cause("the inventory reaches it over ssh, and this command changes the machine that it runs on")
-        .hint(format!("run the same pipe on `{name}` itself, and set `ansible_connection: local` for it there")))
+        .hint(format!(
+            "run the same pipe on `{name}` itself, and set `ansible_connection: local` for it there"
+        )))
 }
 
 /// A host that failed further up in the pipe gets no further steps.
@@ -110,7 +113,8 @@ fn lock(mode: Mode) -> Result<Option<HostLock>, Failure> {
     match HostLock::take(Path::new(RUN_DIR), &command.join(" ")) {
         Ok(lock) => Ok(Some(lock)),
         Err(locked @ Locked::By(_)) => Err(Failure::busy(
-            Diagnostic::new(locked.to_string()).hint("run the same command again when it is done; nothing was touched"),
+            Diagnostic::new(locked.to_string())
+                .hint("run the same command again when it is done; nothing was touched"),
         )),
         Err(locked) => Err(Failure::failed(Diagnostic::from_error(&locked).hint("nothing was touched"))),
     }
@@ -121,11 +125,17 @@ fn tell_interrupted(journal: &Journal) {
     match journal.interrupted() {
         Ok(found) => {
             for it in found {
-                let step = it.step.map_or_else(|| "between two steps".to_owned(), |id| format!("within `{id}`"));
-                anstream::eprintln!("{}: note: a run before was interrupted {step}, {}; every step is looked at again",
-                    pq_cli::tool_name(), it.since);
+                let step =
+                    it.step.map_or_else(|| "between two steps".to_owned(), |id| format!("within `{id}`"));
+                anstream::eprintln!(
+                    "{}: note: a run before was interrupted {step}, {}; every step is looked at again",
+                    pq_cli::tool_name(),
+                    it.since
+                );
             }
         }
-        Err(error) => report(&Diagnostic::new("cannot read the journals of earlier runs").cause(error.to_string())),
+        Err(error) => {
+            report(&Diagnostic::new("cannot read the journals of earlier runs").cause(error.to_string()))
+        }
     }
 }

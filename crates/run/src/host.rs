@@ -110,7 +110,9 @@ impl HostRun<'_> {
         }
         match self.look(planned, progress) {
             Look::Differs(differences) if self.mode == Mode::Apply => {
-                self.change(planned, differences, progress, |planned, machine| planned.step.converge().apply(machine));
+                self.change(planned, differences, progress, |planned, machine| {
+                    planned.step.converge().apply(machine)
+                });
             }
             look => self.told(planned, look, progress),
         }
@@ -125,14 +127,16 @@ impl HostRun<'_> {
                 continue;
             }
             match self.look(planned, progress) {
-                Look::Differs(differences) if self.mode == Mode::Apply => missing.push((*planned, differences)),
+                Look::Differs(differences) if self.mode == Mode::Apply => {
+                    missing.push((*planned, differences))
+                }
                 look => self.told(planned, look, progress),
             }
         }
         if progress.stopped {
-            return missing
-                .iter()
-                .for_each(|(planned, _)| self.event(planned, progress, Outcome::NotReached, Vec::new(), None, None));
+            return missing.iter().for_each(|(planned, _)| {
+                self.event(planned, progress, Outcome::NotReached, Vec::new(), None, None)
+            });
         }
         let names: BTreeSet<String> = missing
             .iter()
@@ -227,7 +231,14 @@ impl HostRun<'_> {
             }
             Look::Unknown(cause) => {
                 progress.open = true;
-                self.event(planned, progress, Outcome::Unknown, Vec::new(), Some(Diagnostic::new(cause)), None);
+                self.event(
+                    planned,
+                    progress,
+                    Outcome::Unknown,
+                    Vec::new(),
+                    Some(Diagnostic::new(cause)),
+                    None,
+                );
             }
             Look::Failed(diagnostic) => {
                 progress.fail(&planned.record.id);

@@ -29,7 +29,10 @@ pub fn open(host: &mut WorkHost, identities: &[PathBuf]) -> Result<Redactor, Dia
             let filled = vault.fill(text.as_str(), &mut redactor).map_err(|error| {
                 let inner = error.diagnostic();
                 Diagnostic {
-                    message: format!("cannot fill in the secrets of step `{}` of host `{name}`", planned.record.id),
+                    message: format!(
+                        "cannot fill in the secrets of step `{}` of host `{name}`",
+                        planned.record.id
+                    ),
                     place: None,
                     causes: [vec![inner.message], inner.causes].concat(),
                     hints: [inner.hints, vec!["nothing was touched".to_owned()]].concat(),

@@ -65,7 +65,9 @@ impl Show {
     pub fn verdict(&mut self, host: &str, verdict: Verdict, time: Duration) {
         let (counts, status) = (Some(verdict.counts), verdict.status);
         match self.form {
-            Form::Json => self.record(&Record::End(End { host: Some(host.to_owned()), hosts: None, status, counts })),
+            Form::Json => {
+                self.record(&Record::End(End { host: Some(host.to_owned()), hosts: None, status, counts }))
+            }
             Form::Text => self.line(&self.recap(host, verdict.counts, time)),
         }
     }

@@ -90,7 +90,10 @@ pub fn read(input: impl BufRead) -> Result<Work, Diagnostic> {
 fn broken(error: &StreamError) -> Diagnostic {
     let diagnostic = Diagnostic::from_error(error).hint("nothing was touched");
     match error {
-        StreamError::Empty | StreamError::Ended { .. } | StreamError::Cut { .. } | StreamError::Hosts { .. } => {
+        StreamError::Empty
+        | StreamError::Ended { .. }
+        | StreamError::Cut { .. }
+        | StreamError::Hosts { .. } => {
             diagnostic.hint("did `pq-inventory`, or another tool before this one, fail? its message says why")
         }
         StreamError::Upstream(_) => diagnostic.hint("its message says why"),
@@ -101,7 +104,8 @@ fn broken(error: &StreamError) -> Diagnostic {
 impl WorkHost {
     /// Takes a step; the same one again is the same, another under its id is refused.
     fn add(&mut self, record: Step) -> Result<(), Diagnostic> {
-        let refused = || Diagnostic::new(format!("cannot execute step `{}` of host `{}`", record.id, record.host));
+        let refused =
+            || Diagnostic::new(format!("cannot execute step `{}` of host `{}`", record.id, record.host));
         pq_stream::valid_step_id(&record.id).map_err(|error| refused().cause(error.to_string()))?;
         if !matches!(record.before.as_deref(), None | Some("packages")) {
             return Err(refused().cause("`before` can only be `packages`").hint("nothing was touched"));
@@ -110,8 +114,9 @@ impl WorkHost {
             let diagnostic = refused().cause(bad.cause);
             bad.hint.into_iter().fold(diagnostic, Diagnostic::hint).hint("nothing was touched")
         })?;
-        let content = serde_json::to_string(&(&record.kind, &record.before, &record.secrets, canonical(&record)))
-            .map_err(|error| refused().cause(error.to_string()))?;
+        let content =
+            serde_json::to_string(&(&record.kind, &record.before, &record.secrets, canonical(&record)))
+                .map_err(|error| refused().cause(error.to_string()))?;
         let digest = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         match self.steps.iter().find(|known| known.record.id == record.id) {
             Some(known) if known.digest == digest => Ok(()),
@@ -143,9 +148,13 @@ impl WorkHost {
             for text in step.texts() {
                 for piece in pieces(text.as_str()).map_err(|error| refused(error.to_string()))? {
                     let Piece::Token(token) = piece else { continue };
-                    if let Some(name) = token.needs().find(|name| !planned.record.secrets.iter().any(|n| n == name)) {
+                    if let Some(name) =
+                        token.needs().find(|name| !planned.record.secrets.iter().any(|n| n == name))
+                    {
                         return Err(refused(format!("it holds the secret `{name}` and does not list it"))
-                            .hint("a step lists the secrets that it needs in `secrets`; nothing was touched"));
+                            .hint(
+                                "a step lists the secrets that it needs in `secrets`; nothing was touched",
+                            ));
                     }
                 }
             }

@@ -1,0 +1,154 @@
+//! The run of one machine's steps, on a machine in memory.
+
+use pq_run::{HostRun, Mode, Planned, read};
+use pq_store::Journal;
+use pq_stream::{Event, Outcome, Redactor, Status};
+use pq_testkit::memory::{MemoryMachine, Offer};
+
+const HEAD: &str = r#"{"type":"run","format":1,"inventory":"/i","digest":"0","time":"2026-11-23T00:00:00Z"}
+{"type":"host","host":"m","groups":["all"],"connection":{"kind":"local"},"instances":[],"vars":{}}
+"#;
+
+fn plan(steps: &[&str]) -> Vec<Planned> {
+    let lines: String = steps
+        .iter()
+        .map(|step| format!("{{\"type\":\"step\",\"host\":\"m\",\"title\":\"t\",{step}}}\n"))
+        .collect();
+    let stream = format!("{HEAD}{lines}{{\"type\":\"end\",\"hosts\":1,\"status\":0}}\n");
+    let mut work = read(stream.as_bytes()).unwrap();
+    work.hosts.remove(0).steps
+}
+
+/// Runs a plan, and answers what became of which step, and the status.
+fn run(machine: &mut MemoryMachine, mode: Mode, steps: &[&str]) -> (Vec<String>, Status) {
+    let state = tempfile::tempdir().unwrap();
+    let mut told = Vec::new();
+    let verdict = HostRun {
+        machine,
+        journal: &mut Journal::new(state.path()),
+        redactor: &Redactor::default(),
+        mode,
+        verify: false,
+        tell: &mut |event: &Event| {
+            if event.outcome != Outcome::Started {
+                told.push(format!("{} {:?}", event.id, event.outcome));
+            }
+        },
+    }
+    .run(&plan(steps));
+    (told, verdict.status)
+}
+
+const FILE: &str = r#""id":"a/file","do":"file","path":"/srv/a/x","content":"x\n""#;
+const DIRECTORY: &str = r#""id":"a/dir","do":"directory","path":"/srv/a""#;
+
+#[test]
+fn a_second_run_changes_nothing() {
+    let mut machine = MemoryMachine::debian_12();
+    assert_eq!(run(&mut machine, Mode::Check, &[DIRECTORY, FILE]).1, Status::Differs);
+    assert_eq!(run(&mut machine, Mode::Apply, &[DIRECTORY, FILE]).0, ["a/dir Changed", "a/file Changed"]);
+    assert_eq!(run(&mut machine, Mode::Apply, &[DIRECTORY, FILE]).0, ["a/dir Ok", "a/file Ok"]);
+    assert_eq!(run(&mut machine, Mode::Check, &[DIRECTORY, FILE]).1, Status::Done);
+}
+
+#[test]
+fn a_check_that_leans_on_an_earlier_difference_is_unknown_and_alone_it_is_a_failure() {
+    let mut machine = MemoryMachine::debian_12();
+    let unit =
+        r#""id":"a/unit","do":"unit","name":"a.service","content":"[Service]\nExecStart=/bin/sleep 9\n""#;
+    let service = r#""id":"a/service","do":"service","unit":"a.service""#;
+    assert_eq!(run(&mut machine, Mode::Check, &[unit, service]).0, ["a/unit Differs", "a/service Unknown"]);
+    assert_eq!(
+        run(&mut machine, Mode::Check, &[service]),
+        (vec!["a/service Failed".to_owned()], Status::Failed)
+    );
+}
+
+#[test]
+fn one_instance_that_fails_does_not_stop_another_but_the_server_stops_all() {
+    let mut machine = MemoryMachine::debian_12();
+    let missing = r#""do":"line","path":"/etc/nowhere","line":"x""#;
+    let steps = [
+        &*format!("\"id\":\"b/line\",{missing}"),
+        r#""id":"b/dir","do":"directory","path":"/srv/b""#,
+        DIRECTORY,
+    ];
+    let (told, status) = run(&mut machine, Mode::Apply, &steps);
+    assert_eq!(told, ["b/line Failed", "b/dir NotReached", "a/dir Changed"]);
+    assert_eq!(status, Status::Failed);
+    let (told, _) =
+        run(&mut machine, Mode::Apply, &[&format!("\"id\":\"server/line\",{missing}"), DIRECTORY]);
+    assert_eq!(told, ["server/line Failed", "a/dir NotReached"]);
+}
+
+#[test]
+fn what_must_be_true_comes_first_then_sources_then_all_packages_at_once() {
+    let mut machine = MemoryMachine::debian_12();
+    machine.offer(Offer::new("tree", []));
+    machine.offer(Offer::new("ufw", []));
+    let steps = [
+        DIRECTORY,
+        r#""id":"a/packages","do":"package","names":["tree"]"#,
+        r#""id":"a/source","do":"directory","path":"/srv/source","before":"packages""#,
+        r#""id":"b/packages","do":"package","names":["tree","ufw"]"#,
+        r#""id":"platform/os","do":"assert","os":"debian-12""#,
+    ];
+    let (told, _) = run(&mut machine, Mode::Apply, &steps);
+    assert_eq!(
+        told,
+        ["platform/os Ok", "a/source Changed", "a/packages Changed", "b/packages Changed", "a/dir Changed"]
+    );
+    let (told, status) =
+        run(&mut machine, Mode::Apply, &[DIRECTORY, r#""id":"platform/os","do":"assert","os":"debian-13""#]);
+    assert_eq!(told, ["platform/os Failed", "a/dir NotReached"]);
+    assert_eq!(status, Status::Failed);
+}
+
+#[test]
+fn packages_that_cannot_be_installed_stop_the_machine() {
+    let mut machine = MemoryMachine::debian_12();
+    let (told, _) = run(
+        &mut machine,
+        Mode::Apply,
+        &[r#""id":"platform/nginx/packages","do":"package","names":["no-such-package"]"#, DIRECTORY],
+    );
+    assert_eq!(told, ["platform/nginx/packages Failed", "a/dir NotReached"]);
+}
+
+#[test]
+fn an_application_is_asked_for_its_health_only_after_a_change_of_its_own() {
+    let mut machine = MemoryMachine::debian_12();
+    machine.answer("http://a.test/", 500, "", None, 0);
+    let health = r#""id":"a/health","do":"http","url":"http://a.test/","timeout":1"#;
+    let other = r#""id":"b/health","do":"http","url":"http://a.test/","timeout":1"#;
+    let (told, _) = run(&mut machine, Mode::Apply, &[DIRECTORY, health, other]);
+    assert_eq!(told, ["a/dir Changed", "a/health Failed", "b/health Ok"]);
+    let (told, _) = run(&mut machine, Mode::Apply, &[DIRECTORY, health]);
+    assert_eq!(told, ["a/dir Ok", "a/health Ok"]);
+}
+
+#[test]
+fn a_plan_killed_at_any_change_and_run_again_ends_as_if_nothing_had_been() {
+    let steps = [
+        DIRECTORY,
+        FILE,
+        r#""id":"a/group","do":"group","name":"a""#,
+        r#""id":"a/user","do":"user","name":"a""#,
+        r#""id":"a/link","do":"symlink","path":"/srv/a/link","target":"x""#,
+        r#""id":"a/unit","do":"unit","name":"a.service","content":"[Service]\nExecStart=/bin/sleep 9\n""#,
+        r#""id":"a/service","do":"service","unit":"a.service""#,
+    ];
+    let mut undisturbed = MemoryMachine::debian_12();
+    run(&mut undisturbed, Mode::Apply, &steps);
+    let changes = undisturbed.changes();
+    for point in 0..changes {
+        let mut machine = MemoryMachine::debian_12();
+        machine.kill_after(point);
+        run(&mut machine, Mode::Apply, &steps);
+        assert!(machine.killed(), "point {point} of {changes}");
+        machine.revive();
+        let (told, status) = run(&mut machine, Mode::Apply, &steps);
+        assert_eq!(status, Status::Done, "point {point}: {told:?}");
+        assert_eq!(machine.snapshot(), undisturbed.snapshot(), "point {point}");
+    }
+}
