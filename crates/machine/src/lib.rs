@@ -1,1 +1,27 @@
-//! Looks at and changes a real Linux machine.
+//! Looks at and changes a real Linux machine: Debian or Ubuntu, with systemd.
+//!
+//! [`Machine`] is what checks and applies see of it, through the traits of `pq-steps`. This is the only crate that
+//! touches a machine. Three rules hold throughout: a change is whole or not there, root follows no link that somebody
+//! else could have planted, and nothing that comes from outside is trusted before its digest is known.
+
+mod apt;
+mod archive;
+mod cause;
+mod certificate;
+mod children;
+mod download;
+mod files;
+mod fresh;
+mod http;
+mod look;
+mod machine;
+mod os;
+mod packages;
+mod place;
+mod policy;
+mod readonly;
+mod units;
+mod users;
+mod web;
+
+pub use machine::Machine;

@@ -1,0 +1,223 @@
+//! Installs packages: one transaction that removes none and starts no service.
+//!
+//! Always true here: what an earlier, interrupted transaction left is configured first; the lists are fetched at most
+//! once, where they are missing or older than a day, or where apt does not find something in them. Questions are
+//! answered by the packages' defaults, and configuration files that people changed stay.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use pq_steps::{AbsPath, Command, Error, Output, Text};
+use pq_stream::Diagnostic;
+
+use crate::children;
+use crate::packages::Packages;
+use crate::policy::Policy;
+use crate::users::Users;
+
+/// How long another apt is waited for.
+const LOCK: Duration = Duration::from_secs(120);
+
+/// How old the lists may be.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+const LISTS: &str = "/var/lib/apt/lists";
+
+/// Installs packages, with the policy file in the given directory (`/usr/sbin`).
+pub fn install(names: &[&str], policy: &AbsPath, users: &Users) -> Result<(), Error> {
+    let policy = Policy::forbid(policy)?;
+    let done = transaction(names, users);
+    // The first error is the one to tell.
+    done.and(policy.lift())
+}
+
+fn transaction(names: &[&str], users: &Users) -> Result<(), Error> {
+    let interrupted = Packages::read(false)?.interrupted;
+    if interrupted {
+        configure(users)?;
+    }
+    let mut updated = None;
+    if !lists_are_young(Path::new(LISTS), SystemTime::now()) {
+        updated = Some(update(users));
+    }
+    let mut output = apt(names, interrupted, users)?;
+    if output.status != 0 && updated.is_none() && lists_are_to_blame(&output.stderr) {
+        updated = Some(update(users));
+        output = apt(names, interrupted, users)?;
+    }
+    match (output.status, updated) {
+        (0, _) => Ok(()),
+        (_, Some(Err(error))) => Err(explained(names, &output, Some(error), users)),
+        _ => Err(explained(names, &output, None, users)),
+    }
+}
+
+/// A command of apt or dpkg that asks nobody anything.
+fn quiet(argv: Vec<&str>) -> Command {
+    let mut command = Command::new(argv);
+    command.timeout = Duration::from_secs(2 * 60 * 60);
+    for (name, value) in [
+        ("DEBIAN_FRONTEND", "noninteractive"),
+        ("DEBIAN_PRIORITY", "critical"),
+        ("APT_LISTCHANGES_FRONTEND", "none"),
+        ("APT_LISTBUGS_FRONTEND", "none"),
+        ("NEEDRESTART_SUSPEND", "1"),
+        ("UCF_FORCE_CONFFOLD", "1"),
+    ] {
+        command.env.insert(name.to_owned(), Text::from(value));
+    }
+    command
+}
+
+/// Ends what an interrupted transaction began.
+fn configure(users: &Users) -> Result<(), Error> {
+    let command = quiet(vec!["dpkg", "--force-confold", "--force-confdef", "--configure", "--pending"]);
+    let output = patiently(|| children::run(&command, users))?;
+    output.success(&command).map(drop).map_err(|error| {
+        let mut diagnostic = error.into_diagnostic();
+        diagnostic.message = "an earlier installation was interrupted and cannot be ended".to_owned();
+        diagnostic.hint("`dpkg --audit` names the packages; end it by hand with `dpkg --configure -a`").into()
+    })
+}
+
+fn update(users: &Users) -> Result<(), Error> {
+    let command = quiet(vec!["apt-get", "update", "-q", "-o", "APT::Color=0"]);
+    patiently(|| children::run(&command, users))?.success(&command).map(drop)
+}
+
+fn apt(names: &[&str], repair: bool, users: &Users) -> Result<Output, Error> {
+    let mut argv = vec!["apt-get", "install", "-q", "-y", "--no-install-recommends", "--no-remove"];
+    argv.extend(repair.then_some("--fix-broken"));
+    for option in [
+        "DPkg::Lock::Timeout=120",
+        "Dpkg::Options::=--force-confold",
+        "Dpkg::Options::=--force-confdef",
+        "Dpkg::Use-Pty=0",
+        "APT::Color=0",
+    ] {
+        argv.extend(["-o", option]);
+    }
+    argv.push("--");
+    argv.extend(names);
+    let command = quiet(argv);
+    patiently(|| children::run(&command, users))
+}
+
+/// Tries again while another apt or dpkg holds a lock that apt itself does not wait for.
+fn patiently(mut run: impl FnMut() -> Result<Output, Error>) -> Result<Output, Error> {
+    let end = Instant::now() + LOCK;
+    loop {
+        let output = run()?;
+        let locked =
+            output.stderr.contains("Could not get lock") || output.stderr.contains("lock was locked by");
+        if output.status == 0 || !locked || Instant::now() >= end {
+            return Ok(output);
+        }
+        thread::sleep(Duration::from_secs(2));
+    }
+}
+
+/// Whether the lists of packages were fetched within a day. Their own times are those of the server; when they came
+/// here is told by their change times.
+fn lists_are_young(lists: &Path, now: SystemTime) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(entries) = std::fs::read_dir(lists) else { return false };
+    let newest = entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().contains("_Packages"))
+        .filter_map(|entry| u64::try_from(entry.metadata().ok()?.ctime()).ok())
+        .max();
+    let Some(newest) = newest.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)) else {
+        return false;
+    };
+    // A time to come says that the clock was set back: fetch.
+    now.duration_since(newest).is_ok_and(|age| age < DAY)
+}
+
+/// Whether newer lists may help: a package that apt does not know, or a version that the server no longer has.
+fn lists_are_to_blame(said: &str) -> bool {
+    [
+        "Unable to locate package",
+        "has no installation candidate",
+        "Failed to fetch",
+        "Couldn't find any package",
+    ]
+    .iter()
+    .any(|words| said.contains(words))
+}
+
+/// The error of a failed transaction, with what apt would have removed.
+fn explained(names: &[&str], output: &Output, update: Option<Error>, users: &Users) -> Error {
+    let mut diagnostic = Diagnostic::new(format!("cannot install {}", names.join(", ")));
+    let told = output.stderr.lines().filter(|line| line.starts_with("E: ")).map(|line| &line[3..]);
+    let mut causes: Vec<String> = told.map(|line| line.trim().to_owned()).collect();
+    if causes.is_empty() {
+        causes = output.stderr.trim_end().lines().rev().take(8).map(str::to_owned).collect();
+        causes.reverse();
+    }
+    if output.stderr.contains("remove is disabled") {
+        causes.push(format!("apt would remove {}", would_remove(names, users).join(", ")));
+        diagnostic =
+            diagnostic.hint("remove them by hand if that is right, or take the package out of the plan");
+    }
+    // What failed inside a package's own script is told by dpkg, on its output.
+    let words = ["dpkg: error", "subprocess", "Errors were encountered"];
+    let dpkg = |line: &&str| words.iter().any(|words| line.contains(words));
+    causes.extend(
+        output
+            .stdout
+            .lines()
+            .chain(output.stderr.lines())
+            .filter(dpkg)
+            .take(4)
+            .map(|line| line.trim().to_owned()),
+    );
+    if let Some(error) = update {
+        causes.push(format!("the lists could not be fetched: {error}"));
+    }
+    causes.dedup();
+    diagnostic.causes = causes;
+    diagnostic.into()
+}
+
+/// What apt would remove, by its simulation.
+fn would_remove(names: &[&str], users: &Users) -> Vec<String> {
+    let mut argv = vec!["apt-get", "install", "-q", "-y", "--no-install-recommends", "--simulate", "--"];
+    argv.extend(names);
+    let output = children::run(&quiet(argv), users).unwrap_or_default();
+    let removed = output.stdout.lines().filter_map(|line| line.strip_prefix("Remv "));
+    removed.filter_map(|line| line.split(' ').next()).map(|name| format!("`{name}`")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_old_when_they_are_missing_or_came_before_yesterday() {
+        let held = tempfile::tempdir().unwrap();
+        let now = SystemTime::now();
+        assert!(!lists_are_young(&held.path().join("none"), now));
+        std::fs::write(held.path().join("lock"), "").unwrap();
+        assert!(!lists_are_young(held.path(), now));
+        std::fs::write(held.path().join("deb.debian.org_debian_Packages"), "").unwrap();
+        let now = SystemTime::now() + Duration::from_secs(2);
+        assert!(lists_are_young(held.path(), now));
+        assert!(!lists_are_young(held.path(), now + DAY));
+        assert!(!lists_are_young(held.path(), now - DAY));
+    }
+
+    #[test]
+    fn the_cause_is_what_apt_says_and_not_its_chatter() {
+        let output = Output {
+            status: 100,
+            stdout: "Reading package lists...\n".to_owned(),
+            stderr: "W: be careful\nE: Unable to locate package nosuch\n".to_owned(),
+        };
+        assert!(lists_are_to_blame(&output.stderr));
+        let diagnostic = explained(&["nosuch"], &output, None, &Users::default()).into_diagnostic();
+        assert_eq!(diagnostic.message, "cannot install nosuch");
+        assert_eq!(diagnostic.causes, ["Unable to locate package nosuch"]);
+    }
+}

@@ -1,0 +1,101 @@
+//! Fetches a file. It gets its name only when all of it is there and its digest is the one that was asked for.
+
+use std::io::{Read, Write};
+use std::thread;
+use std::time::Duration;
+
+use pq_steps::{AbsPath, Download, Error};
+use pq_stream::Diagnostic;
+use sha2::{Digest, Sha256};
+use ureq::Agent;
+
+use crate::cause::failed;
+use crate::fresh::{Fresh, Numbers};
+use crate::look::hex;
+use crate::place::Place;
+use crate::web;
+
+/// How long is waited before each further try.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// Why a try did not succeed, and whether another may.
+struct Miss {
+    error: Error,
+    again: bool,
+}
+
+impl From<Error> for Miss {
+    fn from(error: Error) -> Self {
+        Miss { error, again: false }
+    }
+}
+
+/// Fetches a file to a path.
+pub fn fetch(download: &Download, to: &AbsPath) -> Result<(), Error> {
+    let place = Place::of(to)?;
+    let agent = web::outside()?;
+    let mut pauses = PAUSES.iter();
+    loop {
+        match attempt(&agent, download, &place) {
+            Ok(()) => return Ok(()),
+            Err(Miss { error, again }) => match pauses.next() {
+                Some(pause) if again => thread::sleep(*pause),
+                _ => return Err(error),
+            },
+        }
+    }
+}
+
+fn attempt(agent: &Agent, download: &Download, place: &Place) -> Result<(), Miss> {
+    let cannot = || Diagnostic::new(format!("cannot fetch `{}`", download.url));
+    let broken = |cause: String| Miss { error: cannot().cause(cause).into(), again: true };
+    let answer = agent.get(&download.url).call().map_err(|error| broken(web::cause(&error)))?;
+    let status = answer.status();
+    if !status.is_success() {
+        let again = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
+        return Err(Miss { error: cannot().cause(format!("the server answers {status}")).into(), again });
+    }
+    let body = answer.into_body();
+    if body.content_length().is_some_and(|length| length > download.max_bytes) {
+        return Err(too_large(download).into());
+    }
+    let mut fresh = Fresh::begin(place)?;
+    let mut reader = body.into_reader();
+    let (mut hasher, mut length) = (Sha256::new(), 0);
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let read = reader.read(&mut buffer).map_err(|error| {
+            broken(format!("it broke off after {length} bytes: {}", crate::cause::words(&error)))
+        })?;
+        if read == 0 {
+            break;
+        }
+        length += read as u64;
+        if length > download.max_bytes {
+            return Err(too_large(download).into());
+        }
+        hasher.update(&buffer[..read]);
+        fresh
+            .file
+            .write_all(&buffer[..read])
+            .map_err(|error| failed(format!("cannot write `{}`", place.path), error))?;
+    }
+    let digest = hex(&hasher.finalize());
+    if !digest.eq_ignore_ascii_case(&download.sha256) {
+        return Err(Error::from(
+            cannot()
+                .cause(format!("its SHA-256 is {digest} ({length} bytes)"))
+                .cause(format!("wanted is {}", download.sha256))
+                .hint("what the server has is not what was pinned: do not install it before you know why"),
+        )
+        .into());
+    }
+    Ok(fresh.finish(Numbers { mode: Some(0o644), owner: None })?)
+}
+
+fn too_large(download: &Download) -> Error {
+    Diagnostic::new(format!("cannot fetch `{}`", download.url))
+        .cause(format!("it is larger than {} bytes", download.max_bytes))
+        .hint("raise `max_bytes` if that is right")
+        .into()
+}

@@ -1,0 +1,122 @@
+//! Looks at files, directories and links.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io::{self, Read};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use pq_steps::{AbsPath, Error, Kind, Mode as StepMode, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
+use rustix::io::Errno;
+use sha2::{Digest, Sha256};
+
+use crate::cause::{failed, nothing_there};
+use crate::users::Users;
+
+/// What stands at a path, itself and not where it leads.
+pub fn stat(path: &AbsPath, users: &Users) -> Result<Option<Stat>, Error> {
+    let found = match statat(CWD, path.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(found) => found,
+        Err(errno) if nothing_there(errno) => return Ok(None),
+        Err(errno) => return Err(failed(format!("cannot look at `{path}`"), errno)),
+    };
+    Ok(Some(Stat {
+        kind: match FileType::from_raw_mode(found.st_mode) {
+            FileType::RegularFile => Kind::File,
+            FileType::Directory => Kind::Directory,
+            FileType::Symlink => Kind::Symlink,
+            _ => Kind::Other,
+        },
+        mode: StepMode::from_bits(found.st_mode),
+        owner: users.user_name(found.st_uid),
+        group: users.group_name(found.st_gid),
+        size: u64::try_from(found.st_size).unwrap_or(0),
+        changed: time(found.st_ctime, u64::from(u32::try_from(found.st_ctime_nsec).unwrap_or(0))),
+    }))
+}
+
+fn time(seconds: i64, nanos: u64) -> SystemTime {
+    let nanos = Duration::from_nanos(nanos);
+    match u64::try_from(seconds) {
+        Ok(seconds) => UNIX_EPOCH + Duration::from_secs(seconds) + nanos,
+        Err(_) => {
+            UNIX_EPOCH.checked_sub(Duration::from_secs(seconds.unsigned_abs())).unwrap_or(UNIX_EPOCH) + nanos
+        }
+    }
+}
+
+/// Opens a regular file, through links; a pipe or a device is neither waited for nor read.
+pub fn open(path: &AbsPath) -> Result<Option<File>, Error> {
+    let cannot = |errno: Errno| failed(format!("cannot read `{path}`"), errno);
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = match openat(CWD, path.as_str(), flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(errno) if nothing_there(errno) => return Ok(None),
+        Err(Errno::NXIO) => {
+            return Err(Error::failed(format!("cannot read `{path}`"), "it is a special file"));
+        }
+        Err(errno) => return Err(cannot(errno)),
+    };
+    match FileType::from_raw_mode(fstat(&file).map_err(cannot)?.st_mode) {
+        FileType::RegularFile => Ok(Some(file.into())),
+        FileType::Directory => Err(Error::failed(format!("cannot read `{path}`"), "it is a directory")),
+        _ => Err(Error::failed(format!("cannot read `{path}`"), "it is a special file")),
+    }
+}
+
+/// The bytes of a file, through links.
+pub fn read(path: &AbsPath) -> Result<Option<Vec<u8>>, Error> {
+    let Some(mut file) = open(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| failed(format!("cannot read `{path}`"), error))?;
+    Ok(Some(bytes))
+}
+
+/// SHA-256 of a file, through links.
+pub fn sha256(path: &AbsPath) -> Result<Option<String>, Error> {
+    let Some(mut file) = open(path)? else { return Ok(None) };
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(Some(hex(&hasher.finalize()))),
+            Ok(read) => hasher.update(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(format!("cannot read `{path}`"), error)),
+        }
+    }
+}
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Where a link points, as it is written.
+pub fn read_link(path: &AbsPath) -> Result<Option<String>, Error> {
+    match rustix::fs::readlink(path.as_str(), Vec::new()) {
+        Ok(target) => Ok(Some(target.to_string_lossy().into_owned())),
+        Err(Errno::INVAL) => Ok(None),
+        Err(errno) if nothing_there(errno) => Ok(None),
+        Err(errno) => Err(failed(format!("cannot read link `{path}`"), errno)),
+    }
+}
+
+/// The names in a directory, through links, sorted.
+pub fn list(path: &AbsPath) -> Result<Option<Vec<String>>, Error> {
+    let cannot = |error: io::Error| failed(format!("cannot list `{path}`"), error);
+    let entries = match std::fs::read_dir(path.as_str()) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(cannot(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry.map_err(cannot)?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(Some(names))
+}

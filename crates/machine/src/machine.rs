@@ -1,0 +1,204 @@
+//! The machine on which this program runs.
+//!
+//! Always true here: what was gathered of users, packages and units is dropped as soon as something was done that
+//! may have changed it; files are asked anew each time.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use pq_steps::{
+    AbsPath, Archive, Certificate, CertificateRequest, Command, Download, Error, Http, Meta, Output, Package,
+    Probe, Reply, Stat, System, Unit, UnitVerb,
+};
+
+use crate::packages::Packages;
+use crate::policy::Policy;
+use crate::units::{self, Units};
+use crate::users::Users;
+use crate::{apt, archive, certificate, children, download, files, http, look, os, readonly};
+
+/// The machine on which this program runs.
+#[derive(Debug, Default)]
+pub struct Machine {
+    users: RefCell<Option<Rc<Users>>>,
+    packages: RefCell<Option<Rc<Packages>>>,
+    units: RefCell<Units>,
+}
+
+impl Machine {
+    /// This machine. The process creates files by umask 022 from now on, and so do the commands that it runs.
+    pub fn local() -> Self {
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+        Machine::default()
+    }
+
+    fn users(&self) -> Result<Rc<Users>, Error> {
+        let mut held = self.users.borrow_mut();
+        if let Some(users) = &*held {
+            return Ok(Rc::clone(users));
+        }
+        let users = Rc::new(Users::read()?);
+        *held = Some(Rc::clone(&users));
+        Ok(users)
+    }
+
+    fn packages(&self) -> Result<Rc<Packages>, Error> {
+        let mut held = self.packages.borrow_mut();
+        if let Some(packages) = &*held {
+            return Ok(Rc::clone(packages));
+        }
+        let packages = Rc::new(Packages::read(Policy::left_over(&sbin()?)?)?);
+        *held = Some(Rc::clone(&packages));
+        Ok(packages)
+    }
+
+    fn forget(&mut self) {
+        self.users.take();
+        self.packages.take();
+        self.units.take();
+    }
+
+    /// Forgets what a change of a file may have made stale.
+    fn touched(&mut self, path: &AbsPath) {
+        let below = |directory: &str| {
+            path.as_str().strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if matches!(path.as_str(), "/etc/passwd" | "/etc/group" | "/etc") {
+            self.users.take();
+        }
+        if ["/etc/systemd", "/lib/systemd", "/usr/lib/systemd", "/run/systemd"].into_iter().any(below) {
+            self.units.take();
+        }
+    }
+}
+
+/// Where `policy-rc.d` belongs.
+fn sbin() -> Result<AbsPath, Error> {
+    AbsPath::new("/usr/sbin").map_err(|cause| Error::failed("cannot set a policy for services", cause))
+}
+
+impl Probe for Machine {
+    fn stat(&self, path: &AbsPath) -> Result<Option<Stat>, Error> {
+        look::stat(path, &*self.users()?)
+    }
+
+    fn read(&self, path: &AbsPath) -> Result<Option<Vec<u8>>, Error> {
+        look::read(path)
+    }
+
+    fn sha256(&self, path: &AbsPath) -> Result<Option<String>, Error> {
+        look::sha256(path)
+    }
+
+    fn read_link(&self, path: &AbsPath) -> Result<Option<String>, Error> {
+        look::read_link(path)
+    }
+
+    fn list(&self, path: &AbsPath) -> Result<Option<Vec<String>>, Error> {
+        look::list(path)
+    }
+
+    fn package(&self, name: &str) -> Result<Option<Package>, Error> {
+        Ok(self.packages()?.get(name).cloned())
+    }
+
+    fn unit(&self, name: &str) -> Result<Option<Unit>, Error> {
+        if let Some(unit) = self.units.borrow().get(name) {
+            return Ok(unit.clone());
+        }
+        let units = units::ask(name, &*self.users()?)?;
+        let unit = units.get(name).cloned().flatten();
+        self.units.borrow_mut().extend(units);
+        Ok(unit)
+    }
+
+    fn os(&self) -> Result<String, Error> {
+        os::name()
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn ask(&self, command: &Command) -> Result<Output, Error> {
+        let users = self.users()?;
+        // Only what can be shared goes into the other thread.
+        let users: &Users = &users;
+        readonly::within(|| children::run(command, users))
+    }
+
+    fn http(&self, request: &Http) -> Result<Reply, Error> {
+        http::ask(request)
+    }
+
+    fn certificate(&self, path: &AbsPath) -> Result<Option<Certificate>, Error> {
+        certificate::read(path)
+    }
+}
+
+impl System for Machine {
+    fn make_dir(&mut self, path: &AbsPath, meta: &Meta) -> Result<(), Error> {
+        self.touched(path);
+        files::make_dir(path, self.users()?.numbers(meta)?)
+    }
+
+    fn write(&mut self, path: &AbsPath, content: &[u8], meta: &Meta) -> Result<(), Error> {
+        self.touched(path);
+        files::write(path, content, self.users()?.numbers(meta)?)
+    }
+
+    fn set_meta(&mut self, path: &AbsPath, meta: &Meta) -> Result<(), Error> {
+        self.touched(path);
+        files::set_meta(path, self.users()?.numbers(meta)?)
+    }
+
+    fn symlink(&mut self, target: &str, path: &AbsPath) -> Result<(), Error> {
+        self.touched(path);
+        files::symlink(target, path)
+    }
+
+    fn rename(&mut self, from: &AbsPath, to: &AbsPath) -> Result<(), Error> {
+        self.touched(from);
+        self.touched(to);
+        files::rename(from, to)
+    }
+
+    fn remove(&mut self, path: &AbsPath) -> Result<(), Error> {
+        self.touched(path);
+        files::remove(path)
+    }
+
+    fn download(&mut self, download: &Download, to: &AbsPath) -> Result<(), Error> {
+        download::fetch(download, to)
+    }
+
+    fn unpack(&mut self, archive: &Archive, into: &AbsPath) -> Result<(), Error> {
+        archive::unpack(archive, into)
+    }
+
+    fn install(&mut self, packages: &[&str]) -> Result<(), Error> {
+        let users = self.users()?;
+        self.forget();
+        apt::install(packages, &sbin()?, &users)
+    }
+
+    fn unit_do(&mut self, verb: UnitVerb, unit: &str) -> Result<(), Error> {
+        if verb != UnitVerb::DaemonReload && self.unit(unit)?.is_none() {
+            return Err(Error::absent("unit", unit));
+        }
+        let users = self.users()?;
+        self.units.take();
+        units::act(verb, unit, &users)
+    }
+
+    fn run(&mut self, command: &Command) -> Result<Output, Error> {
+        let users = self.users()?;
+        self.forget();
+        children::run(command, &users)
+    }
+
+    fn issue(&mut self, request: &CertificateRequest) -> Result<(), Error> {
+        certificate::issue(request, SystemTime::now())
+    }
+}

@@ -1,0 +1,108 @@
+//! A view of the machine in which nothing can be written, for commands that only look.
+//!
+//! A thread takes a private mount namespace and makes every mount in it read-only; what it starts sees the machine
+//! through that, and nobody else does. Devices, sockets and pipes stay usable. That costs some system calls, no process.
+
+use std::thread;
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use pq_steps::Error;
+
+use crate::cause::failed;
+
+/// Runs something in a thread that can write to no file system.
+///
+/// # Errors
+/// Where the view cannot be made (only root can), or what runs in it fails.
+pub fn within<T: Send>(look: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
+    thread::scope(|scope| {
+        let looker = scope.spawn(|| {
+            close()?;
+            look()
+        });
+        match looker.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// Makes the calling thread's own view of the machine, read-only.
+fn close() -> Result<(), Error> {
+    let cannot = |doing: &str, errno: nix::errno::Errno| {
+        failed(format!("cannot look at the machine without being able to write: cannot {doing}"), errno)
+    };
+    unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| cannot("take a mount namespace", errno))?;
+    let none: Option<&str> = None;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
+        .map_err(|errno| cannot("make the mounts private", errno))?;
+    let mounts = std::fs::read_to_string("/proc/thread-self/mountinfo")
+        .map_err(|error| failed("cannot read what is mounted", error))?;
+    for (path, flags) in mounts.lines().filter_map(parse) {
+        let flags = flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+        match mount(none, path.as_str(), none, flags, none) {
+            Ok(()) => {}
+            Err(errno) if path == "/" => return Err(cannot("make `/` read-only", errno)),
+            // Hidden under another mount, gone, or not ours to change: its own mount's flags stay.
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A mount's path and the flags that it has and must keep; those that are read-only already are left out.
+fn parse(line: &str) -> Option<(String, MsFlags)> {
+    let fields: Vec<&str> = line.split(' ').collect();
+    let (path, options) = (fields.get(4)?, fields.get(5)?);
+    let mut flags = MsFlags::empty();
+    for option in options.split(',') {
+        flags |= match option {
+            "ro" => return None,
+            "nosuid" => MsFlags::MS_NOSUID,
+            "nodev" => MsFlags::MS_NODEV,
+            "noexec" => MsFlags::MS_NOEXEC,
+            "noatime" => MsFlags::MS_NOATIME,
+            "nodiratime" => MsFlags::MS_NODIRATIME,
+            "relatime" => MsFlags::MS_RELATIME,
+            _ => MsFlags::empty(),
+        };
+    }
+    Some((unescaped(path), flags))
+}
+
+/// `\040` and the like become what they stand for; `proc(5)`.
+fn unescaped(path: &str) -> String {
+    let mut text = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('\\') {
+        text.push_str(before);
+        let code = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        match code {
+            Some(code) => {
+                text.push(char::from(code));
+                rest = &after[3..];
+            }
+            None => {
+                text.push('\\');
+                rest = after;
+            }
+        }
+    }
+    text.push_str(rest);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_keeps_its_flags_and_one_that_is_read_only_is_left_alone() {
+        let line = "36 35 98:0 / /mnt/my\\040disk rw,nosuid,nodev,relatime shared:2 - ext3 /dev/root rw";
+        let (path, flags) = parse(line).unwrap();
+        assert_eq!(path, "/mnt/my disk");
+        assert_eq!(flags, MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_RELATIME);
+        assert_eq!(parse("36 35 98:0 / /mnt ro,nosuid - ext3 /dev/root rw"), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! Units, as systemd tells of them and changes them.
+//!
+//! One question gets all loaded services, sockets and timers together with the unit asked for: eight questions
+//! would cost eight times as much.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use pq_steps::{Active, Command, Error, Unit, UnitFile, UnitVerb};
+use pq_stream::Diagnostic;
+
+use crate::children;
+use crate::users::Users;
+
+/// What is asked of each unit.
+const PROPERTIES: &str =
+    "--property=Id,Names,LoadState,ActiveState,UnitFileState,NeedDaemonReload,StateChangeTimestamp";
+
+/// What systemd said, by every name that a unit has; `None` where it knows none of that name.
+pub type Units = HashMap<String, Option<Unit>>;
+
+/// Asks for a unit, and for all others that are loaded.
+pub fn ask(name: &str, users: &Users) -> Result<Units, Error> {
+    let command = Command::new([
+        "systemctl",
+        "show",
+        "--timestamp=us+utc",
+        PROPERTIES,
+        "--",
+        name,
+        "*.service",
+        "*.socket",
+        "*.timer",
+    ]);
+    let output = children::run(&command, users)?;
+    let output = output.success(&command)?;
+    let mut units = parse(&output.stdout);
+    units.entry(name.to_owned()).or_insert(None);
+    Ok(units)
+}
+
+/// Reads blocks of `key=value` lines with an empty line between.
+fn parse(text: &str) -> Units {
+    let mut units = Units::new();
+    for block in text.split("\n\n") {
+        let values: HashMap<&str, &str> = block.lines().filter_map(|line| line.split_once('=')).collect();
+        let value = |key: &str| values.get(key).copied().unwrap_or("");
+        let unit = (value("LoadState") != "not-found").then(|| Unit {
+            active: match value("ActiveState") {
+                "active" => Active::Active,
+                "inactive" => Active::Inactive,
+                "failed" => Active::Failed,
+                _ => Active::Changing,
+            },
+            file: match (value("LoadState"), value("UnitFileState")) {
+                ("masked", _) | (_, "masked" | "masked-runtime") => UnitFile::Masked,
+                (_, "enabled" | "alias") => UnitFile::Enabled,
+                (_, "disabled" | "enabled-runtime" | "linked" | "linked-runtime") => UnitFile::Disabled,
+                _ => UnitFile::Static,
+            },
+            needs_daemon_reload: value("NeedDaemonReload") == "yes",
+            changed: time(value("StateChangeTimestamp")),
+        });
+        for name in value("Names").split(' ').chain([value("Id")]).filter(|name| !name.is_empty()) {
+            units.insert(name.to_owned(), unit.clone());
+        }
+    }
+    units
+}
+
+/// Reads `Mon 2026-11-23 06:59:43.123456 UTC`; nothing where the unit never changed.
+fn time(text: &str) -> Option<SystemTime> {
+    let [_, date, clock, "UTC"] = text.split(' ').collect::<Vec<_>>()[..] else { return None };
+    let number = |text: &str| text.parse::<u64>().ok();
+    let [year, month, day] = date.split('-').map(number).collect::<Option<Vec<_>>>()?[..] else {
+        return None;
+    };
+    let (clock, micros) = clock.split_once('.').unwrap_or((clock, "0"));
+    let [hours, minutes, seconds] = clock.split(':').map(number).collect::<Option<Vec<_>>>()?[..] else {
+        return None;
+    };
+    let micros = number(&format!("{micros:0<6}"))?;
+    let days = days_since_1970(year, month, day)?;
+    let seconds = ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
+    Some(UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_micros(micros))
+}
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar: years are counted from March, so the leap day is last.
+fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
+    days.checked_sub(719_469)
+}
+
+/// Has systemd do something to a unit, and waits for it.
+pub fn act(verb: UnitVerb, unit: &str, users: &Users) -> Result<(), Error> {
+    let word = match verb {
+        UnitVerb::Start => "start",
+        UnitVerb::Stop => "stop",
+        UnitVerb::Restart => "restart",
+        UnitVerb::Reload => "reload",
+        UnitVerb::Enable => "enable",
+        UnitVerb::Disable => "disable",
+        UnitVerb::DaemonReload => "daemon-reload",
+    };
+    let mut argv = vec!["systemctl", "--quiet", "--no-ask-password", word];
+    if verb != UnitVerb::DaemonReload {
+        argv.extend(["--", unit]);
+    }
+    let mut command = Command::new(argv);
+    // A unit has its own limits, and systemd keeps them: this one only ends a systemctl that hangs.
+    command.timeout = Duration::from_secs(15 * 60);
+    let output = children::run(&command, users)?;
+    if output.status == 0 {
+        return Ok(());
+    }
+    let mut diagnostic = Diagnostic::new(format!("cannot {word} `{unit}`"));
+    for line in output.stderr.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("See \"")) {
+        diagnostic = diagnostic.cause(line.trim());
+    }
+    if matches!(verb, UnitVerb::Start | UnitVerb::Restart | UnitVerb::Reload) {
+        for line in last_words(unit, users) {
+            diagnostic = diagnostic.cause(line);
+        }
+        diagnostic = diagnostic.hint(format!("`journalctl --unit {unit}` tells more"));
+    }
+    Err(diagnostic.into())
+}
+
+/// The last lines that a unit and those who start it wrote to the journal.
+fn last_words(unit: &str, users: &Users) -> Vec<String> {
+    let command = Command::new([
+        "journalctl",
+        "--quiet",
+        "--no-pager",
+        "--output=cat",
+        "--lines=6",
+        "--boot=0",
+        "--unit",
+        unit,
+    ]);
+    let output = children::run(&command, users).unwrap_or_default();
+    output.stdout.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_known_by_every_name_that_they_have() {
+        let units = parse(
+            "Id=mariadb.service\nNames=mysql.service mariadb.service\nLoadState=loaded\nActiveState=active\n\
+             UnitFileState=enabled\nNeedDaemonReload=no\nStateChangeTimestamp=Mon 2026-11-23 06:59:43.000012 UTC\n\n\
+             Id=nosuch.service\nNames=nosuch.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\n\
+             NeedDaemonReload=no\nStateChangeTimestamp=\n\nId=x.service\nNames=x.service\nLoadState=masked\n\
+             ActiveState=failed\nUnitFileState=masked\nNeedDaemonReload=yes\nStateChangeTimestamp=n/a\n",
+        );
+        let maria = units["mysql.service"].clone().unwrap();
+        assert_eq!((maria.active, maria.file), (Active::Active, UnitFile::Enabled));
+        assert_eq!(units["mariadb.service"], Some(maria));
+        assert_eq!(units["nosuch.service"], None);
+        let masked = units["x.service"].clone().unwrap();
+        assert_eq!((masked.active, masked.file), (Active::Failed, UnitFile::Masked));
+        assert!(masked.needs_daemon_reload && masked.changed.is_none());
+    }
+
+    #[test]
+    fn a_time_of_systemd_becomes_a_time() {
+        let since = |text| time(text).unwrap().duration_since(UNIX_EPOCH).unwrap().as_micros();
+        assert_eq!(since("Thu 1970-01-01 00:00:00 UTC"), 0);
+        assert_eq!(since("Mon 2026-11-23 06:59:43.123456 UTC"), 1_795_417_183_123_456);
+        assert_eq!(since("Thu 2024-02-29 23:59:59.5 UTC"), 1_709_251_199_500_000);
+        assert_eq!(time("n/a"), None);
+        assert_eq!(time(""), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! Certificates of the machine's own authority, read by ourselves and by another implementation.
+
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use pq_steps::{CertificateRequest, Probe, System};
+
+use crate::{World, told};
+
+fn request(world: &World) -> CertificateRequest {
+    CertificateRequest {
+        authority: world.at("authority"),
+        names: vec!["wiki.demo.test".to_owned(), "cal.demo.test".to_owned()],
+        chain: world.at("wiki.pem"),
+        key: world.at("wiki.key"),
+        days: 397,
+    }
+}
+
+#[test]
+fn an_issued_certificate_says_what_was_asked_for() {
+    let mut world = World::new();
+    let request = request(&world);
+    assert_eq!(world.machine.certificate(&request.chain).unwrap(), None);
+    world.machine.issue(&request).unwrap();
+    assert_eq!(
+        world.tree("."),
+        [
+            "authority/ 0755",
+            "authority/ca.key 0600",
+            "authority/ca.pem 0644",
+            "wiki.key 0600",
+            "wiki.pem 0644"
+        ]
+    );
+    let leaf = world.machine.certificate(&request.chain).unwrap().unwrap();
+    let ca = world.machine.certificate(&world.at("authority/ca.pem")).unwrap().unwrap();
+    assert_eq!(leaf.names, ["cal.demo.test", "wiki.demo.test"]);
+    assert_eq!(leaf.authority, ca.subject);
+    assert!(!leaf.authority.is_empty() && leaf.key != ca.key);
+    let now = SystemTime::now();
+    assert!(leaf.not_before < now && leaf.not_after > now + Duration::from_secs(396 * 86_400));
+    assert!(leaf.not_after < now + Duration::from_secs(398 * 86_400));
+    assert!(ca.not_after > now + Duration::from_secs(3640 * 86_400));
+}
+
+#[test]
+fn a_second_certificate_has_the_same_authority_and_the_same_key() {
+    let mut world = World::new();
+    let mut request = request(&world);
+    world.machine.issue(&request).unwrap();
+    let (ca, key) = (world.text("authority/ca.pem"), world.text("wiki.key"));
+    let first = world.machine.certificate(&request.chain).unwrap().unwrap();
+    request.names.truncate(1);
+    world.machine.issue(&request).unwrap();
+    let second = world.machine.certificate(&request.chain).unwrap().unwrap();
+    assert_eq!((world.text("authority/ca.pem"), world.text("wiki.key")), (ca.clone(), key));
+    assert_eq!((second.names.as_slice(), second.key), (&["wiki.demo.test".to_owned()][..], first.key));
+    assert!(world.text("wiki.pem").ends_with(&ca));
+}
+
+#[test]
+fn an_authority_killed_between_key_and_certificate_is_completed_and_one_without_key_is_refused() {
+    let mut world = World::new();
+    let request = request(&world);
+    world.machine.issue(&request).unwrap();
+    let key = world.text("authority/ca.key");
+    std::fs::remove_file(world.real("authority/ca.pem")).unwrap();
+    world.machine.issue(&request).unwrap();
+    assert_eq!(world.text("authority/ca.key"), key);
+    std::fs::remove_file(world.real("authority/ca.key")).unwrap();
+    let said = told(world.machine.issue(&request).unwrap_err());
+    assert!(said.contains("`ca.key` is not") && said.contains("put the key back"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_no_certificate_is_an_error() {
+    let world = World::new();
+    for content in ["", "hello", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        std::fs::write(world.real("x.pem"), content).unwrap();
+        let said = told(world.machine.certificate(&world.at("x.pem")).unwrap_err());
+        assert!(said.contains("cannot read certificate"), "{said}");
+    }
+}
+
+#[test]
+fn openssl_agrees() {
+    let mut world = World::new();
+    world.machine.issue(&request(&world)).unwrap();
+    let openssl = |arguments: &[&str]| {
+        Command::new("openssl").args(arguments).current_dir(world.directory.path()).output()
+    };
+    let Ok(output) = openssl(&[
+        "verify",
+        "-x509_strict",
+        "-purpose",
+        "sslserver",
+        "-verify_hostname",
+        "cal.demo.test",
+        "-CAfile",
+        "authority/ca.pem",
+        "wiki.pem",
+    ]) else {
+        return eprintln!("not tested: there is no `openssl` here");
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let public = |arguments: &[&str]| openssl(arguments).unwrap().stdout;
+    let of_key = public(&["pkey", "-in", "wiki.key", "-pubout"]);
+    assert!(!of_key.is_empty());
+    assert_eq!(public(&["x509", "-in", "wiki.pem", "-noout", "-pubkey"]), of_key);
+}
