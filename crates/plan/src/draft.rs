@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pq_recipes::{Catalogue, Os};
 use pq_steps::AnyStep;
-use pq_stream::{Diagnostic, Host, Piece, Place, Step, holds_token, pieces, valid_step_id};
+use pq_stream::{Diagnostic, Host, MASTER_KEY, Piece, Place, Step, holds_token, pieces, valid_step_id};
 use pq_template::Templates;
 use serde_json::{Map, Value, json};
 
@@ -164,6 +164,11 @@ impl<'p> Draft<'p> {
             None => error(bad.cause),
         })?;
         let secrets = needs(&fields).map_err(error)?;
+        if secrets.iter().any(|name| name == MASTER_KEY) && !self.host.vars.contains_key(MASTER_KEY) {
+            return Err(error(format!("it derives a password, and no variable `{MASTER_KEY}` is set")).hint(format!(
+                "put a long random text under `{MASTER_KEY}` into an age file, such as group_vars/all/secrets.yml.age"
+            )));
+        }
         let step =
             Step { host: self.host.host.clone(), id: id.clone(), title, kind, before, secrets, body: fields };
         match self.ids.get(&id) {
@@ -177,9 +182,11 @@ impl<'p> Draft<'p> {
         Ok(())
     }
 
-    /// Notes what the steps of an owner are for.
+    /// Notes what the steps since the last part are for.
     pub fn part(&mut self, owner: &str, about: String) {
-        self.plan.parts.push(Part { owner: owner.to_owned(), about });
+        let before: usize = self.plan.parts.iter().map(|part| part.steps).sum();
+        let steps = self.plan.steps.len() - before;
+        self.plan.parts.push(Part { owner: owner.to_owned(), about, steps });
     }
 
     /// The plan.

@@ -26,10 +26,12 @@ pub struct Plan {
 /// What some of a plan's steps are for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// The owner of the steps: `server`, `platform/nginx`, `wiki`.
+    /// What it is called: `server/base`, `platform/nginx`, `wiki`.
     pub owner: String,
     /// What it is, in one line.
     pub about: String,
+    /// How many of the plan's steps are its own; the steps of the parts follow each other.
+    pub steps: usize,
 }
 
 impl Planner {

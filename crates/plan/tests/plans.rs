@@ -146,6 +146,13 @@ fn a_derived_password_is_a_token_and_its_step_says_what_it_needs() {
 }
 
 #[test]
+fn a_password_cannot_be_derived_from_a_key_that_nobody_set() {
+    let error = refusal(|host| drop(host["vars"].as_object_mut().unwrap().remove("master_key")));
+    assert_eq!(error.message, "step `wiki/users` of `demo` cannot be planned");
+    assert!(error.hints[0].contains("age file"), "{error:?}");
+}
+
+#[test]
 fn text_of_the_inventory_is_escaped_where_it_goes() {
     let plan = instances(|_| {}).unwrap();
     assert!(content(&plan, "wiki/settings").contains(r"$conf['title'] = 'L\'été';"));

@@ -108,12 +108,8 @@ impl Kind {
             }
             Kind::Url => {
                 let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
-                let plain = |c: char| c.is_ascii_alphanumeric() || ".-_~:/?&=%+@,[]".contains(c);
-                as_it_is(
-                    text.is_empty()
-                        || (rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
-                            && rest.chars().all(plain)),
-                )
+                let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:/".contains(c);
+                as_it_is(rest.starts_with(|c: char| c.is_ascii_alphanumeric()) && rest.chars().all(plain))
             }
             Kind::Path => {
                 let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
@@ -264,7 +260,9 @@ mod tests {
         ];
         for (kind, example) in kinds.into_iter().zip(examples) {
             assert!(good(kind, example), "{kind:?} {example}");
-            for bad in [";", " ", "\n", "\"", "'", "$", "{", "}", "`", "\\", "#", "\0", "|", "<"] {
+            for bad in
+                [";", " ", "\n", "\"", "'", "$", "{", "}", "`", "\\", "#", "\0", "|", "<", "%", "&", "*"]
+            {
                 assert!(!good(kind, format!("{example}{bad}")), "{kind:?} takes {bad:?}");
             }
         }

@@ -1,6 +1,8 @@
 //! The command lines of the tools.
-pub mod inventory;
-pub mod server;
-pub mod platform;
-pub mod instance;
 pub mod apply;
+mod filter;
+pub mod instance;
+pub mod inventory;
+mod listing;
+pub mod platform;
+pub mod server;

@@ -1,6 +1,6 @@
 //! What is known of one instance before its steps are written: its version, its paths, what its templates see.
 
-use pq_recipes::{App, Origin, Pin, compare};
+use pq_recipes::{App, Pin, compare};
 use pq_stream::{Diagnostic, Instance, Place, valid_instance_id};
 use serde_json::{Map, Value, json};
 
@@ -225,13 +225,5 @@ pub(super) fn at(error: Diagnostic, place: Option<Place>) -> Diagnostic {
     match place {
         Some(place) => error.at(place),
         None => error,
-    }
-}
-
-/// The file of a version's Python packages, where it is made of such.
-pub(super) fn requirements<'a>(pin: &'a Pin) -> Option<&'a str> {
-    match pin.origin() {
-        Some(Origin::Requirements(file)) => Some(file),
-        _ => None,
     }
 }

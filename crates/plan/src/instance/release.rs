@@ -4,7 +4,7 @@ use pq_recipes::{Keep, Merge, Node, Origin, Source};
 use pq_stream::Diagnostic;
 use serde_json::{Map, Value, json};
 
-use super::life::{Life, requirements};
+use super::life::Life;
 use crate::draft::Draft;
 
 /// Its own group and user.
@@ -22,7 +22,7 @@ pub(super) fn directories(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), 
     for (name, path, mode, own) in [
         ("home", &paths.home, "0751", false),
         ("releases", &format!("{}/releases", paths.home), "0755", false),
-        ("kept", &paths.kept, "0751", false),
+        ("kept", &paths.kept, "0751", true),
         ("data", &paths.data, "0750", true),
         ("tmp", &paths.tmp, "0700", true),
     ] {
@@ -78,7 +78,8 @@ pub(super) fn kept(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
         // the directories on the way to it
         for (at, _) in keep.path.match_indices('/') {
             let above = &keep.path[..at];
-            let fields = json!({ "path": format!("{}/{above}", life.paths.kept), "mode": "0751" });
+            let path = format!("{}/{above}", life.paths.kept);
+            let fields = json!({ "path": path, "mode": "0751", "owner": life.id(), "group": life.id() });
             let id = life.step(&format!("above-{}", above.replace('/', "-")));
             draft.step(&id, format!("directory kept/{above}"), "directory", fields)?;
         }
@@ -94,7 +95,8 @@ pub(super) fn kept(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
             "directory",
             fields,
         )?;
-        if requirements(life.pin).is_none() {
+        // an environment of Python packages brings nothing to keep
+        if let Some(Origin::Archive { .. }) = life.pin.origin() {
             let fresh = match keep.merge {
                 Some(Merge::Added) => vec!["**".to_owned()],
                 None => keep.fresh.clone(),

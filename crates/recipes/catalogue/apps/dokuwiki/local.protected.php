@@ -8,7 +8,7 @@ $conf['useacl'] = 1;
 $conf['authtype'] = 'authplain';
 $conf['superuser'] = '@admin';
 $conf['passcrypt'] = 'bcrypt';
-$conf['disableactions'] = {{ ("register" if vars.access == "closed" else "") | php }};
+$conf['disableactions'] = {{ ("" if vars.register else "register") | php }};
 $conf['userewrite'] = {{ 1 if vars.nice_urls else 0 }};
 $conf['securecookie'] = 1;
 $conf['updatecheck'] = 0;

@@ -1,0 +1,153 @@
+//! A planner as a filter: what comes in goes on as it is, and each host's new steps go behind its last record.
+//!
+//! Always true here: one host is held at a time; where anything is wrong no `end` is written, so that an executor
+//! further down touches nothing. With `--check` or `--apply` nothing is executed before the stream was read to its end.
+
+use std::io::{self, BufRead, BufWriter, IsTerminal, Write, stdin, stdout};
+use std::path::Path;
+
+use clap::Args;
+use pq_cli::{Failure, Form, OutputArgs, tool_name};
+use pq_plan::{Plan, Planner};
+use pq_recipes::Catalogue;
+use pq_run::{Mode, execute};
+use pq_stream::{Diagnostic, Host, Reader, Record, Run, Status, StreamError, Writer};
+
+use crate::apply::ExecutionArgs;
+use crate::listing::Listing;
+
+/// The options of every planner.
+#[derive(Debug, Clone, Args)]
+pub struct FilterArgs {
+    /// Execute nothing, and say what differs on the machine: this and every step before in the pipe
+    #[arg(long, conflicts_with = "apply")]
+    pub check: bool,
+    /// Execute the plan: this and every step before in the pipe
+    #[arg(long)]
+    pub apply: bool,
+    #[command(flatten)]
+    pub(crate) execution: ExecutionArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// What one planner does.
+pub(crate) trait Layer {
+    /// Plans one host.
+    fn plan(&mut self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic>;
+
+    /// Whether what was asked for was there, once every host was planned.
+    fn finish(&self) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+}
+
+/// Runs a planner over standard input.
+///
+/// # Errors
+/// Where the stream is not whole, or a host cannot be planned.
+pub(crate) fn run(args: &FilterArgs, layer: &mut dyn Layer) -> Result<Status, Failure> {
+    if stdin().is_terminal() {
+        let hint = format!("type `pq-inventory HOST | {}`", command());
+        let error = Diagnostic::new("there is nothing to plan: standard input is a terminal");
+        return Err(Failure::input(error.hint(hint)));
+    }
+    let input = stdin().lock();
+    let mode = match (args.check, args.apply) {
+        (true, _) => Some(Mode::Check),
+        (_, true) => Some(Mode::Apply),
+        _ => None,
+    };
+    if let Some(mode) = mode {
+        let mut plan = Vec::new();
+        filter(input, &mut Writer::new(&mut plan), &mut Listing::none(), layer)?;
+        return execute(plan.as_slice(), &args.execution.options(mode, &args.output)?);
+    }
+    let mut out = BufWriter::new(stdout().lock());
+    let status = match args.output.form()? {
+        Form::Json => filter(input, &mut Writer::new(&mut out), &mut Listing::none(), layer)?,
+        Form::Text => {
+            let mut listing = Listing::new(args.execution.verbose);
+            let status = filter(input, &mut Writer::new(io::sink()), &mut listing, layer)?;
+            out.write_all(listing.text(&command()).as_bytes()).map_err(|error| Failure::output(&error))?;
+            status
+        }
+    };
+    out.flush().map_err(|error| Failure::output(&error))?;
+    Ok(status)
+}
+
+/// Reads a stream to its end, and writes it with each host's steps.
+fn filter<W: Write>(
+    input: impl BufRead,
+    out: &mut Writer<W>,
+    listing: &mut Listing,
+    layer: &mut dyn Layer,
+) -> Result<Status, Failure> {
+    let mut reader = Reader::new(input);
+    let mut planner = None;
+    let mut pending: Option<Host> = None;
+    let mut hosts = 0;
+    while let Some((record, line)) = reader.next_record().map_err(broken)? {
+        let closes = matches!(&record, Record::Host(_)) || matches!(&record, Record::End(end) if end.host.is_none());
+        if closes && let (Some(host), Some(planner)) = (pending.take(), &planner) {
+            let plan = layer.plan(planner, &host).map_err(Failure::input)?;
+            listing.host(&host.host, &plan);
+            for step in plan.steps {
+                write(out.write(&Record::Step(step)))?;
+            }
+        }
+        match record {
+            Record::Run(run) => planner = Some(Planner::new(catalogue(&run).map_err(Failure::input)?)),
+            Record::Host(host) => {
+                hosts += 1;
+                pending = Some(host);
+            }
+            // a host that failed further up in the pipe gets no further steps
+            Record::End(end) if end.host.is_some() && !matches!(end.status, Status::Done | Status::Differs) => {
+                pending = None;
+            }
+            // the end is written when all is known to be well
+            Record::End(end) if end.host.is_none() => continue,
+            _ => {}
+        }
+        write(out.copy(&line))?;
+    }
+    let end = reader.finish().map_err(broken)?.clone();
+    if hosts == 0 {
+        let error = Diagnostic::new("there is nothing to plan: the stream holds no host");
+        return Err(Failure::input(error.hint(format!("type `pq-inventory HOST | {}`", command()))));
+    }
+    layer.finish().map_err(Failure::input)?;
+    let status = end.status;
+    write(out.write(&Record::End(end)))?;
+    write(out.flush())?;
+    Ok(status)
+}
+
+/// The recipes that are built in, and those of the inventory.
+fn catalogue(run: &Run) -> Result<Catalogue, Diagnostic> {
+    Catalogue::load(Some(&Path::new(&run.inventory).join("recipes")))
+}
+
+/// This command, as it was typed, without what only says how it should end.
+fn command() -> String {
+    let ends = ["--check", "--apply", "--text", "--json", "-v", "--verbose"];
+    let words = std::env::args().skip(1).filter(|word| !ends.contains(&word.as_str()));
+    std::iter::once(tool_name()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn write(result: io::Result<()>) -> Result<(), Failure> {
+    result.map_err(|error| Failure::output(&error))
+}
+
+fn broken(error: StreamError) -> Failure {
+    let diagnostic = Diagnostic::from_error(&error);
+    Failure::input(match error {
+        StreamError::Empty | StreamError::Ended { .. } | StreamError::Cut { .. } => {
+            diagnostic.hint("did `pq-inventory`, or another tool before in the pipe, fail? its error is above")
+        }
+        StreamError::Upstream(_) => diagnostic.hint("its error is above"),
+        _ => diagnostic,
+    })
+}

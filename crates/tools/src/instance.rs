@@ -1,0 +1,61 @@
+//! `pq-instance`: plans the instances of applications.
+
+use std::collections::BTreeSet;
+
+use clap::Parser;
+use pq_cli::{EXIT_STATUS, Failure};
+use pq_plan::{Choice, Plan, Planner};
+use pq_stream::{Diagnostic, Host, Status, nearest};
+
+use crate::filter::{self, FilterArgs, Layer};
+
+/// Plan instances: download, configure and start applications, each for itself
+///
+/// Reads the stream of pq-inventory and writes it on with the steps of each host, those of the platform that its
+/// instances need among them. No machine is looked at, unless the plan ends here with --check or --apply.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_STATUS)]
+struct Args {
+    /// Plan only the instances of these applications, or with these ids (default: all)
+    #[arg(value_name = "APP|ID")]
+    instances: Vec<String>,
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+struct Instances {
+    choice: Choice,
+    /// Applications and ids of the hosts that came.
+    seen: BTreeSet<String>,
+}
+
+impl Layer for Instances {
+    fn plan(&mut self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
+        for instance in &host.instances {
+            self.seen.extend([instance.app.clone(), instance.id.clone()]);
+        }
+        planner.instances(host, &self.choice)
+    }
+
+    fn finish(&self) -> Result<(), Diagnostic> {
+        let Some(wrong) = self.choice.names().iter().find(|name| !self.seen.contains(*name)) else { return Ok(()) };
+        let error = Diagnostic::new(format!("no host has an application or instance `{wrong}`"));
+        Err(match nearest(wrong, self.seen.iter().cloned()) {
+            Some(name) => error.hint(format!("did you mean `{name}`?")),
+            None if self.seen.is_empty() => {
+                error.hint("no host has any: list them in the inventory, as in `instances: [{ app: dokuwiki, id: wiki, domain: wiki.example.org }]`")
+            }
+            None => error.hint(format!("there are {}", self.seen.iter().cloned().collect::<Vec<_>>().join(", "))),
+        })
+    }
+}
+
+/// Runs `pq-instance`.
+///
+/// # Errors
+/// Where the stream is not whole, a host cannot be planned, or none has what was asked for.
+pub fn run() -> Result<Status, Failure> {
+    let args = Args::parse();
+    let mut layer = Instances { choice: Choice::new(args.instances), seen: BTreeSet::new() };
+    filter::run(&args.filter, &mut layer)
+}

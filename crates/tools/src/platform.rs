@@ -1,0 +1,36 @@
+//! `pq-platform`: plans the components that the instances of every host stand on.
+
+use clap::Parser;
+use pq_cli::{EXIT_STATUS, Failure};
+use pq_plan::{Plan, Planner};
+use pq_stream::{Diagnostic, Host, Status};
+
+use crate::filter::{self, FilterArgs, Layer};
+
+/// Plan the platform: web server, PHP, Python, as each host's instances need them
+///
+/// Reads the stream of pq-inventory and writes it on with the steps of each host. The host's variable `platform`
+/// names components that no instance needs. No machine is looked at, unless the plan ends here with --check or
+/// --apply.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_STATUS)]
+struct Args {
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+struct Platform;
+
+impl Layer for Platform {
+    fn plan(&mut self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
+        planner.platform(host)
+    }
+}
+
+/// Runs `pq-platform`.
+///
+/// # Errors
+/// Where the stream is not whole, or a host cannot be planned.
+pub fn run() -> Result<Status, Failure> {
+    filter::run(&Args::parse().filter, &mut Platform)
+}
