@@ -28,6 +28,8 @@ pub struct TemplateError {
     pub cause: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// The variable that is undefined, as in `smtp.host`, where that is the cause.
+    pub undefined: Option<String>,
     /// The engine's own error; an error that the context's objects raised is in its chain of sources.
     source: Option<Arc<Error>>,
 }
@@ -36,7 +38,16 @@ impl TemplateError {
     /// An error of the whole template, found before or after the engine ran.
     pub(crate) fn plain(name: &str, source: &str, cause: String) -> Self {
         let text = source.lines().next().unwrap_or("").to_owned();
-        TemplateError { name: name.to_owned(), line: 1, column: 1, text, cause, hint: None, source: None }
+        TemplateError {
+            name: name.to_owned(),
+            line: 1,
+            column: 1,
+            text,
+            cause,
+            hint: None,
+            undefined: None,
+            source: None,
+        }
     }
 
     /// What the engine or the compiler says, brought into our form.
@@ -49,10 +60,11 @@ impl TemplateError {
         };
         let text = source.lines().nth(line - 1).unwrap_or("").to_owned();
         let (cause, hint) = explain(&error, context);
-        let column = match (error.kind(), cause.split('`').nth(1)) {
-            (ErrorKind::UndefinedError, Some(name)) => word(&text, name).unwrap_or(column),
-            _ => column,
+        let undefined = match error.kind() {
+            ErrorKind::UndefinedError => Some(cause.split('`').nth(1).unwrap_or("").to_owned()),
+            _ => None,
         };
+        let column = undefined.as_deref().and_then(|name| word(&text, name)).unwrap_or(column);
         TemplateError {
             name: name.to_owned(),
             line,
@@ -60,6 +72,7 @@ impl TemplateError {
             text,
             cause,
             hint,
+            undefined,
             source: Some(Arc::new(error)),
         }
     }
@@ -101,6 +114,9 @@ fn position(source: &str, offset: usize) -> (usize, usize) {
 /// The column of a name in a line; the engine points at the filter that first minded.
 fn word(line: &str, name: &str) -> Option<usize> {
     let part = |c: char| c.is_alphanumeric() || c == '_';
+    if name.is_empty() {
+        return None;
+    }
     line.match_indices(name).find_map(|(at, _)| {
         let (before, after) = (&line[..at], &line[at + name.len()..]);
         let whole = !before.ends_with(part) && !after.starts_with(part);

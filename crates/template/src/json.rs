@@ -46,7 +46,7 @@ fn convert(value: &Value, depth: usize) -> Result<Json, Error> {
         (_, Some(object)) if object.repr() == ObjectRepr::Map => {
             let mut map = Map::new();
             for (key, item) in object.try_iter_pairs().into_iter().flatten() {
-                map.insert(key.to_string(), convert(&item, depth + 1)?);
+                map.insert(name_of(&key), convert(&item, depth + 1)?);
             }
             Ok(Json::Object(map))
         }
@@ -59,6 +59,15 @@ fn convert(value: &Value, depth: usize) -> Result<Json, Error> {
             |_| no_data("a value could not be looked up".to_owned()),
         )),
         (kind, _) => Err(no_data(format!("a {kind} is no data"))),
+    }
+}
+
+/// A key as JSON has it: Python's `True` is `true` there.
+fn name_of(key: &Value) -> String {
+    match key.kind() {
+        ValueKind::Bool => key.is_true().to_string(),
+        ValueKind::None => "null".to_owned(),
+        _ => key.to_string(),
     }
 }
 

@@ -1,0 +1,110 @@
+//! A file of the inventory: its names, its text, and places in it.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use pq_stream::{Diagnostic, Place};
+
+use crate::node::Mark;
+
+/// Larger files are refused.
+const MAX_FILE: u64 = 16 << 20;
+
+/// A file that was read.
+#[derive(Debug)]
+pub struct SourceFile {
+    /// Its path below the inventory directory: `group_vars/all.yml`.
+    pub name: String,
+    /// Its path as the user would type it.
+    pub shown: String,
+    /// Its text; what was decrypted, for a secret one.
+    text: String,
+    /// Whether no text of it may be shown.
+    secret: bool,
+}
+
+impl SourceFile {
+    /// A file with the text that it holds.
+    pub fn new(name: String, shown: String, text: String, secret: bool) -> Self {
+        SourceFile { name, shown, text, secret }
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A line, counted from 1; empty where it may not be shown or there is none.
+    pub fn line(&self, number: usize) -> &str {
+        match self.secret {
+            true => "",
+            false => self.text.lines().nth(number.saturating_sub(1)).unwrap_or(""),
+        }
+    }
+
+    /// Whether no text of it may be shown.
+    pub fn is_secret(&self) -> bool {
+        self.secret
+    }
+
+    /// A text from it for an error, after a space and in backticks; nothing where it may not be shown.
+    pub fn quoted(&self, text: &str) -> String {
+        if self.secret { String::new() } else { format!(" `{text}`") }
+    }
+
+    /// A place in it, for errors.
+    pub fn place(&self, mark: Mark) -> Place {
+        let line: String = self.line(mark.line).chars().take(400).collect();
+        Place { file: self.shown.clone(), line: mark.line, column: mark.column, text: line }
+    }
+
+    /// An error at a place in it.
+    pub fn error(&self, mark: Mark, message: impl Into<String>) -> Box<Diagnostic> {
+        Box::new(Diagnostic::new(message).at(self.place(mark)))
+    }
+}
+
+/// The bytes of a file of at most 16 MiB.
+///
+/// # Errors
+/// Where it cannot be read, or is larger.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, Box<Diagnostic>> {
+    let cannot =
+        |cause: String| Box::new(Diagnostic::new(format!("cannot read `{}`", path.display())).cause(cause));
+    let file = fs::File::open(path).map_err(|error| cannot(error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| cannot(error.to_string()))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(cannot("it is larger than 16 MiB".to_owned()));
+    }
+    Ok(bytes)
+}
+
+/// Bytes as text.
+///
+/// # Errors
+/// Where they are no UTF-8, or hold a NUL; the place is the first such byte's.
+pub fn text(bytes: Vec<u8>, shown: &str) -> Result<String, Box<Diagnostic>> {
+    let (text, bad) = match String::from_utf8(bytes) {
+        Ok(text) => {
+            let nul = text.find('\0');
+            (text, nul.map(|at| (at, "a NUL byte stands in it")))
+        }
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(&error.as_bytes()[..at]).into_owned();
+            (text, Some((at, "it is no UTF-8")))
+        }
+    };
+    match bad {
+        None => Ok(text),
+        Some((at, cause)) => {
+            let before = &text[..at];
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+            let place = Place { file: shown.to_owned(), line, column, text: String::new() };
+            Err(Box::new(Diagnostic::new(format!("`{shown}` is no text file")).cause(cause).at(place)))
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The `hosts` file in INI form: groups, `:children`, `:vars`, ranges, variables beside hosts.
+
+use std::sync::Arc;
+
+use pq_stream::{Diagnostic, OPENING, nearest};
+
+use crate::file::SourceFile;
+use crate::groups::{Groups, UNGROUPED, Variable};
+use crate::node::{Data, Mark, Node};
+use crate::{python, range, words};
+
+type Result<T> = std::result::Result<T, Box<Diagnostic>>;
+
+/// What the lines below a heading are.
+enum Section {
+    Hosts(usize),
+    Children(usize),
+    Vars(usize),
+}
+
+/// Reads a hosts file.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn read(file: &Arc<SourceFile>) -> Result<Groups> {
+    let mut reader =
+        Reader { file, groups: Groups::default(), declared: vec![0, UNGROUPED], mentioned: Vec::new() };
+    let mut section = Section::Hosts(UNGROUPED);
+    for (index, line) in file.text().lines().enumerate() {
+        let indent = line.len() - line.trim_start().len();
+        let mark = Mark { line: index + 1, column: line[..indent].chars().count() + 1 };
+        match line.trim() {
+            "" => {}
+            comment if comment.starts_with(['#', ';']) => {}
+            heading if heading.starts_with('[') && is_heading(heading) => {
+                section = reader.heading(heading, mark)?
+            }
+            text => match section {
+                Section::Hosts(group) => reader.host(text, group, mark)?,
+                Section::Children(group) => reader.child(text, group, mark)?,
+                Section::Vars(group) => reader.variable(text, group, mark)?,
+            },
+        }
+    }
+    reader.finish()
+}
+
+/// `[::1]` and `[a:c]x` are hosts, `[group]` and `[group:vars]` are headings.
+fn is_heading(text: &str) -> bool {
+    let end = text.find(']').unwrap_or(text.len());
+    let rest = text.get(end + 1..).unwrap_or("").trim();
+    !text[..end].starts_with("[:") && (rest.is_empty() || rest.starts_with(['#', ';']))
+}
+
+struct Reader<'f> {
+    file: &'f Arc<SourceFile>,
+    groups: Groups,
+    /// Groups with a heading of their own, or that are somebody's child.
+    declared: Vec<usize>,
+    /// Groups that must turn out to be declared, and where they are mentioned.
+    mentioned: Vec<(usize, Mark)>,
+}
+
+impl Reader<'_> {
+    fn heading(&mut self, text: &str, mark: Mark) -> Result<Section> {
+        let Some(end) = text.find(']') else {
+            return Err(self.file.error(mark, "the heading has no `]`"));
+        };
+        let inside = &text[1..end];
+        let (name, kind) = inside.split_once(':').unwrap_or((inside, ""));
+        if name.is_empty() || name.contains(char::is_whitespace) || name.contains('/') {
+            return Err(self.file.error(mark, format!("`{name}` is no name of a group")));
+        }
+        let group = self.groups.add_group(name);
+        match kind {
+            "" => {
+                self.declared.push(group);
+                Ok(Section::Hosts(group))
+            }
+            "children" => {
+                self.declared.push(group);
+                Ok(Section::Children(group))
+            }
+            "vars" => {
+                self.mentioned.push((group, mark));
+                Ok(Section::Vars(group))
+            }
+            other => {
+                let error = self.file.error(mark, format!("there is no section `:{other}`"));
+                Err(Box::new(error.hint("a group has hosts below `[name]`, groups below `[name:children]`, variables below `[name:vars]`")))
+            }
+        }
+    }
+
+    fn host(&mut self, text: &str, group: usize, mark: Mark) -> Result<()> {
+        let at = |column: usize| Mark { column: mark.column + column - 1, ..mark };
+        let words = words::split(text).map_err(|(column, cause)| self.file.error(at(column), cause))?;
+        let Some((first, rest)) = words.split_first() else { return Ok(()) };
+        let (names, port) =
+            range::expand(&first.text).map_err(|cause| Box::new(self.file.error(mark, cause).hint(
+                "a line is a host, or a pattern such as `web[01:10]`, and then variables: `web1 ansible_host=192.0.2.1`",
+            )))?;
+        let mut variables = Vec::new();
+        if let Some(port) = port {
+            let node = Node { data: Data::Int(port.into()), start: mark, end: mark };
+            variables.push(self.make("ansible_port", node, mark)?);
+        }
+        for word in rest {
+            let Some((name, value)) = word.text.split_once('=') else {
+                let error = self.file.error(at(word.column), format!("`{}` is no variable", word.text));
+                return Err(Box::new(error.hint("write `name=value`, without spaces around the `=`")));
+            };
+            let node = python::value(value, at(word.column + name.chars().count() + 1));
+            variables.push(self.make(name, node, at(word.column))?);
+        }
+        for name in names {
+            let host = self.groups.add_host(&name);
+            self.groups.hosts[host].groups.insert(group);
+            self.groups.hosts[host].variables.extend(variables.iter().cloned());
+        }
+        Ok(())
+    }
+
+    fn child(&mut self, text: &str, parent: usize, mark: Mark) -> Result<()> {
+        let name = text.split('#').next().unwrap_or("").trim();
+        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || "=/[]".contains(c)) {
+            let error = self.file.error(mark, format!("`{name}` is no name of a group"));
+            return Err(Box::new(error.hint("below `:children` stand names of groups, one a line")));
+        }
+        let child = self.groups.add_group(name);
+        self.mentioned.push((child, mark));
+        self.groups.groups[child].parents.insert(parent);
+        Ok(())
+    }
+
+    fn variable(&mut self, text: &str, group: usize, mark: Mark) -> Result<()> {
+        let Some((name, value)) = text.split_once('=') else {
+            let error = self.file.error(mark, format!("`{text}` sets no variable"));
+            return Err(Box::new(error.hint("below `:vars` every line is `name=value`")));
+        };
+        let before = text.len() - value.trim_start().len();
+        let column = mark.column + text[..before].chars().count();
+        let node = python::value(value.trim(), Mark { column, ..mark });
+        let variable = self.make(name.trim(), node, mark)?;
+        if let (Data::Int(priority), "ansible_group_priority") = (&variable.node.data, name.trim()) {
+            self.groups.groups[group].priority = *priority;
+        } else {
+            self.groups.groups[group].variables.push(variable);
+        }
+        Ok(())
+    }
+
+    fn make(&self, name: &str, node: Node, mark: Mark) -> Result<Variable> {
+        if matches!(&node.data, Data::Text(text) if text.contains(OPENING)) {
+            return Err(self.file.error(node.start, format!("a value holds the text `{OPENING}`")));
+        }
+        if name.is_empty() {
+            return Err(self.file.error(mark, "the variable has no name"));
+        }
+        let (name, node) = (name.to_owned(), Arc::new(node));
+        Ok(Variable { name, node, mark, file: self.file.clone(), secrets: Arc::default() })
+    }
+
+    fn finish(mut self) -> Result<Groups> {
+        let undeclared = self.mentioned.iter().find(|(group, _)| !self.declared.contains(group));
+        if let Some((group, mark)) = undeclared {
+            let name = &self.groups.groups[*group].name;
+            let known = self.declared.iter().map(|group| self.groups.groups[*group].name.clone());
+            let error = self.file.error(*mark, format!("there is no group `{name}`"));
+            let hint = match nearest(name, known) {
+                Some(found) => format!("did you mean `{found}`?"),
+                None => format!("begin it with a line `[{name}]`"),
+            };
+            return Err(Box::new(error.hint(hint)));
+        }
+        self.groups.finish().map_err(|name| {
+            let (_, mark) = self
+                .mentioned
+                .iter()
+                .find(|(group, _)| self.groups.groups[*group].name == name)
+                .copied()
+                .unwrap_or((0, Mark { line: 1, column: 1 }));
+            self.file.error(mark, format!("group `{name}` is its own ancestor"))
+        })?;
+        Ok(self.groups)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups(text: &str) -> std::result::Result<Groups, String> {
+        let file = SourceFile::new("hosts".into(), "i/hosts".into(), text.into(), false);
+        read(&Arc::new(file)).map_err(|error| {
+            let place = error
+                .place
+                .as_ref()
+                .map_or(String::new(), |place| format!("{}:{}: ", place.line, place.column));
+            format!("{place}{}", error.message)
+        })
+    }
+
+    fn of(groups: &Groups, host: &str) -> String {
+        let host = groups.host(host).unwrap();
+        groups
+            .of_host(host)
+            .iter()
+            .map(|group| groups.groups[*group].name.as_str())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn hosts_get_their_groups_from_all_down() {
+        let text = "alone\n[web]\nw[1:2] a=1\n[db]\nd ansible_host=10.0.0.1 # x\nw1 a=2\n\
+                    [prod:children]\nweb\ndb\n[base:children]\nprod\n[prod:vars]\nx = 5\ny=a # b\n";
+        let groups = groups(text).unwrap();
+        assert_eq!(of(&groups, "alone"), "all ungrouped");
+        assert_eq!(of(&groups, "w1"), "all base prod db web");
+        assert_eq!(of(&groups, "d"), "all base prod db");
+        let w1 = &groups.hosts[groups.host("w1").unwrap()];
+        let values: Vec<_> =
+            w1.variables.iter().map(|v| (v.name.as_str(), &v.node.data, v.node.start.column)).collect();
+        assert_eq!(values, [("a", &Data::Int(1), 10), ("a", &Data::Int(2), 6)]);
+        let prod = &groups.groups[groups.group("prod").unwrap()];
+        assert_eq!(prod.variables[1].node.data, Data::Text("a # b".into()));
+        assert_eq!(groups.members(groups.group("prod").unwrap()).len(), 3);
+    }
+
+    #[test]
+    fn a_priority_orders_groups_of_one_depth() {
+        let text = "[b]\nh\n[a]\nh\n[a:vars]\nansible_group_priority=5\n";
+        assert_eq!(of(&groups(text).unwrap(), "h"), "all b a");
+    }
+
+    #[test]
+    fn mistakes_are_shown_in_their_line() {
+        let cases = [
+            ("[a]\nh x\n", "2:3: `x` is no variable"),
+            ("[a]\nh x='1\n", "2:5: the quote is not closed"),
+            ("[a:vars]\nx=1\n", "1:1: there is no group `a`"),
+            ("[a:children]\nb\n", "2:1: there is no group `b`"),
+            ("[a:kids]\n", "1:1: there is no section `:kids`"),
+            ("[a]\n[a:vars]\nx\n", "3:1: `x` sets no variable"),
+            ("[a\nh\n", "1:1: the heading has no `]`"),
+            ("[a]\n  h[2:1]\n", "2:3: `[2:1]` is no range such as `[01:10]` or `[a:f]`"),
+            ("[a]\nh x=@secret{y}\n", "2:5: a value holds the text `@secret{`"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(groups(text).map(|_| ()), Err(expected.to_owned()), "{text}");
+        }
+        assert!(groups("[a:children]\nb\n[b:children]\na\n").unwrap_err().ends_with("is its own ancestor"));
+        assert!(groups("[a:children]\na\n").unwrap_err().ends_with("is its own ancestor"));
+    }
+}

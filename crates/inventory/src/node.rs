@@ -1,0 +1,125 @@
+//! Values as they stand in the inventory's files: unresolved, each with its place.
+
+use std::sync::Arc;
+
+use pq_template::Value;
+
+/// Line and column in a file, both counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// The value.
+    pub data: Data,
+    /// Where it begins.
+    pub start: Mark,
+    /// Where it ends, exclusive.
+    pub end: Mark,
+}
+
+/// A value as a file has it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    /// Nothing.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// An integer above `i64::MAX`.
+    Large(u64),
+    /// A number that is no integer.
+    Float(f64),
+    /// A text; it may be a template.
+    Text(String),
+    /// A text that is never a template (`!unsafe`).
+    Raw(String),
+    /// A secret, by its name; the value is kept elsewhere.
+    Secret(String),
+    /// A list.
+    List(Vec<Arc<Node>>),
+    /// A map in the order of the file; keys are scalars.
+    Map(Vec<(Key, Arc<Node>)>),
+}
+
+/// A key of a map.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Key {
+    /// The key; always a scalar.
+    pub data: Data,
+    /// Where it stands.
+    pub mark: Mark,
+}
+
+impl Data {
+    /// A scalar as a template's value; nothing for lists and maps.
+    pub fn scalar(&self) -> Option<Value> {
+        Some(match self {
+            Data::Null => Value::from(()),
+            Data::Bool(it) => Value::from(*it),
+            Data::Int(it) => Value::from(*it),
+            Data::Large(it) => Value::from(*it),
+            Data::Float(it) => Value::from(*it),
+            Data::Text(it) | Data::Raw(it) => Value::from(it.as_str()),
+            Data::Secret(name) => Value::from(format!("@secret{{{name}}}")),
+            Data::List(_) | Data::Map(_) => return None,
+        })
+    }
+
+    /// What it is, for errors.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Data::Null => "nothing",
+            Data::Bool(_) => "a boolean",
+            Data::Int(_) | Data::Large(_) | Data::Float(_) => "a number",
+            Data::Text(_) | Data::Raw(_) => "a text",
+            Data::Secret(_) => "a secret",
+            Data::List(_) => "a list",
+            Data::Map(_) => "a map",
+        }
+    }
+}
+
+impl Key {
+    /// The key as a text: what a variable or a field is called.
+    pub fn text(&self) -> String {
+        match &self.data {
+            Data::Text(text) | Data::Raw(text) => text.clone(),
+            Data::Null => "null".to_owned(),
+            Data::Bool(it) => it.to_string(),
+            other => other.scalar().map(|value| value.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Key {
+    /// What tells keys apart: `1` and `"1"` are two.
+    pub fn identity(&self) -> String {
+        let kind = match &self.data {
+            Data::Text(_) | Data::Raw(_) => 't',
+            Data::Null => 'n',
+            Data::Bool(_) => 'b',
+            _ => 'i',
+        };
+        format!("{kind}{}", self.text())
+    }
+}
+
+impl Node {
+    /// The entry of a map by its key.
+    pub fn entry(&self, name: &str) -> Option<(&Key, &Arc<Node>)> {
+        match &self.data {
+            Data::Map(entries) => {
+                entries.iter().find(|(key, _)| key.text() == name).map(|(key, node)| (key, node))
+            }
+            _ => None,
+        }
+    }
+}

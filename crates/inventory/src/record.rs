@@ -1,0 +1,137 @@
+//! A host's records: its own, and the sealed values of its secrets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pq_secrets::Values;
+use pq_stream::{Connection, ConnectionKind, Diagnostic, Host};
+use pq_template::to_json;
+use serde_json::{Map, Value, json};
+
+use crate::groups::Variable;
+use crate::instances;
+use crate::scope::Scope;
+use crate::world::World;
+
+type Result<T> = std::result::Result<T, Box<Diagnostic>>;
+
+/// The record of a host, and the values of its secrets.
+///
+/// # Errors
+/// Where a file of the host is wrong, or what every host is asked (instances, connection, os) is.
+pub fn of_host(world: &Arc<World>, index: usize) -> Result<(Host, Values)> {
+    let host = &world.groups.hosts[index];
+    let named = |mut diagnostic: Box<Diagnostic>| {
+        diagnostic.causes.push(format!("host `{}` needs it", host.name));
+        diagnostic
+    };
+    let scope = world.scope(index)?;
+    let read = Reader { scope: &scope };
+    let (mut vars, mut origins, mut secrets) = (Map::new(), BTreeMap::new(), Values::new());
+    for (name, variable) in scope.variables() {
+        vars.insert(name.clone(), read.any(name));
+        let mark = variable.mark;
+        origins.insert(name.clone(), format!("{}:{}:{}", variable.file.name, mark.line, mark.column));
+        secrets.extend(variable.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+    let instances = match read.needed("instances").map_err(named)? {
+        Some((variable, value)) => instances::read(variable, &value).map_err(named)?,
+        None => Vec::new(),
+    };
+    let record = Host {
+        host: host.name.clone(),
+        groups: world
+            .groups
+            .of_host(index)
+            .into_iter()
+            .map(|group| world.groups.groups[group].name.clone())
+            .collect(),
+        connection: read.connection().map_err(named)?,
+        os: read.text("os").map_err(named)?,
+        instances,
+        vars,
+        origins,
+    };
+    Ok((record, secrets))
+}
+
+struct Reader<'s> {
+    scope: &'s Arc<Scope>,
+}
+
+impl Reader<'_> {
+    /// A variable's value, or why it has none.
+    fn any(&self, name: &str) -> Value {
+        let value = match self.scope.resolve(name) {
+            None => return Value::Null,
+            Some(Ok(value)) => {
+                to_json(&value).map_err(|error| error.detail().unwrap_or("it has no form as data").to_owned())
+            }
+            Some(Err(reason)) => {
+                let diagnostic = &reason.diagnostic;
+                let cause = diagnostic.causes.first().unwrap_or(&diagnostic.message);
+                Err(match &diagnostic.place {
+                    Some(place) => format!("{cause}, at {place}"),
+                    None => cause.clone(),
+                })
+            }
+        };
+        value.unwrap_or_else(|reason| json!({ "unresolved": reason }))
+    }
+
+    /// The value of a variable that is read here; nothing where it is not set, or empty.
+    fn needed(&self, name: &str) -> Result<Option<(&Variable, Value)>> {
+        let Some(variable) = self.scope.variables().get(name) else { return Ok(None) };
+        match self.scope.resolve(name) {
+            None => Ok(None),
+            Some(Err(reason)) => Err(Box::new(reason.diagnostic.clone())),
+            Some(Ok(value)) => match to_json(&value) {
+                Ok(Value::Null) => Ok(None),
+                Ok(value) => Ok(Some((variable, value))),
+                Err(error) => Err(wrong(variable, error.detail().unwrap_or("it has no form as data"))),
+            },
+        }
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>> {
+        match self.needed(name)? {
+            None => Ok(None),
+            Some((variable, Value::String(text))) if pq_stream::holds_token(&text) => {
+                Err(wrong(variable, "it is a secret, and is needed before secrets are opened"))
+            }
+            Some((_, Value::String(text))) => Ok(Some(text)),
+            Some((_, number @ Value::Number(_))) => Ok(Some(number.to_string())),
+            Some((variable, _)) => Err(wrong(variable, "it is no text")),
+        }
+    }
+
+    fn connection(&self) -> Result<Connection> {
+        let kind = match self.text("ansible_connection")?.as_deref() {
+            None | Some("ssh" | "smart" | "paramiko" | "paramiko_ssh") => ConnectionKind::Ssh,
+            Some("local") => ConnectionKind::Local,
+            Some(_) => {
+                let variable = self.scope.variables().get("ansible_connection");
+                let error =
+                    variable.map(|variable| wrong(variable, "hosts are reached with `ssh`, or are `local`"));
+                return Err(
+                    error.unwrap_or_else(|| Box::new(Diagnostic::new("cannot use `ansible_connection`")))
+                );
+            }
+        };
+        let port = match self.needed("ansible_port")? {
+            None => None,
+            Some((variable, value)) => {
+                let number =
+                    value.as_u64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
+                let port = number.and_then(|number| u16::try_from(number).ok()).filter(|port| *port > 0);
+                Some(port.ok_or_else(|| wrong(variable, "a port is a number from 1 to 65535"))?)
+            }
+        };
+        Ok(Connection { kind, address: self.text("ansible_host")?, port, user: self.text("ansible_user")? })
+    }
+}
+
+fn wrong(variable: &Variable, cause: &str) -> Box<Diagnostic> {
+    let message = format!("cannot use variable `{}`", variable.name);
+    Box::new(Diagnostic::new(message).at(variable.file.place(variable.node.start)).cause(cause))
+}

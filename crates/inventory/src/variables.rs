@@ -1,0 +1,195 @@
+//! `group_vars/` and `host_vars/`: which files speak for a group or a host, and what they set.
+//!
+//! As in Ansible, of `web/`, `web.yml`, `web.yaml` and `web.json` the first that exists counts; age files
+//! (`web.yml.age`) come after it and override it. In a directory the files are read by name, hidden ones not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use pq_secrets::{ExposeSecret, Identities, Values};
+use pq_stream::{Diagnostic, Place};
+
+use crate::concealed::{conceal, unfit};
+use crate::file::{self, SourceFile};
+use crate::groups::Variable;
+use crate::node::{Data, Mark};
+use crate::yaml;
+
+type Result<T> = std::result::Result<T, Box<Diagnostic>>;
+
+const EXTENSIONS: [&str; 3] = ["yml", "yaml", "json"];
+
+/// Directories below a group's are read to this depth.
+const MAX_DEPTH: usize = 16;
+
+/// Reads files of variables below an inventory directory.
+#[derive(Debug)]
+pub struct Loader {
+    /// The inventory directory.
+    pub directory: PathBuf,
+    /// Files with identities that open age files.
+    identity_files: Vec<PathBuf>,
+    identities: OnceLock<Identities>,
+}
+
+impl Loader {
+    /// A reader for that directory.
+    pub fn new(directory: &Path, identity_files: Vec<PathBuf>) -> Self {
+        Loader { directory: directory.to_owned(), identity_files, identities: OnceLock::new() }
+    }
+
+    /// Reads a file as text; nothing of it is checked.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is no text.
+    pub fn source(&self, name: &str) -> Result<SourceFile> {
+        let path = self.directory.join(name);
+        let shown = path.display().to_string();
+        let text = file::text(file::bytes(&path)?, &shown)?;
+        Ok(SourceFile::new(name.to_owned(), shown, text, false))
+    }
+
+    /// What the files in `group_vars` or `host_vars` (`kind`) set for `name`; a later one of the same name wins.
+    ///
+    /// # Errors
+    /// Where a file cannot be read or opened, or is no map of variables.
+    pub fn given(&self, kind: &str, name: &str) -> Result<Vec<Variable>> {
+        let mut given = Vec::new();
+        for file in self.files(kind, name)? {
+            self.read(&file, &mut given)?;
+        }
+        Ok(given)
+    }
+
+    /// The files, below the inventory directory, in the order in which they are read.
+    fn files(&self, kind: &str, name: &str) -> Result<Vec<String>> {
+        let exists = |name: &str| fs::metadata(self.directory.join(name)).ok();
+        let mut found = Vec::new();
+        let plain = format!("{kind}/{name}");
+        let candidates =
+            [plain.clone()].into_iter().chain(EXTENSIONS.iter().map(|ext| format!("{plain}.{ext}")));
+        for candidate in candidates {
+            match exists(&candidate) {
+                Some(metadata) if metadata.is_dir() => self.below(&candidate, 0, &mut found)?,
+                Some(_) => found.push(candidate),
+                None => continue,
+            }
+            break;
+        }
+        let sealed = EXTENSIONS.iter().map(|ext| format!("{plain}.{ext}.age"));
+        found.extend(sealed.filter(|name| exists(name).is_some()));
+        Ok(found)
+    }
+
+    fn below(&self, directory: &str, depth: usize, found: &mut Vec<String>) -> Result<()> {
+        let path = self.directory.join(directory);
+        let cannot = |cause: String| {
+            Box::new(Diagnostic::new(format!("cannot read directory `{}`", path.display())).cause(cause))
+        };
+        if depth > MAX_DEPTH {
+            return Err(Box::new(
+                cannot("it is more than 16 directories deep".to_owned())
+                    .hint("does a symbolic link lead in a circle?"),
+            ));
+        }
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&path).map_err(|error| cannot(error.to_string()))? {
+            let name = entry.map_err(|error| cannot(error.to_string()))?.file_name();
+            names.push(name.into_string().map_err(|_| cannot("a name in it is no UTF-8".to_owned()))?);
+        }
+        names.sort();
+        for name in names.iter().filter(|name| !name.starts_with('.') && !name.ends_with('~')) {
+            let full = format!("{directory}/{name}");
+            let inner = name.strip_suffix(".age").unwrap_or(name);
+            let extension = inner.rsplit_once('.').map_or("", |(_, extension)| extension);
+            match fs::metadata(self.directory.join(&full)) {
+                Ok(metadata) if metadata.is_dir() && extension.is_empty() => {
+                    self.below(&full, depth + 1, found)?
+                }
+                Ok(metadata) if metadata.is_file() => {
+                    if extension.is_empty() || EXTENSIONS.contains(&extension) {
+                        found.push(full);
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => return Err(cannot(format!("`{name}`: {error}"))),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, name: &str, given: &mut Vec<Variable>) -> Result<()> {
+        let file = match name.ends_with(".age") {
+            true => self.decrypted(name)?,
+            false => {
+                let file = self.source(name)?;
+                if file.text().starts_with("$ANSIBLE_VAULT;") {
+                    let error = file.error(
+                        Mark { line: 1, column: 1 },
+                        format!("`{}` is encrypted with ansible-vault", file.shown),
+                    );
+                    return Err(Box::new(
+                        error.hint("decrypt it, and encrypt it with `age` under the name `….yml.age`"),
+                    ));
+                }
+                file
+            }
+        };
+        let file = Arc::new(file);
+        let Some(root) = yaml::load(&file)? else { return Ok(()) };
+        let entries = match &root.data {
+            Data::Map(entries) => entries,
+            Data::Null => return Ok(()),
+            other => {
+                let error = file.error(root.start, format!("`{}` holds no variables", file.shown));
+                return Err(Box::new(
+                    error
+                        .cause(format!("it is {}, not a map", other.kind()))
+                        .hint("write one `name: value` a line"),
+                ));
+            }
+        };
+        for (key, node) in entries {
+            let name = key.text();
+            let mut secrets = Values::new();
+            let node = match file.is_secret() {
+                true if is_variable(&name) => conceal(node, &name, &file, &mut secrets)?,
+                true => return Err(unfit(&file, key)),
+                false => node.clone(),
+            };
+            let (file, secrets) = (file.clone(), Arc::new(secrets));
+            given.push(Variable { name, node, mark: key.mark, file, secrets });
+        }
+        Ok(())
+    }
+
+    /// An age file as the text that it holds.
+    fn decrypted(&self, name: &str) -> Result<SourceFile> {
+        let path = self.directory.join(name);
+        let shown = path.display().to_string();
+        let encrypted = file::bytes(&path)?;
+        let at_top = |mut diagnostic: Diagnostic| {
+            diagnostic.place = Some(Place { file: shown.clone(), line: 1, column: 1, text: String::new() });
+            Box::new(diagnostic)
+        };
+        let identities = match self.identities.get() {
+            Some(identities) => identities,
+            None => {
+                let loaded =
+                    Identities::load(&self.identity_files).map_err(|error| at_top(error.diagnostic()))?;
+                self.identities.get_or_init(|| loaded)
+            }
+        };
+        let plain = identities
+            .decrypt(&encrypted, &format!("`{shown}`"))
+            .map_err(|error| at_top(error.diagnostic()))?;
+        Ok(SourceFile::new(name.to_owned(), shown.clone(), plain.expose_secret().to_owned(), true))
+    }
+}
+
+/// Whether a name can be one of a secret variable.
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

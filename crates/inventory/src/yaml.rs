@@ -1,0 +1,324 @@
+//! YAML files into nodes: the parser's events, Ansible's meaning of scalars, and a place for everything.
+//!
+//! Refused: a key that occurs twice, more than one document, tags that are not Ansible's, structures nested more
+//! than 100 levels deep, and aliases that would unfold into more than 100 000 values.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use pq_stream::{Diagnostic, OPENING};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, Tag};
+
+use crate::file::SourceFile;
+use crate::node::{Data, Key, Mark, Node};
+use crate::scalar;
+
+const MAX_DEPTH: usize = 100;
+const MAX_UNFOLDED: usize = 100_000;
+
+type Result<T> = std::result::Result<T, Box<Diagnostic>>;
+
+/// The one value of a file; nothing where it is empty.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn load(file: &SourceFile) -> Result<Option<Arc<Node>>> {
+    let text = file.text().strip_prefix('\u{feff}').unwrap_or(file.text());
+    let json = text.trim_start().starts_with(['{', '['])
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    let mut loader =
+        Loader { file, json, stack: Vec::new(), anchors: HashMap::new(), unfolded: 0, root: None };
+    for event in Parser::new(StrInput::new(text)) {
+        match event {
+            Ok((event, span)) => loader.event(event, span)?,
+            Err(error) => return Err(loader.syntax_error(mark(*error.marker()), error.info())),
+        }
+    }
+    Ok(loader.root.map(|finished| finished.node))
+}
+
+/// The parser counts columns from 0.
+fn mark(marker: Marker) -> Mark {
+    Mark { line: marker.line().max(1), column: marker.col() + 1 }
+}
+
+/// A value with what it weighs when every alias is written out.
+#[derive(Clone)]
+struct Finished {
+    node: Arc<Node>,
+    weight: usize,
+    depth: usize,
+}
+
+/// A list or map whose end has not come.
+struct Open {
+    start: Mark,
+    anchor: usize,
+    weight: usize,
+    depth: usize,
+    kind: Kind,
+}
+
+enum Kind {
+    List(Vec<Arc<Node>>),
+    Map {
+        entries: Vec<(Key, Arc<Node>)>,
+        seen: HashMap<String, Mark>,
+        merged: Vec<Arc<Node>>,
+        key: Option<Key>,
+    },
+}
+
+impl Kind {
+    fn map() -> Self {
+        Kind::Map { entries: Vec::new(), seen: HashMap::new(), merged: Vec::new(), key: None }
+    }
+}
+
+struct Loader<'f> {
+    file: &'f SourceFile,
+    json: bool,
+    stack: Vec<Open>,
+    anchors: HashMap<usize, Finished>,
+    unfolded: usize,
+    root: Option<Finished>,
+}
+
+impl Loader<'_> {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<()> {
+        let start = mark(span.start);
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let data = self.scalar(&text, style, tag.as_deref(), start)?;
+                let node = Arc::new(Node { data, start, end: mark(span.end) });
+                self.finish(Finished { node, weight: 1, depth: 0 }, anchor)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.collection_tag(tag.as_deref(), "seq", start)?;
+                self.open(start, anchor, Kind::List(Vec::new()))
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.collection_tag(tag.as_deref(), "map", start)?;
+                if self.awaits_key() {
+                    return Err(self.map_as_key(start));
+                }
+                self.open(start, anchor, Kind::map())
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(mark(span.end)),
+            Event::Alias(anchor) => {
+                let Some(found) = self.anchors.get(&anchor).cloned() else {
+                    return Err(self.file.error(start, "this alias stands inside the value that it names"));
+                };
+                self.unfolded = self.unfolded.saturating_add(found.weight);
+                if self.unfolded > MAX_UNFOLDED {
+                    let error = self.file.error(start, "aliases unfold into more than 100 000 values");
+                    return Err(Box::new(error.hint("write the values out, or use fewer aliases")));
+                }
+                self.finish(found, 0)
+            }
+            Event::DocumentStart(_) if self.root.is_some() => {
+                let error = self.file.error(start, "a second document begins here");
+                Err(Box::new(error.hint("a file of variables is one document: remove this `---`")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn open(&mut self, start: Mark, anchor: usize, kind: Kind) -> Result<()> {
+        if self.stack.len() >= MAX_DEPTH {
+            return Err(self.file.error(start, "this is nested more than 100 levels deep"));
+        }
+        self.stack.push(Open { start, anchor, weight: 1, depth: 0, kind });
+        Ok(())
+    }
+
+    fn close(&mut self, end: Mark) -> Result<()> {
+        let Some(open) = self.stack.pop() else { return Ok(()) };
+        let data = match open.kind {
+            Kind::List(items) => Data::List(items),
+            Kind::Map { entries, merged, .. } => Data::Map(self.merge(entries, &merged)?),
+        };
+        let node = Arc::new(Node { data, start: open.start, end });
+        self.finish(Finished { node, weight: open.weight, depth: open.depth + 1 }, open.anchor)
+    }
+
+    /// Puts a finished value where it belongs.
+    fn finish(&mut self, finished: Finished, anchor: usize) -> Result<()> {
+        if anchor != 0 {
+            self.anchors.insert(anchor, finished.clone());
+        }
+        let level = self.stack.len();
+        let start = finished.node.start;
+        if level + finished.depth > MAX_DEPTH {
+            return Err(self.file.error(start, "this is nested more than 100 levels deep"));
+        }
+        let Some(open) = self.stack.last_mut() else {
+            self.root = Some(finished);
+            return Ok(());
+        };
+        open.weight = open.weight.saturating_add(finished.weight);
+        open.depth = open.depth.max(finished.depth);
+        match &mut open.kind {
+            Kind::List(items) => items.push(finished.node),
+            Kind::Map { key: key @ None, .. } => match &finished.node.data {
+                Data::List(_) | Data::Map(_) => {
+                    return Err(self.file.error(start, "a list or map cannot be a key"));
+                }
+                data => *key = Some(Key { data: data.clone(), mark: start }),
+            },
+            Kind::Map { entries, seen, merged, key } => {
+                let Some(key) = key.take() else { return Ok(()) };
+                if key.data == Data::Text("<<".to_owned()) {
+                    merged.push(finished.node);
+                } else {
+                    if let Some(first) = seen.insert(key.identity(), key.mark) {
+                        return Err(twice(self.file, &key, first));
+                    }
+                    entries.push((key, finished.node));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The entries of a map with what `<<` brings: its own win, then the first of the merged maps.
+    fn merge(&self, entries: Vec<(Key, Arc<Node>)>, merged: &[Arc<Node>]) -> Result<Vec<(Key, Arc<Node>)>> {
+        if merged.is_empty() {
+            return Ok(entries);
+        }
+        let mut sources: Vec<&Arc<Node>> = Vec::new();
+        for node in merged {
+            match &node.data {
+                Data::List(items) => sources.extend(items),
+                _ => sources.push(node),
+            }
+        }
+        let mut taken: HashSet<String> = entries.iter().map(|(key, _)| key.identity()).collect();
+        let mut out: Vec<(Key, Arc<Node>)> = Vec::new();
+        for source in sources {
+            let Data::Map(brought) = &source.data else {
+                let error = self.file.error(source.start, "`<<` takes a map, or a list of maps");
+                return Err(Box::new(error.cause(format!("this is {}", source.data.kind()))));
+            };
+            for (key, node) in brought {
+                if taken.insert(key.identity()) {
+                    out.push((key.clone(), node.clone()));
+                }
+            }
+        }
+        out.extend(entries);
+        Ok(out)
+    }
+
+    fn scalar(&self, text: &str, style: ScalarStyle, tag: Option<&Tag>, start: Mark) -> Result<Data> {
+        if text.contains(OPENING) {
+            let error = self.file.error(start, format!("a value holds the text `{OPENING}`"));
+            return Err(Box::new(
+                error
+                    .cause("that text stands for a secret in what the tools say to each other")
+                    .hint("to use a secret, name its variable: `{{ smtp_password }}`"),
+            ));
+        }
+        let plain = style == ScalarStyle::Plain;
+        let resolve = |text: &str| {
+            let data = if self.json { scalar::json(text) } else { scalar::plain(text) };
+            data.map_err(|cause| {
+                Box::new(self.file.error(start, cause).hint("put it in quotes to have it as a text"))
+            })
+        };
+        match tag.map(|tag| (tag.handle.as_str(), tag.suffix.as_str())) {
+            None if plain => resolve(text),
+            None | Some(("tag:yaml.org,2002:", "str")) | Some(("", "!")) => Ok(Data::Text(text.to_owned())),
+            Some(("!", "unsafe")) => Ok(Data::Raw(text.to_owned())),
+            Some(("tag:yaml.org,2002:", wanted @ ("int" | "float" | "bool" | "null"))) => {
+                let data = scalar::plain(text).unwrap_or(Data::Null);
+                let data = match (wanted, data) {
+                    ("float", Data::Int(number)) => Data::Float(number as f64),
+                    (_, data) => data,
+                };
+                let fits = matches!(
+                    (wanted, &data),
+                    ("int", Data::Int(_) | Data::Large(_))
+                        | ("float", Data::Float(_))
+                        | ("bool", Data::Bool(_))
+                        | ("null", Data::Null)
+                );
+                fits.then_some(data).ok_or_else(|| self.file.error(start, format!("this is no `!!{wanted}`")))
+            }
+            Some(("!", "vault" | "vault-encrypted")) => {
+                let error = self.file.error(start, "a value encrypted with ansible-vault cannot be read");
+                Err(Box::new(error.hint("put the value into an age file beside this one, `….yml.age`")))
+            }
+            Some(_) => Err(self.unknown_tag(tag, start)),
+        }
+    }
+
+    fn collection_tag(&self, tag: Option<&Tag>, own: &str, start: Mark) -> Result<()> {
+        match tag {
+            Some(tag) if !(tag.is_yaml_core_schema() && tag.suffix == own) => {
+                Err(self.unknown_tag(Some(tag), start))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn unknown_tag(&self, tag: Option<&Tag>, start: Mark) -> Box<Diagnostic> {
+        let shown = match tag {
+            Some(tag) if tag.is_yaml_core_schema() => format!("!!{}", tag.suffix),
+            Some(tag) => tag.to_string(),
+            None => String::new(),
+        };
+        let shown = self.file.quoted(&shown);
+        self.file.error(start, format!("there is no tag{shown} here"))
+    }
+
+    fn awaits_key(&self) -> bool {
+        matches!(self.stack.last(), Some(Open { kind: Kind::Map { key: None, .. }, .. }))
+    }
+
+    /// A map where a key should be is nearly always a template that lacks its quotes.
+    fn map_as_key(&self, start: Mark) -> Box<Diagnostic> {
+        let error = self.file.error(start, "a map cannot be a key");
+        let line = self.file.line(start.line);
+        match line.find("{{") {
+            Some(at) => Box::new(error.cause("`{{` outside of quotes begins two maps").hint(format!(
+                "put the value in quotes: `{}\"{}\"`",
+                &line[..at].trim_start(),
+                line[at..].trim()
+            ))),
+            None => error,
+        }
+    }
+
+    /// The parser's complaint, with a cure for what people write most.
+    fn syntax_error(&self, at: Mark, info: &str) -> Box<Diagnostic> {
+        let error =
+            self.file.error(at, format!("`{}` is no YAML", self.file.shown)).cause(info.to_lowercase());
+        let line = self.file.line(at.line);
+        let indentation: String = line.chars().take_while(|c| c.is_whitespace()).collect();
+        Box::new(if indentation.contains('\t') {
+            error.hint("YAML is indented with spaces: replace the tabs")
+        } else if line.contains("{{") {
+            error.hint("put a value that begins with `{{` in quotes")
+        } else if info.contains("mapping values") || line.matches(": ").count() > 1 {
+            error.hint("put a value that holds `: ` in quotes")
+        } else if info.contains("anchor") {
+            error.hint(
+                "an alias `*name` stands behind its anchor `&name`; a text that begins with `*` needs quotes",
+            )
+        } else {
+            error
+        })
+    }
+}
+
+/// The error of a key that occurs twice.
+fn twice(file: &SourceFile, key: &Key, first: Mark) -> Box<Diagnostic> {
+    let error = file.error(key.mark, format!("key{} occurs twice in a map", file.quoted(&key.text())));
+    let cause = format!("it stands first at {}:{}:{}", file.shown, first.line, first.column);
+    Box::new(error.cause(cause).hint("remove one of them"))
+}
+
+#[cfg(test)]
+#[path = "yaml_tests.rs"]
+mod tests;
