@@ -7,6 +7,8 @@ LAB := $(TARGET)/release/lab
 NAME ?= demo
 SUITE ?= bookworm
 
+# `--workspace` everywhere: with `-p`, cargo would compile dependencies again with fewer features.
+
 # One runner for all tests; cargo's own where cargo-nextest is not installed.
 ifneq ($(shell command -v cargo-nextest),)
 TESTS = $(CARGO) nextest run --release --no-tests=fail
@@ -35,7 +37,7 @@ demo-down: lab ## remove the demo's machine
 	@$(LAB) down demo
 
 lab:
-	@$(CARGO) build --quiet --release -p pq-testkit --bin lab
+	@$(CARGO) build --quiet --release --workspace --bin lab
 
 lab-up: tools lab ## boot a machine that stays: NAME=demo SUITE=bookworm
 	@$(LAB) up $(NAME) --suite $(SUITE)
@@ -53,10 +55,10 @@ test: tools build ## all tests; PQ_E2E=require: none may be left out
 	$(TESTS) --workspace
 
 e2e: tools build ## the end-to-end tests whose name holds T: T=name
-	$(TESTS) -p pq-tests --test e2e $(call ONLY,$(T))
+	$(TESTS) --workspace --test e2e $(call ONLY,$(T))
 
 matrix: tools build ## a whole matrix, resumed where it was stopped: M=name
-	PQ_MATRIX=whole $(TESTS) -p pq-tests --test e2e $(call ONLY,matrix_$(M))
+	PQ_MATRIX=whole $(TESTS) --workspace --test e2e $(call ONLY,matrix_$(M))
 
 check: ## format, lints, and licences and origins of dependencies
 	$(CARGO) fmt --all -- --check
@@ -68,8 +70,8 @@ check: ## format, lints, and licences and origins of dependencies
 	fi
 
 schema: ## write docs/stream.schema.json from the types
-	$(CARGO) run --quiet --release -p pq-steps --example schema > docs/stream.schema.json.new
+	$(CARGO) run --quiet --release --example schema > docs/stream.schema.json.new
 	mv docs/stream.schema.json.new docs/stream.schema.json
 
 bless: build ## rewrite what the case tests expect; git shows what moved
-	PQ_BLESS=1 $(CARGO) test --release -p pq-tests --test cases
+	PQ_BLESS=1 $(CARGO) test --release --workspace --test cases
