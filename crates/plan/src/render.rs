@@ -89,8 +89,12 @@ fn inside(source: &Source, node: &Node, error: &TemplateError, scope: &Scope) ->
 
 /// The error with what to do about a variable that is not set, which the engine cannot know.
 fn hinted(diagnostic: Diagnostic, error: &TemplateError, scope: &Scope) -> Diagnostic {
-    match scope.hint(&error.cause) {
-        Some(hint) => Diagnostic { hints: vec![hint.to_owned()], ..diagnostic },
+    match scope.missing(&error.cause) {
+        Some((name, hint)) => Diagnostic {
+            message: format!("a recipe reads the variable `{name}`, which is not set"),
+            hints: vec![hint.to_owned()],
+            ..diagnostic
+        },
         None => diagnostic,
     }
 }

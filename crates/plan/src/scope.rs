@@ -56,10 +56,10 @@ impl Scope {
         self.missing.push((name.to_owned(), hint));
     }
 
-    /// What to do about an error that names a declared variable without a value.
-    pub fn hint(&self, cause: &str) -> Option<&str> {
+    /// The declared variable without a value that an error's cause names, and what to do about it.
+    pub fn missing(&self, cause: &str) -> Option<(&str, &str)> {
         let named = |name: &str| cause.contains(&format!("`vars.{name}`"));
-        self.missing.iter().find(|(name, _)| named(name)).map(|(_, hint)| hint.as_str())
+        self.missing.iter().find(|(name, _)| named(name)).map(|(name, hint)| (name.as_str(), hint.as_str()))
     }
 
     /// The same, as the template engine takes it.
