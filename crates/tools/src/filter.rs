@@ -3,8 +3,9 @@
 //! Always true here: one host is held at a time; where anything is wrong no `end` is written, so that an executor
 //! further down touches nothing. With `--check` or `--apply` nothing is executed before the stream was read to its end.
 
+use std::fs;
 use std::io::{self, BufRead, BufWriter, IsTerminal, Write, stdin, stdout};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 use pq_cli::{Failure, Form, OutputArgs, tool_name};
@@ -86,25 +87,33 @@ fn filter<W: Write>(
 ) -> Result<Status, Failure> {
     let mut reader = Reader::new(input);
     let mut planner = None;
+    let mut inventory = PathBuf::new();
     let mut pending: Option<Host> = None;
     let mut hosts = 0;
     while let Some((record, line)) = reader.next_record().map_err(broken)? {
-        let closes = matches!(&record, Record::Host(_)) || matches!(&record, Record::End(end) if end.host.is_none());
+        let closes =
+            matches!(&record, Record::Host(_)) || matches!(&record, Record::End(end) if end.host.is_none());
         if closes && let (Some(host), Some(planner)) = (pending.take(), &planner) {
-            let plan = layer.plan(planner, &host).map_err(Failure::input)?;
+            let plan =
+                layer.plan(planner, &host).map_err(|error| Failure::input(quoted(error, &inventory)))?;
             listing.host(&host.host, &plan);
             for step in plan.steps {
                 write(out.write(&Record::Step(step)))?;
             }
         }
         match record {
-            Record::Run(run) => planner = Some(Planner::new(catalogue(&run).map_err(Failure::input)?)),
+            Record::Run(run) => {
+                planner = Some(Planner::new(catalogue(&run).map_err(Failure::input)?));
+                inventory = PathBuf::from(run.inventory);
+            }
             Record::Host(host) => {
                 hosts += 1;
                 pending = Some(host);
             }
             // a host that failed further up in the pipe gets no further steps
-            Record::End(end) if end.host.is_some() && !matches!(end.status, Status::Done | Status::Differs) => {
+            Record::End(end)
+                if end.host.is_some() && !matches!(end.status, Status::Done | Status::Differs) =>
+            {
                 pending = None;
             }
             // the end is written when all is known to be well
@@ -130,6 +139,19 @@ fn catalogue(run: &Run) -> Result<Catalogue, Diagnostic> {
     Catalogue::load(Some(&Path::new(&run.inventory).join("recipes")))
 }
 
+/// An error with the line of the inventory that it points at; never one of a secret file.
+fn quoted(mut error: Diagnostic, inventory: &Path) -> Diagnostic {
+    if let Some(place) = &mut error.place
+        && place.text.is_empty()
+        && !place.file.ends_with(".age")
+        && Path::new(&place.file).components().all(|part| matches!(part, Component::Normal(_)))
+        && let Ok(text) = fs::read_to_string(inventory.join(&place.file))
+    {
+        place.text = text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default().to_owned();
+    }
+    error
+}
+
 /// This command, as it was typed, without what only says how it should end.
 fn command() -> String {
     let ends = ["--check", "--apply", "--text", "--json", "-v", "--verbose"];
@@ -144,9 +166,8 @@ fn write(result: io::Result<()>) -> Result<(), Failure> {
 fn broken(error: StreamError) -> Failure {
     let diagnostic = Diagnostic::from_error(&error);
     Failure::input(match error {
-        StreamError::Empty | StreamError::Ended { .. } | StreamError::Cut { .. } => {
-            diagnostic.hint("did `pq-inventory`, or another tool before in the pipe, fail? its error is above")
-        }
+        StreamError::Empty | StreamError::Ended { .. } | StreamError::Cut { .. } => diagnostic
+            .hint("did `pq-inventory`, or another tool before in the pipe, fail? its error is above"),
         StreamError::Upstream(_) => diagnostic.hint("its error is above"),
         _ => diagnostic,
     })
