@@ -38,7 +38,9 @@ impl Layer for Instances {
     }
 
     fn finish(&self) -> Result<(), Diagnostic> {
-        let Some(wrong) = self.choice.names().iter().find(|name| !self.seen.contains(*name)) else { return Ok(()) };
+        let Some(wrong) = self.choice.names().iter().find(|name| !self.seen.contains(*name)) else {
+            return Ok(());
+        };
         let error = Diagnostic::new(format!("no host has an application or instance `{wrong}`"));
         Err(match nearest(wrong, self.seen.iter().cloned()) {
             Some(name) => error.hint(format!("did you mean `{name}`?")),
