@@ -34,7 +34,7 @@ pub fn read(variable: &Variable, value: &Value) -> Result<Vec<Instance>> {
             return Err(Box::new(what.hint(FORM)));
         };
         let mut keys = map.clone();
-        let mut required = |name: &str| match keys.remove(name) {
+        let mut required = |name: &str| match keys.shift_remove(name) {
             Some(Value::String(text)) => Ok(text),
             Some(other) => {
                 let at = node.entry(name).map_or(&node, |(_, node)| node);
