@@ -20,6 +20,10 @@ pub struct Example {
     /// in the same state. One, with nothing done, by default.
     #[serde(default = "as_prepared")]
     pub starts: Vec<Vec<Map<String, Value>>>,
+    /// Those starts, counted from 0, in which a real machine may have nothing to do: a server that is up before it
+    /// is asked, a unit that systemd reads by itself.
+    #[serde(default)]
+    pub already: Vec<usize>,
     /// The step.
     pub step: Map<String, Value>,
     /// It cannot repair anything, so there is nothing to start from.
