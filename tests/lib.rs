@@ -15,7 +15,11 @@ pub fn tools() -> PathBuf {
     // target/<profile>/deps/<test>
     let dir = test.ancestors().nth(2).expect("a target directory").to_owned();
     for tool in TOOLS {
-        assert!(dir.join(tool).exists(), "`{}` is not built: `make test` builds it first", dir.join(tool).display());
+        assert!(
+            dir.join(tool).exists(),
+            "`{}` is not built: `make test` builds it first",
+            dir.join(tool).display()
+        );
     }
     dir
 }

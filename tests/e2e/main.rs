@@ -4,6 +4,7 @@
 
 mod demo;
 mod kill;
+mod laws;
 mod refuse;
 mod secrets;
 mod world;

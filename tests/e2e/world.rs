@@ -69,10 +69,7 @@ pub fn pipe(machine: &Machine, last: &str) -> Result<Output> {
 
 /// Serves the demo's sources, and puts the example inventory with their digests into the machine.
 pub fn demo_inventory(lab: &Lab, machine: &Machine) -> Result<()> {
-    let requirements = format!("{TOP}/crates/recipes/catalogue/apps/radicale/requirements-3.9.0.txt");
-    let served =
-        here(Command::new(format!("{TOP}/tests/demo/sources")).arg(tools().join("lab")).arg(requirements))?;
-    drop(served);
+    here(Command::new(format!("{TOP}/tests/demo/sources")).arg(tools().join("lab")))?;
     let archive = here(
         Command::new("tar")
             .args(["c", "-C", TOP, "inventory", "-C"])
