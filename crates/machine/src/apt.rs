@@ -149,7 +149,7 @@ fn lists_are_to_blame(said: &str) -> bool {
 
 /// The error of a failed transaction, with what apt would have removed.
 fn explained(names: &[&str], output: &Output, update: Option<Error>, users: &Users) -> Error {
-    let mut diagnostic = Diagnostic::new(format!("cannot install {}", names.join(", ")));
+    let mut diagnostic = Diagnostic::new(format!("cannot install `{}`", names.join("`, `")));
     let told = output.stderr.lines().filter(|line| line.starts_with("E: ")).map(|line| &line[3..]);
     let mut causes: Vec<String> = told.map(|line| line.trim().to_owned()).collect();
     if causes.is_empty() {
@@ -217,7 +217,7 @@ mod tests {
         };
         assert!(lists_are_to_blame(&output.stderr));
         let diagnostic = explained(&["nosuch"], &output, None, &Users::default()).into_diagnostic();
-        assert_eq!(diagnostic.message, "cannot install nosuch");
+        assert_eq!(diagnostic.message, "cannot install `nosuch`");
         assert_eq!(diagnostic.causes, ["Unable to locate package nosuch"]);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Always true here: a child leads its own session, so its time limit ends it with all its children; its input is
 //! closed unless something is given; its environment is `PATH`, `HOME`, `LC_ALL` and what the command names. It is
-//! over when the program itself has ended, even where something that it started still holds its output open.
+//! over when the program itself has ended, even where something that it started still holds its output open. Where
+//! we are killed, it is too: the next run does not meet it at work.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -54,7 +55,7 @@ pub fn run(command: &Command, users: &Users) -> Result<Output, Error> {
     }
 }
 
-/// The process of a command: another user by `setpriv`, a session of its own by `setsid`, both of util-linux.
+/// The process of a command: a session of its own by `setsid`, user and end with us by `setpriv`, both of util-linux.
 fn process(command: &Command, users: &Users) -> Result<Process, Error> {
     let cwd = command.cwd.as_ref().map_or("/", |path| path.as_str());
     if !std::path::Path::new(cwd).is_dir() {
@@ -71,16 +72,11 @@ fn process(command: &Command, users: &Users) -> Result<Process, Error> {
         .map(|user| user.home.clone())
         .or_else(|| users.user(&users.user_name(me)).map(|user| user.home.clone()));
     let mut process = Process::new("/usr/bin/setsid");
+    process.args(["/usr/bin/setpriv", "--pdeathsig", "KILL"]);
     if let Some(user) = user.filter(|user| user.id != me) {
-        process.args([
-            "/usr/bin/setpriv",
-            "--reuid",
-            &user.id.to_string(),
-            "--regid",
-            &user.group.to_string(),
-        ]);
-        process.args(["--init-groups", "--"]);
+        process.args(["--reuid", &user.id.to_string(), "--regid", &user.group.to_string(), "--init-groups"]);
     }
+    process.arg("--");
     process.arg(program).args(&command.argv[1..]);
     process.env_clear().env("PATH", PATH).env("LC_ALL", "C.UTF-8");
     process.env("HOME", home.unwrap_or_else(|| "/".to_owned()));

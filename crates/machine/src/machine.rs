@@ -24,6 +24,8 @@ pub struct Machine {
     users: RefCell<Option<Rc<Users>>>,
     packages: RefCell<Option<Rc<Packages>>>,
     units: RefCell<Units>,
+    /// Units that will be asked about; asked together with the first one.
+    expected: RefCell<Vec<String>>,
 }
 
 impl Machine {
@@ -107,10 +109,21 @@ impl Probe for Machine {
         if let Some(unit) = self.units.borrow().get(name) {
             return Ok(unit.clone());
         }
-        let units = units::ask(name, &*self.users()?)?;
+        let expected = self.expected.take();
+        let mut names: Vec<&str> =
+            expected.iter().map(String::as_str).filter(|other| *other != name).collect();
+        names.push(name);
+        let units = units::ask(&names, &*self.users()?)?;
         let unit = units.get(name).cloned().flatten();
         self.units.borrow_mut().extend(units);
         Ok(unit)
+    }
+
+    fn gather_units(&self, names: &[&str]) {
+        let mut names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        names.sort();
+        names.dedup();
+        self.expected.replace(names);
     }
 
     fn os(&self) -> Result<String, Error> {

@@ -1,9 +1,9 @@
 //! Units, as systemd tells of them and changes them.
 //!
-//! One question gets all loaded services, sockets and timers together with the unit asked for: eight questions
-//! would cost eight times as much.
+//! One question gets all units that a plan names: of eight questions, each would cost nearly as much.
 
 use std::collections::HashMap;
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pq_steps::{Active, Command, Error, Unit, UnitFile, UnitVerb};
@@ -16,26 +16,22 @@ use crate::users::Users;
 const PROPERTIES: &str =
     "--property=Id,Names,LoadState,ActiveState,UnitFileState,NeedDaemonReload,StateChangeTimestamp";
 
+/// How soon a program that cannot start has usually ended.
+const MOMENT: Duration = Duration::from_millis(300);
+
 /// What systemd said, by every name that a unit has; `None` where it knows none of that name.
 pub type Units = HashMap<String, Option<Unit>>;
 
-/// Asks for a unit, and for all others that are loaded.
-pub fn ask(name: &str, users: &Users) -> Result<Units, Error> {
-    let command = Command::new([
-        "systemctl",
-        "show",
-        "--timestamp=us+utc",
-        PROPERTIES,
-        "--",
-        name,
-        "*.service",
-        "*.socket",
-        "*.timer",
-    ]);
+/// Asks for some units.
+pub fn ask(names: &[&str], users: &Users) -> Result<Units, Error> {
+    let mut command = Command::new(["systemctl", "show", "--timestamp=us+utc", PROPERTIES, "--"]);
+    command.argv.extend(names.iter().map(|name| (*name).to_owned()));
     let output = children::run(&command, users)?;
     let output = output.success(&command)?;
     let mut units = parse(&output.stdout);
-    units.entry(name.to_owned()).or_insert(None);
+    for name in names {
+        units.entry((*name).to_owned()).or_insert(None);
+    }
     Ok(units)
 }
 
@@ -111,8 +107,10 @@ pub fn act(verb: UnitVerb, unit: &str, users: &Users) -> Result<(), Error> {
     // A unit has its own limits, and systemd keeps them: this one only ends a systemctl that hangs.
     command.timeout = Duration::from_secs(15 * 60);
     let output = children::run(&command, users)?;
-    if output.status == 0 {
-        return Ok(());
+    match (output.status, verb) {
+        (0, UnitVerb::Start | UnitVerb::Restart) => return stays(unit, users),
+        (0, _) => return Ok(()),
+        _ => {}
     }
     let mut diagnostic = Diagnostic::new(format!("cannot {word} `{unit}`"));
     for line in output.stderr.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("See \"")) {
@@ -125,6 +123,26 @@ pub fn act(verb: UnitVerb, unit: &str, users: &Users) -> Result<(), Error> {
         diagnostic = diagnostic.hint(format!("`journalctl --unit {unit}` tells more"));
     }
     Err(diagnostic.into())
+}
+
+/// A program of which systemd only knows that it was started is looked at again a moment later: it may have ended.
+fn stays(unit: &str, users: &Users) -> Result<(), Error> {
+    let command = Command::new(["systemctl", "show", "--property=Type,ActiveState,SubState", "--", unit]);
+    let state = || Ok::<_, Error>(children::run(&command, users)?.stdout);
+    let has = |state: &str, line: &str| state.lines().any(|is| is == line);
+    let mut now = state()?;
+    if ["Type=simple", "Type=exec", "Type=idle"].iter().any(|kind| has(&now, kind))
+        && has(&now, "ActiveState=active")
+    {
+        thread::sleep(MOMENT);
+        now = state()?;
+    }
+    if !has(&now, "ActiveState=failed") && !has(&now, "SubState=auto-restart") {
+        return Ok(());
+    }
+    let mut diagnostic = Diagnostic::new(format!("`{unit}` ended right after it was started"));
+    diagnostic.causes = last_words(unit, users);
+    Err(diagnostic.hint(format!("`journalctl --unit {unit}` tells more")).into())
 }
 
 /// The last lines that a unit and those who start it wrote to the journal.

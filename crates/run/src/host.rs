@@ -82,6 +82,8 @@ impl HostRun<'_> {
     /// Runs the steps.
     pub fn run(mut self, steps: &[Planned]) -> Verdict {
         let mut progress = Progress::default();
+        let units: Vec<&str> = steps.iter().filter_map(|planned| planned.step.unit()).collect();
+        self.machine.gather_units(&units);
         let steps = ordered(steps);
         let packages = steps.iter().filter(|planned| phase(planned) == Phase::Packages).count();
         let first = steps.iter().take_while(|planned| phase(planned) < Phase::Packages).count();

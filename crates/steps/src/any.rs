@@ -120,6 +120,16 @@ impl AnyStep {
         Ok(step)
     }
 
+    /// The systemd unit that it looks at, where it looks at one.
+    pub fn unit(&self) -> Option<&str> {
+        match self {
+            AnyStep::Service(step) => Some(&step.unit),
+            AnyStep::Reload(step) => Some(&step.unit),
+            AnyStep::Unit(step) => Some(&step.name),
+            _ => None,
+        }
+    }
+
     /// The texts in which secret tokens may stand.
     pub fn texts(&mut self) -> Vec<&mut Text> {
         self.converge_mut().texts()

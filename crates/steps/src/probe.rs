@@ -51,6 +51,9 @@ pub trait Probe {
     /// Where systemd does not answer.
     fn unit(&self, name: &str) -> Result<Option<Unit>, Error>;
 
+    /// Tells which units will be asked about, so that one question may get them all.
+    fn gather_units(&self, _names: &[&str]) {}
+
     /// The operating system, as in `debian-12`, from `/etc/os-release`.
     ///
     /// # Errors
