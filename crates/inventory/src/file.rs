@@ -65,6 +65,14 @@ impl SourceFile {
     }
 }
 
+/// A text as it may stand in an error: at most 80 characters.
+pub fn short(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
 /// The bytes of a file of at most 16 MiB.
 ///
 /// # Errors

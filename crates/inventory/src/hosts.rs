@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pq_stream::{Diagnostic, OPENING, nearest};
 
-use crate::file::SourceFile;
+use crate::file::{SourceFile, short};
 use crate::groups::{Groups, UNGROUPED, Variable};
 use crate::node::{Data, Mark, Node};
 use crate::{python, range, words};
@@ -69,7 +69,7 @@ impl Reader<'_> {
         let inside = &text[1..end];
         let (name, kind) = inside.split_once(':').unwrap_or((inside, ""));
         if name.is_empty() || name.contains(char::is_whitespace) || name.contains('/') {
-            return Err(self.file.error(mark, format!("`{name}` is no name of a group")));
+            return Err(self.file.error(mark, format!("`{}` is no name of a group", short(name))));
         }
         let group = self.groups.add_group(name);
         match kind {
@@ -86,7 +86,7 @@ impl Reader<'_> {
                 Ok(Section::Vars(group))
             }
             other => {
-                let error = self.file.error(mark, format!("there is no section `:{other}`"));
+                let error = self.file.error(mark, format!("there is no section `:{}`", short(other)));
                 Err(Box::new(error.hint("a group has hosts below `[name]`, groups below `[name:children]`, variables below `[name:vars]`")))
             }
         }
@@ -107,7 +107,8 @@ impl Reader<'_> {
         }
         for word in rest {
             let Some((name, value)) = word.text.split_once('=') else {
-                let error = self.file.error(at(word.column), format!("`{}` is no variable", word.text));
+                let error =
+                    self.file.error(at(word.column), format!("`{}` is no variable", short(&word.text)));
                 return Err(Box::new(error.hint("write `name=value`, without spaces around the `=`")));
             };
             let node = python::value(value, at(word.column + name.chars().count() + 1));
@@ -124,7 +125,7 @@ impl Reader<'_> {
     fn child(&mut self, text: &str, parent: usize, mark: Mark) -> Result<()> {
         let name = text.split('#').next().unwrap_or("").trim();
         if name.is_empty() || name.contains(|c: char| c.is_whitespace() || "=/[]".contains(c)) {
-            let error = self.file.error(mark, format!("`{name}` is no name of a group"));
+            let error = self.file.error(mark, format!("`{}` is no name of a group", short(name)));
             return Err(Box::new(error.hint("below `:children` stand names of groups, one a line")));
         }
         let child = self.groups.add_group(name);
@@ -135,7 +136,7 @@ impl Reader<'_> {
 
     fn variable(&mut self, text: &str, group: usize, mark: Mark) -> Result<()> {
         let Some((name, value)) = text.split_once('=') else {
-            let error = self.file.error(mark, format!("`{text}` sets no variable"));
+            let error = self.file.error(mark, format!("`{}` sets no variable", short(text)));
             return Err(Box::new(error.hint("below `:vars` every line is `name=value`")));
         };
         let before = text.len() - value.trim_start().len();

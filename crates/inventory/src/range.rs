@@ -1,5 +1,7 @@
 //! Host patterns of an INI inventory: `web[01:10].example.org`, `db[a:c]`, `host:2222`.
 
+use crate::file::short;
+
 /// More hosts than this from one line are refused.
 const MAX_HOSTS: usize = 65_536;
 
@@ -29,7 +31,7 @@ pub fn expand(pattern: &str) -> Result<(Vec<String>, Option<u16>), String> {
     }
     hosts.iter_mut().for_each(|host| host.push_str(rest));
     match hosts.iter().find(|host| !is_name(host)) {
-        Some(host) => Err(format!("`{host}` is no name of a host")),
+        Some(host) => Err(format!("`{}` is no name of a host", short(host))),
         None => Ok((hosts, port)),
     }
 }
@@ -56,7 +58,7 @@ fn split_port(pattern: &str) -> Result<(&str, Option<u16>), String> {
         [at] if pattern[at + 1..].bytes().all(|byte| byte.is_ascii_digit()) => {
             let port = pattern[at + 1..].parse().ok().filter(|port| *port > 0);
             port.map(|port| (&pattern[..at], Some(port)))
-                .ok_or_else(|| format!("`{}` is no port", &pattern[at + 1..]))
+                .ok_or_else(|| format!("`{}` is no port", short(&pattern[at + 1..])))
         }
         _ => Ok((pattern, None)),
     }
@@ -68,7 +70,7 @@ fn is_address(text: &str) -> bool {
 
 /// `01:10`, `a:f`, `0:20:5`.
 fn range(text: &str) -> Result<Vec<String>, String> {
-    let error = || format!("`[{text}]` is no range such as `[01:10]` or `[a:f]`");
+    let error = || format!("`[{}]` is no range such as `[01:10]` or `[a:f]`", short(text));
     let parts: Vec<&str> = text.split(':').collect();
     let (start, end, step) = match parts[..] {
         [start, end] => (start, end, 1),
@@ -95,7 +97,7 @@ fn range(text: &str) -> Result<Vec<String>, String> {
     // Leading zeros are kept, and then both ends are equally wide.
     let width = if start.starts_with('0') && start.len() > 1 { start.len() } else { 0 };
     if width > 0 && width != end.len() {
-        return Err(format!("both ends of `[{text}]` must have as many digits"));
+        return Err(format!("both ends of `[{}]` must have as many digits", short(text)));
     }
     Ok((start_number..=end_number).step_by(step).map(|number| format!("{number:0width$}")).collect())
 }

@@ -1,10 +1,11 @@
 //! A host's records: its own, and the sealed values of its secrets.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use pq_secrets::Values;
-use pq_stream::{Connection, ConnectionKind, Diagnostic, Host};
+use pq_stream::{Connection, ConnectionKind, Diagnostic, Host, Place};
 use pq_template::to_json;
 use serde_json::{Map, Value, json};
 
@@ -26,7 +27,7 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<(Host, Values)> {
         diagnostic
     };
     let scope = world.scope(index)?;
-    let read = Reader { scope: &scope };
+    let read = Reader { scope: &scope, directory: &world.loader.directory };
     let (mut vars, mut origins, mut secrets) = (Map::new(), BTreeMap::new(), Values::new());
     for (name, variable) in scope.variables() {
         vars.insert(name.clone(), read.any(name));
@@ -57,6 +58,7 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<(Host, Values)> {
 
 struct Reader<'s> {
     scope: &'s Arc<Scope>,
+    directory: &'s Path,
 }
 
 impl Reader<'_> {
@@ -71,12 +73,18 @@ impl Reader<'_> {
                 let diagnostic = &reason.diagnostic;
                 let cause = diagnostic.causes.first().unwrap_or(&diagnostic.message);
                 Err(match &diagnostic.place {
-                    Some(place) => format!("{cause}, at {place}"),
+                    Some(place) => format!("{cause}, at {}", self.below(place)),
                     None => cause.clone(),
                 })
             }
         };
         value.unwrap_or_else(|reason| json!({ "unresolved": reason }))
+    }
+
+    /// A place as the stream has it: its file is named from the inventory directory on.
+    fn below(&self, place: &Place) -> String {
+        let file = Path::new(&place.file).strip_prefix(self.directory).unwrap_or(Path::new(&place.file));
+        format!("{}:{}:{}", file.display(), place.line, place.column)
     }
 
     /// The value of a variable that is read here; nothing where it is not set, or empty.

@@ -292,13 +292,16 @@ impl Loader<'_> {
 
     /// The parser's complaint, with a cure for what people write most.
     fn syntax_error(&self, at: Mark, info: &str) -> Box<Diagnostic> {
-        let error =
-            self.file.error(at, format!("`{}` is no YAML", self.file.shown)).cause(info.to_lowercase());
+        let error = self.file.error(at, format!("`{}` is no YAML", self.file.shown));
+        if self.file.is_secret() {
+            return Box::new(error.cause("what is wrong is not shown, since the file is secret"));
+        }
+        let error = error.cause(info.to_lowercase());
         let line = self.file.line(at.line);
         let indentation: String = line.chars().take_while(|c| c.is_whitespace()).collect();
         Box::new(if indentation.contains('\t') {
             error.hint("YAML is indented with spaces: replace the tabs")
-        } else if line.contains("{{") {
+        } else if line.contains(": {{") {
             error.hint("put a value that begins with `{{` in quotes")
         } else if info.contains("mapping values") || line.matches(": ").count() > 1 {
             error.hint("put a value that holds `: ` in quotes")

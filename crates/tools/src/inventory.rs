@@ -103,10 +103,12 @@ fn text(records: &[Record]) -> String {
         }
         let unresolved = host.vars.values().filter(|value| value.get("unresolved").is_some()).count();
         if unresolved > 0 {
-            let _ = writeln!(text, "  {unresolved} variables could not be resolved (`--json` says why)");
+            let are = if unresolved == 1 { "variable" } else { "variables" };
+            let _ = writeln!(text, "  {unresolved} {are} could not be resolved (`--json` says why)");
         }
     }
-    let _ = writeln!(text, "{} hosts; nothing was looked at, nothing changed", hosts.len());
+    let are = if hosts.len() == 1 { "host" } else { "hosts" };
+    let _ = writeln!(text, "{} {are}; nothing was looked at, nothing changed", hosts.len());
     text.chars().flat_map(printable).collect()
 }
 
