@@ -57,7 +57,9 @@ fn yaml(value: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}') => {
+            c if c.is_control()
+                || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}') =>
+            {
                 out.push_str(&format!("\\u{:04X}", c as u32));
             }
             c => out.push(c),
@@ -95,8 +97,11 @@ mod tests {
     fn each_sink_keeps_a_value_inside_its_quotes() {
         let hostile = "a'b\"c\\d$e`f<g>&h\ni é%";
         let expected = [
-            (Sink::Sh, r#"'a'\''b"c\d$e`f<g>&h
-i é%'"#),
+            (
+                Sink::Sh,
+                r#"'a'\''b"c\d$e`f<g>&h
+i é%'"#,
+            ),
             (Sink::Sql, "'a''b\"c\\d$e`f<g>&h\ni é%'"),
             (Sink::Php, "'a\\'b\"c\\\\d$e`f<g>&h\ni é%'"),
             (Sink::Json, r#""a'b\"c\\d$e`f<g>&h\ni é%""#),
