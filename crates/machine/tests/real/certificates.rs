@@ -1,9 +1,9 @@
 //! Certificates of the machine's own authority, read by ourselves and by another implementation.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use pq_steps::{CertificateRequest, Probe, System};
+use pq_steps::{CertificateRequest, Error, Http, Probe, System};
 
 use crate::{World, told};
 
@@ -108,4 +108,51 @@ fn openssl_agrees() {
     let of_key = public(&["pkey", "-in", "wiki.key", "-pubout"]);
     assert!(!of_key.is_empty());
     assert_eq!(public(&["x509", "-in", "wiki.pem", "-noout", "-pubkey"]), of_key);
+}
+
+#[test]
+fn a_served_certificate_is_trusted_by_its_authority_and_its_name_only() {
+    let mut world = World::new();
+    world.machine.issue(&request(&world)).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = Command::new("openssl")
+        .args([
+            "s_server",
+            "-www",
+            "-quiet",
+            "-accept",
+            &port.to_string(),
+            "-cert",
+            "wiki.pem",
+            "-key",
+            "wiki.key",
+        ])
+        .current_dir(world.directory.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut server) = server else { return eprintln!("not tested: there is no `openssl` here") };
+    let ask = |host: &str, ca: Option<&str>| {
+        world.machine.http(&Http {
+            url: format!("https://{host}:{port}/"),
+            ca: ca.map(|name| world.at(name)),
+            timeout: Duration::from_secs(5),
+        })
+    };
+    let end = SystemTime::now() + Duration::from_secs(10);
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() && SystemTime::now() < end {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let good = ask("wiki.demo.test", Some("authority/ca.pem"));
+    let other_name = ask("other.demo.test", Some("authority/ca.pem"));
+    let other_authority = ask("wiki.demo.test", None);
+    let no_authority = ask("wiki.demo.test", Some("none.pem"));
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(good.map(|reply| reply.status), Ok(200));
+    let said = told(other_name.unwrap_err());
+    assert!(said.contains("not valid for name"), "{said}");
+    let said = told(other_authority.unwrap_err());
+    assert!(said.contains("UnknownIssuer"), "{said}");
+    assert_eq!(no_authority, Err(Error::absent("file", world.at("none.pem").as_str())));
 }
