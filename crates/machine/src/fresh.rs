@@ -9,8 +9,10 @@ use std::os::fd::AsFd;
 use pq_steps::{AbsPath, Error};
 use pq_stream::Diagnostic;
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid, fchmod, fchown, fstat, fsync, openat, renameat, unlinkat,
+    AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid, XattrFlags, fchmod, fchown, fgetxattr, flistxattr,
+    fsetxattr, fstat, fsync, openat, renameat, unlinkat,
 };
+use rustix::io::Errno;
 
 use crate::cause::{failed, nothing_there};
 use crate::place::Place;
@@ -62,6 +64,10 @@ impl<'a> Fresh<'a> {
             },
             None => Numbers { mode: numbers.mode.or(Some(0o644)), ..numbers },
         };
+        if self.before.is_some() {
+            self.keep_attributes()
+                .map_err(|errno| failed(format!("cannot keep the attributes of `{path}`"), errno))?;
+        }
         set(&self.file, numbers)
             .map_err(|errno| failed(format!("cannot set owner and mode of `{path}`"), errno))?;
         fsync(&self.file).map_err(|errno| failed(format!("cannot sync `{path}`"), errno))?;
@@ -69,6 +75,32 @@ impl<'a> Fresh<'a> {
             .map_err(|errno| failed(format!("cannot replace `{path}`"), errno))?;
         self.done = true;
         self.place.sync()
+    }
+}
+
+impl Fresh<'_> {
+    /// Takes over what people set on the file that was there: access lists, labels, attributes of their own.
+    fn keep_attributes(&self) -> Result<(), Errno> {
+        let before = self.place.open(OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty())?;
+        let mut names = vec![0; 64 * 1024];
+        let length = match flistxattr(&before, &mut names) {
+            Err(Errno::OPNOTSUPP) => return Ok(()),
+            listed => listed?,
+        };
+        for name in names[..length].split(|byte| *byte == 0) {
+            let ours = matches!(name, b"security.selinux" | b"system.posix_acl_access")
+                || name.starts_with(b"user.");
+            if !ours {
+                continue;
+            }
+            let mut value = vec![0; 64 * 1024];
+            let length = fgetxattr(&before, name, &mut value)?;
+            match fsetxattr(&self.file, name, &value[..length], XattrFlags::empty()) {
+                Err(Errno::OPNOTSUPP) => {}
+                done => done?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -82,7 +114,7 @@ impl Drop for Fresh<'_> {
 }
 
 /// Sets what differs: the owner first, since that takes special bits away.
-pub fn set(file: impl AsFd, numbers: Numbers) -> Result<(), rustix::io::Errno> {
+pub fn set(file: impl AsFd, numbers: Numbers) -> Result<(), Errno> {
     let stat = fstat(&file)?;
     if let Some((user, group)) = numbers.owner
         && (stat.st_uid, stat.st_gid) != (user, group)

@@ -26,6 +26,22 @@ fn a_written_file_has_its_content_and_mode_and_leaves_nothing_beside_it() {
 }
 
 #[test]
+fn what_people_set_on_a_file_survives_its_replacement() {
+    let mut world = World::new();
+    let path = world.at("conf");
+    world.machine.write(&path, b"one", &mode(0o644)).unwrap();
+    let real = world.real("conf");
+    if let Err(errno) = rustix::fs::setxattr(&real, "user.note", b"mine", rustix::fs::XattrFlags::empty()) {
+        return eprintln!("not tested: no attributes on this file system: {errno}");
+    }
+    world.machine.write(&path, b"two", &mode(0o640)).unwrap();
+    let mut value = [0; 16];
+    let length = rustix::fs::getxattr(&real, "user.note", &mut value).unwrap();
+    assert_eq!((&value[..length], world.text("conf").as_str()), (&b"mine"[..], "two"));
+    assert_eq!(world.tree("."), ["conf 0640"]);
+}
+
+#[test]
 fn a_file_that_is_as_wanted_is_not_touched() {
     let mut world = World::new();
     let path = world.at("conf");
