@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pq_recipes::{Catalogue, Os};
+use pq_recipes::{Catalogue, Os, Phase};
 use pq_steps::AnyStep;
 use pq_stream::{Diagnostic, Host, MASTER_KEY, Piece, Place, Step, holds_token, pieces, valid_step_id};
 use pq_template::Templates;
@@ -28,6 +28,8 @@ pub(crate) struct Draft<'p> {
     plan: Plan,
     /// Where the step of an id stands in the plan.
     ids: BTreeMap<String, usize>,
+    /// The part that the next steps are for.
+    part: Option<usize>,
 }
 
 /// A step before it is held to the rules.
@@ -38,8 +40,8 @@ pub(crate) struct Draught {
     pub title: String,
     /// The step type.
     pub kind: String,
-    /// `packages` where it comes before the package transaction.
-    pub before: Option<String>,
+    /// When it is executed.
+    pub phase: Phase,
     /// The fields of its type.
     pub fields: Map<String, Value>,
 }
@@ -60,6 +62,7 @@ impl<'p> Draft<'p> {
             scope: Scope::default(),
             plan: Plan::default(),
             ids: BTreeMap::new(),
+            part: None,
         };
         draft.scope.set("os", serde_json::to_value(os).map_err(|error| Diagnostic::from_error(&error))?);
         draft.scope.set(
@@ -120,22 +123,8 @@ impl<'p> Draft<'p> {
             Value::Object(fields) => fields,
             _ => Map::new(),
         };
-        let draught =
-            Draught { id: id.to_owned(), title: title.into(), kind: kind.to_owned(), before: None, fields };
-        self.push(draught, None)
-    }
-
-    /// Writes the step of an id once more, under another.
-    ///
-    /// # Errors
-    /// As [`Draft::step`].
-    pub fn again(&mut self, id: &str, of: &str, title: String) -> Result<(), Diagnostic> {
-        let Some(step) = self.ids.get(of).map(|at| self.plan.steps[*at].clone()) else {
-            return Err(Diagnostic::new(format!("the platform's recipe has no step `{of}`"))
-                .hint("an instance repeats it behind its own files: keep it in your copy of the recipe"));
-        };
-        let Step { kind, before, body, .. } = step;
-        self.push(Draught { id: id.to_owned(), title, kind, before, fields: body }, None)
+        let (id, title, kind) = (id.to_owned(), title.into(), kind.to_owned());
+        self.push(Draught { id, title, kind, phase: Phase::InOrder, fields }, None)
     }
 
     /// Writes a step; the same one twice is one.
@@ -143,7 +132,7 @@ impl<'p> Draft<'p> {
     /// # Errors
     /// Where it breaks a rule of its type, or another of the same id is there.
     pub fn push(&mut self, draught: Draught, place: Option<Place>) -> Result<(), Diagnostic> {
-        let Draught { id, title, kind, before, fields } = draught;
+        let Draught { id, title, kind, phase, fields } = draught;
         let error = |cause: String| {
             let error = Diagnostic::new(format!("step `{id}` of `{}` cannot be planned", self.host.host))
                 .cause(cause);
@@ -156,9 +145,6 @@ impl<'p> Draft<'p> {
         if holds_token(&title) {
             return Err(error("its title holds a secret".to_owned()));
         }
-        if before.as_deref().is_some_and(|phase| phase != "packages") {
-            return Err(error("`before` can only be `packages`".to_owned()));
-        }
         AnyStep::read(&kind, &fields).map_err(|bad| match bad.hint.clone() {
             Some(hint) => error(bad.cause).hint(hint),
             None => error(bad.cause),
@@ -169,24 +155,43 @@ impl<'p> Draft<'p> {
                 "put a long random text under `{MASTER_KEY}` into an age file, such as group_vars/all/secrets.yml.age"
             )));
         }
-        let step =
-            Step { host: self.host.host.clone(), id: id.clone(), title, kind, before, secrets, body: fields };
+        let marked = |this: Phase, word: &str| (phase == this).then(|| word.to_owned());
+        let step = Step {
+            host: self.host.host.clone(),
+            id: id.clone(),
+            title,
+            kind,
+            before: marked(Phase::BeforePackages, "packages"),
+            after: marked(Phase::AfterFiles, "files"),
+            secrets,
+            body: fields,
+        };
         match self.ids.get(&id) {
             Some(at) if self.plan.steps[*at] == step => {}
             Some(_) => return Err(error("another step has the same id, and other content".to_owned())),
             None => {
-                self.ids.insert(id, self.plan.steps.len());
+                let at = self.plan.steps.len();
+                self.ids.insert(id, at);
                 self.plan.steps.push(step);
+                if let Some(part) = self.part {
+                    self.plan.parts[part].steps.push(at);
+                }
             }
         }
         Ok(())
     }
 
-    /// Notes what the steps since the last part are for.
-    pub fn part(&mut self, owner: &str, about: String) {
-        let before: usize = self.plan.parts.iter().map(|part| part.steps).sum();
-        let steps = self.plan.steps.len() - before;
-        self.plan.parts.push(Part { owner: owner.to_owned(), about, steps });
+    /// What the next steps are for; a part may be gone on with.
+    pub fn part(&mut self, owner: &str, about: &str) {
+        let part = self.plan.parts.iter().position(|part| part.owner == owner);
+        self.part = Some(part.unwrap_or_else(|| {
+            self.plan.parts.push(Part {
+                owner: owner.to_owned(),
+                about: about.to_owned(),
+                steps: Vec::new(),
+            });
+            self.plan.parts.len() - 1
+        }));
     }
 
     /// The plan.

@@ -7,11 +7,11 @@ mod release;
 mod site;
 mod together;
 
+use pq_recipes::Phase;
 use pq_stream::{Diagnostic, Instance};
 
 use crate::draft::Draft;
 use crate::platform;
-use crate::recipe::Recipe;
 use life::Life;
 
 /// Writes the steps of the chosen instances, behind the components that they need.
@@ -32,20 +32,18 @@ pub(crate) fn plan(draft: &mut Draft<'_>, chosen: &[&Instance]) -> Result<(), Di
 /// The steps of one instance, in the order of its life.
 fn write(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     let app = life.app;
-    let recipe = Recipe { owner: life.id(), source: &app.source, directory: &life.directory };
-    draft.recipe(&recipe, &app.before_packages, &life.scope)?;
+    draft.part(life.id(), &format!("{} {} at https://{}", app.name, life.version, life.domain()?));
+    draft.recipe(&life.recipe(Some(Phase::BeforePackages)), &app.before_packages, &life.scope)?;
     release::account(draft, life)?;
     release::directories(draft, life)?;
     release::code(draft, life)?;
     release::kept(draft, life)?;
-    draft.recipe(&recipe, &app.configure, &life.scope)?;
+    draft.recipe(&life.recipe(None), &app.configure, &life.scope)?;
     release::switch(draft, life)?;
     process::php(draft, life)?;
     process::service(draft, life)?;
     site::certificate(draft, life)?;
     site::site(draft, life)?;
-    draft.recipe(&recipe, &app.enable, &life.scope)?;
-    site::health(draft, life)?;
-    draft.part(life.id(), format!("{} {} at https://{}", app.name, life.version, life.domain()?));
-    Ok(())
+    draft.recipe(&life.recipe(Some(Phase::AfterFiles)), &app.enable, &life.scope)?;
+    site::health(draft, life)
 }

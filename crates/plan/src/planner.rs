@@ -30,8 +30,8 @@ pub struct Part {
     pub owner: String,
     /// What it is, in one line.
     pub about: String,
-    /// How many of the plan's steps are its own; the steps of the parts follow each other.
-    pub steps: usize,
+    /// Which of the plan's steps are its own.
+    pub steps: Vec<usize>,
 }
 
 impl Planner {

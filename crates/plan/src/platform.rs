@@ -82,6 +82,7 @@ fn component(draft: &mut Draft<'_>, name: &str, done: &mut BTreeSet<String>) -> 
         self::component(draft, needed, done)?;
     }
     let owner = format!("platform/{name}");
+    draft.part(&owner, &component.about);
     if name == "php" {
         for package in extensions(draft)? {
             draft.step(
@@ -93,10 +94,8 @@ fn component(draft: &mut Draft<'_>, name: &str, done: &mut BTreeSet<String>) -> 
         }
     }
     let scope = draft.component_scope(component)?;
-    let recipe = Recipe { owner: &owner, source: &component.source, directory: &owner };
-    draft.recipe(&recipe, &component.steps, &scope)?;
-    draft.part(&owner, component.about.clone());
-    Ok(())
+    let recipe = Recipe { owner: &owner, source: &component.source, directory: &owner, phase: None };
+    draft.recipe(&recipe, &component.steps, &scope)
 }
 
 /// The packages of the PHP extensions that the host's instances need.

@@ -1,6 +1,6 @@
 //! The steps that a recipe writes: conditions, lists and templates become steps of the stream.
 
-use pq_recipes::{Component, Source, StepTemplate};
+use pq_recipes::{Component, Phase, Source, StepTemplate};
 use pq_stream::Diagnostic;
 use serde_json::{Map, Value};
 
@@ -15,6 +15,8 @@ pub(crate) struct Recipe<'r> {
     pub source: &'r Source,
     /// Where the templates that it names lie.
     pub directory: &'r str,
+    /// When its steps are executed, where they do not say so themselves.
+    pub phase: Option<Phase>,
 }
 
 impl Draft<'_> {
@@ -76,7 +78,7 @@ impl Draft<'_> {
             id: format!("{}/{}", recipe.owner, self.renderer.text(recipe.source, &step.id, scope)?),
             title: self.renderer.text(recipe.source, &step.title, scope)?,
             kind: step.kind.clone(),
-            before: step.before.clone(),
+            phase: recipe.phase.unwrap_or(step.phase),
             fields,
         };
         self.push(draught, Some(recipe.source.place(step.node.mark)))

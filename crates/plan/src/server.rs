@@ -11,9 +11,10 @@ pub(crate) fn plan(draft: &mut Draft<'_>) -> Result<(), Diagnostic> {
     for component in &catalogue.server {
         let scope = draft.component_scope(component)?;
         let directory = format!("server/{}", component.name);
-        let recipe = Recipe { owner: "server", source: &component.source, directory: &directory };
+        let recipe =
+            Recipe { owner: "server", source: &component.source, directory: &directory, phase: None };
+        draft.part(&directory, &component.about);
         draft.recipe(&recipe, &component.steps, &scope)?;
-        draft.part(&format!("server/{}", component.name), component.about.clone());
     }
     Ok(())
 }

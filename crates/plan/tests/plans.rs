@@ -79,8 +79,8 @@ fn an_instance_lives_in_the_order_of_its_life() {
     let ids = ids(&plan);
     let order = [
         "platform/os",
+        "platform/php/packages",
         "platform/nginx/packages",
-        "platform/nginx/service",
         "wiki/user",
         "wiki/home",
         "wiki/release",
@@ -89,11 +89,9 @@ fn an_instance_lives_in_the_order_of_its_life() {
         "wiki/settings",
         "wiki/current",
         "wiki/pool",
-        "wiki/reload-php",
         "wiki/certificate",
         "wiki/site",
         "wiki/site-enabled",
-        "wiki/reload-nginx",
         "wiki/health",
         "dav/release",
         "dav/current",
@@ -105,6 +103,17 @@ fn an_instance_lives_in_the_order_of_its_life() {
     let at =
         |id: &&str| ids.iter().position(|it| it == id).unwrap_or_else(|| panic!("no step {id} in {ids:?}"));
     assert!(order.iter().map(at).is_sorted(), "{ids:?}");
+}
+
+#[test]
+fn services_that_instances_share_come_behind_the_files_of_all() {
+    let plan = instances(|_| {}).unwrap();
+    let last = plan.steps.iter().filter(|step| step.after.as_deref() == Some("files"));
+    let ids: Vec<_> = last.map(|step| step.id.as_str()).collect();
+    let shared =
+        ["platform/php/service", "platform/php/reload", "platform/nginx/service", "platform/nginx/reload"];
+    assert_eq!(ids[..4], shared);
+    assert_eq!(ids[4..], ["wiki/health", "dav/health"]);
 }
 
 #[test]
@@ -126,7 +135,7 @@ fn the_platform_is_the_same_whoever_plans_it() {
 fn one_instance_is_planned_with_what_it_needs_only() {
     let plan = planner().instances(&host(|_| {}), &Choice::new(["dav".to_owned()])).unwrap();
     let owners: Vec<_> = plan.parts.iter().map(|part| part.owner.as_str()).collect();
-    assert_eq!(owners, ["platform/nginx", "platform/python", "dav"]);
+    assert_eq!(owners, ["platform/python", "platform/nginx", "dav"]);
     assert!(planner().instances(&host(|_| {}), &Choice::new(["blog".to_owned()])).unwrap().steps.is_empty());
 }
 

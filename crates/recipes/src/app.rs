@@ -250,10 +250,10 @@ impl App {
         }
     }
 
-    /// The components that it stands on.
+    /// The components that it stands on; what answers to the world last.
     pub fn components(&self) -> Vec<&'static str> {
         let php = self.needs.php.is_some().then_some("php");
         let python = self.needs.python.is_some().then_some("python");
-        [Some("nginx"), php, python].into_iter().flatten().collect()
+        [php, python, Some("nginx")].into_iter().flatten().collect()
     }
 }

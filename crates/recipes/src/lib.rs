@@ -27,6 +27,6 @@ pub use node::{Data, Node};
 pub use os::{Account, Nginx, Os, Php, Python};
 pub use pins::{Origin, Pin, Pins};
 pub use source::{Mark, Source};
-pub use step::StepTemplate;
+pub use step::{Phase, StepTemplate};
 pub use variable::Variable;
 pub use version::compare;

@@ -5,7 +5,19 @@ use pq_stream::{Diagnostic, nearest};
 use crate::{Data, Node, Source};
 
 /// Keys of a step that are the recipe's, not the step type's.
-const OWN: [&str; 7] = ["id", "title", "do", "before", "template", "when", "each"];
+const OWN: [&str; 8] = ["id", "title", "do", "before", "after", "template", "when", "each"];
+
+/// When a step is executed, beside its place among the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phase {
+    /// Where it stands.
+    #[default]
+    InOrder,
+    /// `before: packages`: before the package transaction.
+    BeforePackages,
+    /// `after: files`: behind all steps without a mark, when the files of every owner are in place.
+    AfterFiles,
+}
 
 /// A step as a recipe writes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,8 +30,8 @@ pub struct StepTemplate {
     pub title: Node,
     /// The step type.
     pub kind: String,
-    /// `packages` where it comes before the package transaction.
-    pub before: Option<String>,
+    /// When it is executed.
+    pub phase: Phase,
     /// The file whose rendered text becomes the step's `content`.
     pub template: Option<Node>,
     /// A condition without braces; the step is left out where it does not hold.
@@ -62,7 +74,16 @@ impl StepTemplate {
             id: required("id")?,
             title: required("title")?,
             kind: plain(required("do")?),
-            before: text("before")?.map(plain),
+            phase: match (node.get("before"), node.get("after")) {
+                (None, None) => Phase::InOrder,
+                (Some(word), None) if word.text() == Some("packages") => Phase::BeforePackages,
+                (None, Some(word)) if word.text() == Some("files") => Phase::AfterFiles,
+                (Some(word), _) | (_, Some(word)) => {
+                    let diagnostic = error(word, "a step has another phase than there is".to_owned());
+                    return Err(diagnostic
+                        .hint("there are `before: packages` and `after: files`, and one of them only"));
+                }
+            },
             template: text("template")?,
             when: text("when")?,
             each: node.get("each").cloned(),

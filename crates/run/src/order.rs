@@ -1,4 +1,4 @@
-//! The four phases of a plan; steps keep their order within one.
+//! The five phases of a plan; steps keep their order within one.
 
 use pq_steps::AnyStep;
 
@@ -15,6 +15,8 @@ pub enum Phase {
     Packages,
     /// All else.
     Rest,
+    /// What runs on the files of all of that: services that owners share, and whether they answer.
+    Services,
 }
 
 /// The phase of a step.
@@ -23,6 +25,7 @@ pub fn phase(planned: &Planned) -> Phase {
         AnyStep::Assert(_) => Phase::Assert,
         _ if planned.record.before.is_some() => Phase::Sources,
         AnyStep::Package(_) => Phase::Packages,
+        _ if planned.record.after.is_some() => Phase::Services,
         _ => Phase::Rest,
     }
 }
@@ -32,4 +35,31 @@ pub fn ordered(steps: &[Planned]) -> Vec<&Planned> {
     let mut steps: Vec<&Planned> = steps.iter().collect();
     steps.sort_by_key(|planned| phase(planned));
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_wants_the_files_of_all_comes_behind_them_whoever_wrote_it_first() {
+        let step = |id: &str, mark: &str| {
+            format!(
+                r#"{{"type":"step","host":"a","id":"{id}","title":"t","do":"directory"{mark},"path":"/{id}"}}"#
+            )
+        };
+        let lines = [
+            r#"{"type":"run","format":1,"inventory":"/i","digest":"0","time":"2026-11-23T00:00:00Z"}"#
+                .to_owned(),
+            r#"{"type":"host","host":"a","groups":["all"],"connection":{"kind":"local"},"vars":{}}"#
+                .to_owned(),
+            step("platform/nginx/service", r#","after":"files""#),
+            step("wiki/site", ""),
+            step("wiki/conf", r#","before":"packages""#),
+            r#"{"type":"end","hosts":1,"status":0}"#.to_owned(),
+        ];
+        let work = crate::read(format!("{}\n", lines.join("\n")).as_bytes()).unwrap();
+        let ids: Vec<_> = ordered(&work.hosts[0].steps).iter().map(|it| it.record.id.as_str()).collect();
+        assert_eq!(ids, ["wiki/conf", "wiki/site", "platform/nginx/service"]);
+    }
 }

@@ -110,13 +110,21 @@ impl WorkHost {
         if !matches!(record.before.as_deref(), None | Some("packages")) {
             return Err(refused().cause("`before` can only be `packages`").hint("nothing was touched"));
         }
+        if !matches!(record.after.as_deref(), None | Some("files")) {
+            return Err(refused().cause("`after` can only be `files`").hint("nothing was touched"));
+        }
         let step = AnyStep::read(&record.kind, &record.body).map_err(|bad| {
             let diagnostic = refused().cause(bad.cause);
             bad.hint.into_iter().fold(diagnostic, Diagnostic::hint).hint("nothing was touched")
         })?;
-        let content =
-            serde_json::to_string(&(&record.kind, &record.before, &record.secrets, canonical(&record)))
-                .map_err(|error| refused().cause(error.to_string()))?;
+        let content = serde_json::to_string(&(
+            &record.kind,
+            &record.before,
+            &record.after,
+            &record.secrets,
+            canonical(&record),
+        ))
+        .map_err(|error| refused().cause(error.to_string()))?;
         let digest = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         match self.steps.iter().find(|known| known.record.id == record.id) {
             Some(known) if known.digest == digest => Ok(()),
@@ -198,6 +206,9 @@ fn differing(one: &Step, other: &Step) -> String {
     }
     if one.before != other.before {
         fields.push("before");
+    }
+    if one.after != other.after {
+        fields.push("after");
     }
     fields.sort_unstable();
     fields.dedup();

@@ -155,6 +155,9 @@ pub struct Step {
     /// `packages` where the step must come before the package transaction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
+    /// `files` where the step comes behind all steps that have no such mark: it wants the files of every owner in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
     /// The secret variables that its tokens need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,

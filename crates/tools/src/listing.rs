@@ -31,14 +31,13 @@ impl Listing {
         }
         let _ = writeln!(self.text, "{name}");
         let width = plan.parts.iter().map(|part| part.owner.len()).max().unwrap_or_default();
-        let mut steps = plan.steps.iter();
         for part in &plan.parts {
-            let count = match part.steps {
+            let count = match part.steps.len() {
                 1 => "1 step".to_owned(),
                 many => format!("{many} steps"),
             };
             let _ = writeln!(self.text, "  {:width$}  {} ({count})", part.owner, printable(&part.about));
-            for step in steps.by_ref().take(part.steps).filter(|_| self.verbose) {
+            for step in part.steps.iter().filter_map(|at| plan.steps.get(*at)).filter(|_| self.verbose) {
                 let _ = writeln!(self.text, "    {}  {}", step.id, printable(&step.title));
             }
         }

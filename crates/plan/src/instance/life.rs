@@ -1,12 +1,13 @@
 //! What is known of one instance before its steps are written: its version, its paths, what its templates see.
 
-use pq_recipes::{App, Pin, compare};
+use pq_recipes::{App, Phase, Pin, compare};
 use pq_stream::{Diagnostic, Instance, Place, valid_instance_id};
 use serde_json::{Map, Value, json};
 
 use super::keys;
 use crate::draft::Draft;
 use crate::platform;
+use crate::recipe::Recipe;
 use crate::scope::Scope;
 
 /// One instance.
@@ -108,6 +109,11 @@ impl<'p> Life<'p> {
     /// Its id, which is also its user and what its steps' ids begin with.
     pub fn id(&self) -> &'p str {
         &self.instance.id
+    }
+
+    /// The recipe of its application, for the steps of one of its moments.
+    pub fn recipe(&self, phase: Option<Phase>) -> Recipe<'_> {
+        Recipe { owner: &self.instance.id, source: &self.app.source, directory: &self.directory, phase }
     }
 
     /// The id of one of its steps.

@@ -30,8 +30,7 @@ pub(super) fn php(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnost
     let content = draft.renderer.file(draft.catalogue.path("instance/pool.conf")?, &scope)?;
     let path = format!("{}/pool.d/{}.conf", draft.os.php.etc, life.id());
     let title = format!("PHP pool {}", life.id());
-    draft.step(&life.step("pool"), title, "file", json!({ "path": path, "content": content }))?;
-    draft.again(&life.step("reload-php"), "platform/php/reload", "PHP serves its pool".to_owned())
+    draft.step(&life.step("pool"), title, "file", json!({ "path": path, "content": content }))
 }
 
 /// Its own unit, where it has one.
@@ -59,7 +58,12 @@ pub(super) fn service(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diag
         "unit",
         json!({ "name": unit, "content": content }),
     )?;
-    draft.step(&life.step("service"), format!("{unit} runs"), "service", json!({ "unit": unit }))?;
+    draft.step(
+        &life.step("service"),
+        format!("{unit} runs"),
+        "service",
+        json!({ "unit": unit, "reads": reads }),
+    )?;
     let fields: Value = json!({ "unit": unit, "reads": reads, "how": "restart" });
     draft.step(&life.step("restart"), format!("{unit} runs what is on the disk"), "reload", fields)
 }

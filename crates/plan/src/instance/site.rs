@@ -1,12 +1,12 @@
 //! How an instance is reached: its certificate, its nginx site, and whether it answers.
 
-use pq_recipes::WebKind;
+use pq_recipes::{Phase, WebKind};
 use pq_stream::Diagnostic;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::life::{AUTHORITY, Life};
 use super::process;
-use crate::draft::Draft;
+use crate::draft::{Draft, Draught};
 
 /// Its certificate, from the machine's own authority.
 pub(super) fn certificate(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
@@ -24,7 +24,7 @@ pub(super) fn certificate(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), 
     draft.step(&life.step("certificate"), title, "certificate", fields)
 }
 
-/// Its nginx site, and nginx serving it.
+/// Its nginx site.
 pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     let web = &life.app.web;
     let source = &life.app.source;
@@ -71,12 +71,7 @@ pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
         json!({ "path": available, "content": content }),
     )?;
     let link = json!({ "path": enabled, "target": format!("../sites-available/{id}.conf") });
-    draft.step(&life.step("site-enabled"), format!("{title}, enabled"), "symlink", link)?;
-    draft.again(
-        &life.step("reload-nginx"),
-        "platform/nginx/reload",
-        format!("nginx serves {}", life.domain()?),
-    )
+    draft.step(&life.step("site-enabled"), format!("{title}, enabled"), "symlink", link)
 }
 
 /// It answers.
@@ -87,15 +82,24 @@ pub(super) fn health(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagn
         let url = format!("https://{}{path}", life.domain()?);
         let body =
             health.body.as_ref().map(|node| draft.renderer.text(source, node, &life.scope)).transpose()?;
-        let mut fields = json!({ "url": url, "status": health.status, "ca": format!("{AUTHORITY}/ca.pem") });
-        if let Some(body) = body {
-            fields["body"] = body.into();
-        }
+        let mut fields = Map::new();
+        fields.insert("url".to_owned(), url.clone().into());
+        fields.insert("status".to_owned(), health.status.into());
+        fields.insert("ca".to_owned(), format!("{AUTHORITY}/ca.pem").into());
+        fields.extend(body.map(|body| ("body".to_owned(), body.into())));
         let name = match index {
             0 => "health".to_owned(),
             more => format!("health-{}", more + 1),
         };
-        draft.step(&life.step(&name), format!("{url} answers"), "http", fields)?;
+        let title = format!("{url} answers");
+        let draught = Draught {
+            id: life.step(&name),
+            title,
+            kind: "http".to_owned(),
+            phase: Phase::AfterFiles,
+            fields,
+        };
+        draft.push(draught, Some(source.place(health.http.mark)))?;
     }
     Ok(())
 }

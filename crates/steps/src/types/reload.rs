@@ -44,7 +44,7 @@ pub struct Reload {
     pub test: Option<Vec<String>>,
 }
 
-/// The last reload that we made.
+/// The last reload or start that we made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Done {
     /// Digest of what it read.
@@ -56,20 +56,32 @@ struct Done {
 /// File times are those of the kernel's last tick: a change may be that much later than it says.
 const TICK: Duration = Duration::from_millis(10);
 
-impl Reload {
-    fn record(&self) -> Result<AbsPath, Error> {
-        AbsPath::known("/var/lib/paquerette/reload")
-            .join(&format!("{}.json", self.unit))
-            .map_err(|cause| Error::failed(format!("cannot keep the last reload of `{}`", self.unit), cause))
-    }
+fn record(unit: &str) -> Result<AbsPath, Error> {
+    AbsPath::known("/var/lib/paquerette/reload")
+        .join(&format!("{unit}.json"))
+        .map_err(|cause| Error::failed(format!("cannot keep the last reload of `{unit}`"), cause))
+}
 
+/// Keeps what a unit has read, just now.
+pub(super) fn keep(machine: &mut dyn System, unit: &str, hash: String) -> Result<(), Error> {
+    let Some(changed) = machine.unit(unit)?.and_then(|unit| unit.changed) else { return Ok(()) };
+    let done = serde_json::to_vec(&Done { hash, changed: micros(changed) })
+        .map_err(|error| Error::failed(format!("cannot keep the last reload of `{unit}`"), error))?;
+    let record = record(unit)?;
+    if let Some(directory) = record.parent() {
+        machine.make_dir(&directory, &Meta::new(Mode::from_bits(0o700), "root", "root"))?;
+    }
+    machine.write(&record, &done, &Meta::new(Mode::from_bits(0o600), "root", "root"))
+}
+
+impl Reload {
     fn unit(&self, machine: &dyn Probe) -> Result<Unit, Error> {
         machine.unit(&self.unit)?.ok_or_else(|| Error::absent("unit", self.unit.clone()))
     }
 
     /// Whether the running service has read what is there now.
     fn is_current(&self, machine: &dyn Probe, unit: &Unit, reads: &Reads) -> Result<bool, Error> {
-        let done = machine.read(&self.record()?)?;
+        let done = machine.read(&record(&self.unit)?)?;
         // A record that cannot be read counts for none: the times of the files decide.
         let done: Option<Done> = done.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Ok(match (done, unit.changed) {
@@ -128,15 +140,7 @@ impl Converge for Reload {
             How::Restart => UnitVerb::Restart,
         };
         machine.unit_do(verb, &self.unit)?;
-        let Some(changed) = self.unit(machine)?.changed else { return Ok(()) };
-        let done = serde_json::to_vec(&Done { hash, changed: micros(changed) }).map_err(|error| {
-            Error::failed(format!("cannot keep the last reload of `{}`", self.unit), error)
-        })?;
-        let record = self.record()?;
-        if let Some(directory) = record.parent() {
-            machine.make_dir(&directory, &Meta::new(Mode::from_bits(0o700), "root", "root"))?;
-        }
-        machine.write(&record, &done, &Meta::new(Mode::from_bits(0o600), "root", "root"))
+        keep(machine, &self.unit, hash)
     }
 
     fn validate(&self) -> Result<(), String> {

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::yes;
+use super::reads::{Reads, valid_glob};
+use super::reload;
 use super::unit::valid_unit_name;
 use crate::{Active, Check, Converge, Differences, Error, Probe, System, Unit, UnitFile, UnitVerb};
 
@@ -22,6 +24,10 @@ pub struct Service {
     /// Whether it starts at boot, by default yes. Units that others pull in (static ones) are left as they are.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// What it reads when it starts, as its `reload` step has it: kept, so that a file that is taken away by hand and
+    /// put back as it was needs no reload.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<String>,
 }
 
 impl Service {
@@ -80,13 +86,18 @@ impl Converge for Service {
             machine.unit_do(verb, &self.unit)?;
         }
         if !self.runs(&unit) {
+            let hash = Reads::look(machine, &self.reads)?.digest();
             let verb = if self.running { UnitVerb::Start } else { UnitVerb::Stop };
             machine.unit_do(verb, &self.unit)?;
+            if self.running && !self.reads.is_empty() {
+                reload::keep(machine, &self.unit, hash)?;
+            }
         }
         Ok(())
     }
 
     fn validate(&self) -> Result<(), String> {
-        valid_unit_name("unit", &self.unit)
+        valid_unit_name("unit", &self.unit)?;
+        self.reads.iter().try_for_each(|glob| valid_glob("reads", glob))
     }
 }
