@@ -6,7 +6,7 @@ use pq_stream::{Diagnostic, Instance, valid_instance_id};
 use serde_json::Value;
 
 use crate::groups::Variable;
-use crate::node::{Data, Node};
+use crate::node::{Data, Mark, Node};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
@@ -73,6 +73,21 @@ pub fn read(variable: &Variable, value: &Value) -> Result<Vec<Instance>> {
         places.push(at("id"));
     }
     Ok(instances)
+}
+
+/// Where each instance and each of its keys stands, as far as the file itself has them: `instances[0].domain`.
+pub fn places(variable: &Variable) -> Vec<(String, Mark)> {
+    let Data::List(items) = &variable.node.data else { return Vec::new() };
+    let mut places = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        places.push((format!("instances[{index}]"), item.start));
+        if let Data::Map(entries) = &item.data {
+            let keys =
+                entries.iter().map(|(key, _)| (format!("instances[{index}].{}", key.text()), key.mark));
+            places.extend(keys);
+        }
+    }
+    places
 }
 
 /// The item as it stands in the file; the whole variable where a template made the list.

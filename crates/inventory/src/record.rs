@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::groups::Variable;
 use crate::instances;
+use crate::node::Mark;
 use crate::scope::Scope;
 use crate::world::World;
 
@@ -36,7 +37,11 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<(Host, Values)> {
         secrets.extend(variable.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
     let instances = match read.needed("instances").map_err(named)? {
-        Some((variable, value)) => instances::read(variable, &value).map_err(named)?,
+        Some((variable, value)) => {
+            let place = |mark: Mark| format!("{}:{}:{}", variable.file.name, mark.line, mark.column);
+            origins.extend(instances::places(variable).into_iter().map(|(name, mark)| (name, place(mark))));
+            instances::read(variable, &value).map_err(named)?
+        }
         None => Vec::new(),
     };
     let record = Host {

@@ -136,20 +136,28 @@ fn filter<W: Write>(
 
 /// The recipes that are built in, and those of the inventory.
 fn catalogue(run: &Run) -> Result<Catalogue, Diagnostic> {
-    Catalogue::load(Some(&Path::new(&run.inventory).join("recipes")))
+    Catalogue::load(Some(&typed(&Path::new(&run.inventory).join("recipes"))))
 }
 
-/// An error with the line of the inventory that it points at; never one of a secret file.
+/// An error that points into the inventory, as the user would type the file, with its line; no line of a secret file.
 fn quoted(mut error: Diagnostic, inventory: &Path) -> Diagnostic {
-    if let Some(place) = &mut error.place
-        && place.text.is_empty()
-        && !place.file.ends_with(".age")
-        && Path::new(&place.file).components().all(|part| matches!(part, Component::Normal(_)))
-        && let Ok(text) = fs::read_to_string(inventory.join(&place.file))
-    {
-        place.text = text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default().to_owned();
+    let Some(place) = error.place.as_mut().filter(|place| place.text.is_empty()) else { return error };
+    let path = inventory.join(&place.file);
+    let below = Path::new(&place.file).components().all(|part| matches!(part, Component::Normal(_)));
+    if below && path.is_file() {
+        if !place.file.ends_with(".age") {
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            place.text = text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default().to_owned();
+        }
+        place.file = typed(&path).display().to_string();
     }
     error
+}
+
+/// A path as the user would type it: relative where it is below the current directory.
+fn typed(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).to_owned()
 }
 
 /// This command, as it was typed, without what only says how it should end.
