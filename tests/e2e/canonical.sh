@@ -3,7 +3,7 @@
 export LC_ALL=C
 here() {
     find "$@" -xdev \( \
-        -path /var/log -o -path /var/cache -o -path /var/tmp -o -path /tmp -o -path /root -o -path /usr/local/bin \
+        -path /var/log -o -path /var/cache -o -path /srv/paquerette/tmp -o -path /var/tmp -o -path /tmp -o -path /root -o -path /usr/local/bin \
         -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /var/lib/ucf \
         -o -path /var/lib/paquerette/journal -o -path /var/lib/paquerette/history -o -path /var/lib/paquerette/reload \
         -o -path /var/lib/php/sessions -o -path /etc/machine-id -o -path '/etc/ssh/ssh_host_*' -o -path '/etc/*-' \
@@ -13,7 +13,7 @@ here() {
 }
 content() {
     find "$@" -xdev \( \
-        -path /var/log -o -path /var/cache -o -path /var/tmp -o -path /tmp -o -path /root -o -path /usr/local/bin \
+        -path /var/log -o -path /var/cache -o -path /srv/paquerette/tmp -o -path /var/tmp -o -path /tmp -o -path /root -o -path /usr/local/bin \
         -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /var/lib/ucf \
         -o -path /var/lib/paquerette -o -path /var/lib/php/sessions -o -path /etc/machine-id \
         -o -path '/etc/ssh/ssh_host_*' -o -path '/etc/*-' \

@@ -127,7 +127,7 @@ fn no_secret_is_told_by_any_tool_in_any_way_that_a_run_can_end() -> Result<()> {
         silent(&format!("pq-apply {options}: error output"), &run.stderr);
         told.push(run);
     }
-    assert_eq!(told[2].code, 1, "{}", told[2].stdout);
+    assert_eq!(told[2].code, 1, "{}{}", told[2].stdout, told[2].stderr);
     assert!(told[2].stdout.contains("<secret canary_two>"), "the failing command spoke: {}", told[2].stdout);
     let file = machine.read("/root/canary")?;
     assert_eq!(file, "tweety7731 'c4n\"ary\\'s é/+&=;$7731' \"c4n\\\"ary's é/+&=;$7731\"\n");
@@ -135,13 +135,18 @@ fn no_secret_is_told_by_any_tool_in_any_way_that_a_run_can_end() -> Result<()> {
 
     // A file that holds a secret differs: that is all that is said of it.
     machine.sh("echo tweety7731 other >/root/canary")?.success()?;
-    let differs = machine.run(["bash", "-c", "pq-apply --check --text -v </root/plan"])?;
+    let differs = machine.run([
+        "bash",
+        "-c",
+        &format!("{inventory} >/dev/null; pq-apply --check --text -v </root/plan"),
+    ])?;
     assert!(differs.stdout.contains("content (secret)"), "{}", differs.stdout);
     silent("a check", &differs.stdout);
 
     // Killed within a command that has them.
     machine.sh("rm /root/canary-ran")?.success()?;
-    let running = machine.spawn(["bash", "-c", "exec pq-apply </root/plan"])?;
+    let running =
+        machine.spawn(["bash", "-c", &format!("{inventory} >/dev/null; exec pq-apply </root/plan")])?;
     std::thread::sleep(std::time::Duration::from_millis(600));
     running.kill();
     let killed = running.wait()?;

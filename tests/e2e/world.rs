@@ -40,9 +40,12 @@ pub fn canonical(machine: &Machine, below: &[&str]) -> Result<String> {
     Ok(machine.run(argv)?.success()?.stdout)
 }
 
+/// Where [`demo_inventory`] puts the identity of the example's secrets.
+const IDENTITY: &str = "/root/paquerette/inventory/demo-identity.txt";
+
 /// Runs pq-apply on a plan.
 pub fn apply(machine: &Machine, plan: &str, options: &[&str]) -> Result<Output> {
-    machine.command(["pq-apply"].iter().chain(options)).stdin(plan).output()
+    machine.command(["pq-apply"].iter().chain(options)).env("PQ_IDENTITY", IDENTITY).stdin(plan).output()
 }
 
 /// Runs pq-apply on a plan and kills it (-9) at its n-th note in the journal: odd ones come before a step is done,
@@ -51,6 +54,7 @@ pub fn apply_killed(machine: &Machine, plan: &str, nth: usize) -> Result<Output>
     let inject = format!("inject=fdatasync:signal=KILL:when={nth}");
     machine
         .command(["strace", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", &inject, "pq-apply"])
+        .env("PQ_IDENTITY", IDENTITY)
         .stdin(plan)
         .output()
 }

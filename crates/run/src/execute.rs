@@ -1,5 +1,6 @@
 //! Executes a whole plan on this machine.
 
+use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -60,19 +61,23 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
             _ => {
                 let mut machine = Machine::local();
                 let mut journal = Journal::new(Path::new(STATE_DIR));
-                if options.mode == Mode::Apply {
-                    tell_interrupted(&journal);
-                }
+                let interrupted = match options.mode {
+                    Mode::Apply => interrupted(&journal),
+                    Mode::Check => BTreeSet::new(),
+                };
                 let run = HostRun {
                     machine: &mut machine,
                     journal: &mut journal,
                     redactor,
                     mode: options.mode,
                     verify: options.verify,
+                    interrupted: &interrupted,
                     tell: &mut |event| show.event(event),
                 };
                 let verdict = run.run(&host.steps);
-                if let Err(error) = journal.close() {
+                if options.mode == Mode::Apply
+                    && let Err(error) = journal.close()
+                {
                     report(&Diagnostic::new("cannot close the journal").cause(error.to_string()));
                 }
                 verdict
@@ -96,7 +101,8 @@ fn here(work: &Work) -> Result<(), Diagnostic> {
         .cause("the inventory reaches it over ssh, and this command changes the machine that it runs on")
         .hint(format!(
             "run the same pipe on `{name}` itself, and set `ansible_connection: local` for it there"
-        )))
+        ))
+        .hint("nothing was touched"))
 }
 
 /// A host that failed further up in the pipe gets no further steps.
@@ -120,22 +126,20 @@ fn lock(mode: Mode) -> Result<Option<HostLock>, Failure> {
     }
 }
 
-/// A run that was killed is told of; what it left is found by looking.
-fn tell_interrupted(journal: &Journal) {
-    match journal.interrupted() {
-        Ok(found) => {
-            for it in found {
-                let step =
-                    it.step.map_or_else(|| "between two steps".to_owned(), |id| format!("within `{id}`"));
-                anstream::eprintln!(
-                    "{}: note: a run before was interrupted {step}, {}; every step is looked at again",
-                    pq_cli::tool_name(),
-                    it.since
-                );
-            }
-        }
-        Err(error) => {
-            report(&Diagnostic::new("cannot read the journals of earlier runs").cause(error.to_string()))
-        }
+/// The steps in which earlier runs were killed, having told of them. What else they left is found by looking.
+fn interrupted(journal: &Journal) -> BTreeSet<String> {
+    let found = journal.interrupted().unwrap_or_else(|error| {
+        report(&Diagnostic::new("cannot read the journals of earlier runs").cause(error.to_string()));
+        Vec::new()
+    });
+    for it in &found {
+        let step =
+            it.step.as_ref().map_or_else(|| "between two steps".to_owned(), |id| format!("within `{id}`"));
+        let tool = pq_cli::tool_name();
+        anstream::eprintln!(
+            "{tool}: note: a run before was interrupted {step}, {}; every step is looked at again",
+            it.since
+        );
     }
+    found.into_iter().filter_map(|it| it.step).collect()
 }

@@ -43,6 +43,8 @@ pub struct HostRun<'a> {
     pub mode: Mode,
     /// Ask the applications' health even where nothing changed.
     pub verify: bool,
+    /// The steps in which earlier runs were killed.
+    pub interrupted: &'a BTreeSet<String>,
     /// Who is told.
     pub tell: &'a mut dyn FnMut(&Event),
 }
@@ -110,6 +112,9 @@ impl HostRun<'_> {
         if self.unasked(planned, progress) {
             return self.event(planned, progress, Outcome::Ok, Vec::new(), None, None);
         }
+        if let Err(diagnostic) = self.finish(planned) {
+            return self.told(planned, Look::Failed(diagnostic), progress);
+        }
         match self.look(planned, progress) {
             Look::Differs(differences) if self.mode == Mode::Apply => {
                 self.change(planned, differences, progress, |planned, machine| {
@@ -117,6 +122,18 @@ impl HostRun<'_> {
                 });
             }
             look => self.told(planned, look, progress),
+        }
+    }
+
+    /// Finishes what a killed run may have left of this step out of sight.
+    fn finish(&mut self, planned: &Planned) -> Result<(), Diagnostic> {
+        if self.mode == Mode::Check || !self.interrupted.contains(&planned.record.id) {
+            return Ok(());
+        }
+        match planned.step.converge().finish(self.machine) {
+            // What is not there was not left half done; the look that follows says what is missing.
+            Ok(()) | Err(Error::Absent(_)) => Ok(()),
+            Err(error) => Err(error.into_diagnostic()),
         }
     }
 

@@ -1,5 +1,9 @@
 //! The run of one machine's steps, on a machine in memory.
 
+#![expect(clippy::unwrap_used, reason = "tests fail by it")]
+
+use std::collections::BTreeSet;
+
 use pq_run::{HostRun, Mode, Planned, read};
 use pq_store::Journal;
 use pq_stream::{Event, Outcome, Redactor, Status};
@@ -29,6 +33,7 @@ fn run(machine: &mut MemoryMachine, mode: Mode, steps: &[&str]) -> (Vec<String>,
         redactor: &Redactor::default(),
         mode,
         verify: false,
+        interrupted: &BTreeSet::new(),
         tell: &mut |event: &Event| {
             if event.outcome != Outcome::Started {
                 told.push(format!("{} {:?}", event.id, event.outcome));

@@ -9,9 +9,7 @@ use serde_json::{Map, Value};
 use crate::types::{
     Absent, Assert, Certificate, Command, Copy, Directory, Download, File, Http, Line, Release, Symlink, Venv,
 };
-use crate::types::{
-    Firewall, FirewallRule, Group, Locale, Package, Reload, Service, Timezone, Unit, User,
-};
+use crate::types::{Firewall, FirewallRule, Group, Locale, Package, Reload, Service, Timezone, Unit, User};
 use crate::{Converge, Text};
 
 macro_rules! step_types {

@@ -32,6 +32,15 @@ pub trait Converge {
     /// What could not be done, and why.
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error>;
 
+    /// Finishes what a killed `apply` may have left undone where no check can see it. Called once, for the step that
+    /// a killed run was in, before it is looked at; on a step that was finished it changes nothing.
+    ///
+    /// # Errors
+    /// As `apply`.
+    fn finish(&self, _machine: &mut dyn System) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// What is wrong with the fields themselves, beyond what their types refuse.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! The write-ahead journal: what is being changed is on disk before it is.
 //!
 //! Always true here: a step's `begin` is synced before anything of the step is done, and its `end` after all of it
-//! was read back. So a step with a `begin` and no `end` is the one that a kill interrupted. Reporting is all that
-//! the journal is for: every run looks at the machine itself.
+//! was read back. So a step with a `begin` and no `end` is the one that a kill interrupted. It tells what to report and
+//! what to finish; what is left to do, every run sees by looking at the machine itself.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -68,29 +68,21 @@ impl Journal {
         self.append(&Entry::End { id: id.to_owned(), outcome })
     }
 
-    /// The run is over: its journal becomes history.
+    /// The run is over, and with it what earlier ones left: their journals become history.
     ///
     /// # Errors
-    /// Where it cannot be moved.
+    /// Where they cannot be moved.
     pub fn close(self) -> io::Result<()> {
-        let Some((path, _)) = &self.open else { return Ok(()) };
-        self.archive(path)
+        self.open_journals()?.iter().try_for_each(|path| self.archive(path))
     }
 
-    /// Runs that did not end, oldest first; they become history. Call it with the host's lock held.
+    /// Runs that did not end, oldest first, before this one begins. Call it with the host's lock held.
     ///
     /// # Errors
-    /// Where the journals cannot be read or moved.
+    /// Where the journals cannot be read.
     pub fn interrupted(&self) -> io::Result<Vec<Interrupted>> {
-        let dir = self.dir.join("journal");
-        let mut paths = match fs::read_dir(&dir) {
-            Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        paths.sort();
         let mut found = Vec::new();
-        for path in paths {
+        for path in self.open_journals()? {
             let text = fs::read_to_string(&path)?;
             let mut last = Interrupted { step: None, since: String::new() };
             // The last line of a killed run may be cut.
@@ -100,10 +92,20 @@ impl Journal {
                     Entry::End { .. } => last.step = None,
                 }
             }
-            self.archive(&path)?;
             found.push(last);
         }
         Ok(found)
+    }
+
+    /// The journals that are no history yet, oldest first.
+    fn open_journals(&self) -> io::Result<Vec<PathBuf>> {
+        let mut paths = match fs::read_dir(self.dir.join("journal")) {
+            Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        paths.sort();
+        Ok(paths)
     }
 
     fn append(&mut self, entry: &Entry) -> io::Result<()> {
@@ -171,7 +173,10 @@ mod tests {
         let found = next.interrupted().unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].step.as_deref(), Some("wiki/site"));
-        assert_eq!(next.interrupted().unwrap(), []);
+        // It stays known until a run comes to its end.
+        assert_eq!(next.interrupted().unwrap(), found);
+        next.close().unwrap();
+        assert_eq!(Journal::new(dir.path()).interrupted().unwrap(), []);
         assert_eq!(fs::read_dir(dir.path().join("history")).unwrap().count(), 1);
     }
 

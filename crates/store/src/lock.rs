@@ -73,8 +73,11 @@ impl HostLock {
             }
             Err(errno) => return Err(unusable(errno.into())),
         }
-        let holder =
-            format!("`{command}`, process {}, since {}\n", std::process::id(), pq_stream::utc(SystemTime::now()));
+        let holder = format!(
+            "`{command}`, process {}, since {}\n",
+            std::process::id(),
+            pq_stream::utc(SystemTime::now())
+        );
         file.set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(holder.as_bytes()))

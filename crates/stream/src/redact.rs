@@ -3,7 +3,7 @@
 //! The first line is that no text is made with a secret in it. This one catches what programs print.
 
 use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
 
 /// Values shorter than this are not looked for: they would be found in every word.
 const MIN_LENGTH: usize = 6;
@@ -28,7 +28,6 @@ impl Redactor {
         let json = serde_json::to_string(value).unwrap_or_default();
         let mut forms = vec![
             value.to_owned(),
-            BASE64_STANDARD.encode(value),
             percent(value, false),
             percent(value, true),
             json.trim_matches('"').to_owned(),
@@ -37,6 +36,7 @@ impl Redactor {
             value.escape_default().to_string(),
             html(value),
         ];
+        forms.extend(base64_cores(value));
         forms.extend(value.lines().filter(|line| *line != value).map(str::to_owned));
         for form in forms {
             if form.len() >= MIN_LENGTH && !self.patterns.iter().any(|(known, _)| *known == form) {
@@ -56,6 +56,17 @@ impl Redactor {
         }
         text
     }
+}
+
+/// What base64 makes of the value wherever it begins in what is encoded: the letters that depend on it alone.
+fn base64_cores(value: &str) -> impl Iterator<Item = String> {
+    let core = |before: usize| {
+        let bytes = [&[0; 2][..before], value.as_bytes()].concat();
+        let whole = BASE64_STANDARD_NO_PAD.encode(&bytes);
+        whole[(before * 8).div_ceil(6)..bytes.len() * 8 / 6].to_owned()
+    };
+    let cores: Vec<String> = (0..3).map(core).collect();
+    cores.into_iter().flat_map(|core| [core.replace('+', "-").replace('/', "_"), core])
 }
 
 /// Percent-encoding of everything that is not unreserved.
@@ -90,13 +101,27 @@ mod tests {
         redactor.add("canary", value);
         for form in [
             value.to_owned(),
-            BASE64_STANDARD.encode(value),
+            BASE64_STANDARD_NO_PAD.encode(value),
             percent(value, true),
             serde_json::to_string(value).unwrap(),
             html(value),
         ] {
             let shown = redactor.redact(&format!("curl: cannot send {form} to host"));
             assert!(shown.contains("<secret canary>") && !shown.contains("s3cr"), "{form} → {shown}");
+        }
+    }
+
+    #[test]
+    fn base64_of_a_text_with_the_value_in_it_is_taken_out() {
+        let mut redactor = Redactor::default();
+        redactor.add("canary", "correct horse battery");
+        for before in ["", "a", "ab", "abc", "user:"] {
+            for after in ["", "\n", "ab", "\n\n\n"] {
+                let encoded = BASE64_STANDARD_NO_PAD.encode(format!("{before}correct horse battery{after}"));
+                let shown = redactor.redact(&encoded);
+                assert!(shown.contains("<secret canary>"), "{before:?} {after:?}: {shown}");
+                assert!(shown.len() < before.len() + after.len() + 30, "{shown}");
+            }
         }
     }
 

@@ -44,6 +44,11 @@ fn setting(machine: &dyn Probe, path: &'static str, name: &str) -> Result<String
     Ok(value.trim_matches(['"', '\'', ' ']).to_owned())
 }
 
+/// Has the kernel's rules be what ufw's files say; nothing where the firewall is off.
+pub(super) fn reload(machine: &mut dyn System) -> Result<(), Error> {
+    run(machine, &["ufw", "reload"])
+}
+
 impl Firewall {
     /// The policy as ufw writes it, and as it is said on the command line.
     fn policy(&self) -> (&'static str, &'static str) {
@@ -72,6 +77,11 @@ impl Converge for Firewall {
         let word = |on| if on { "on" } else { "off" };
         found.between("firewall", &word(Firewall::is_on(machine)?), &word(self.enabled));
         Ok(found.into_check())
+    }
+
+    /// ufw writes its files first and the kernel's rules after.
+    fn finish(&self, machine: &mut dyn System) -> Result<(), Error> {
+        reload(machine)
     }
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {

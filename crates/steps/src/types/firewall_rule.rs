@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::firewall::reload;
 use super::run;
 use crate::{AbsPath, Check, Converge, Differences, Error, Probe, System};
 
@@ -103,6 +104,11 @@ impl Converge for FirewallRule {
             }
         }
         Ok(found.into_check())
+    }
+
+    /// ufw writes its files first and the kernel's rules after.
+    fn finish(&self, machine: &mut dyn System) -> Result<(), Error> {
+        reload(machine)
     }
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {

@@ -15,6 +15,7 @@ pub(super) fn ufw(machine: &mut MemoryMachine, command: &Command) -> Result<Outp
         }
         ["--force", "enable"] => set(machine, "/etc/ufw/ufw.conf", "ENABLED", "yes"),
         ["disable"] => set(machine, "/etc/ufw/ufw.conf", "ENABLED", "no"),
+        ["reload"] => done(),
         [action @ ("allow" | "limit" | "deny"), simple] => {
             let Some((port, protocol)) = simple.split_once('/') else { return fails(1, "ERROR: Bad port") };
             rule(machine, action, protocol, port, None)
