@@ -1,13 +1,12 @@
 //! Executes a whole plan on this machine.
 
-use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use pq_cli::{Failure, Form, report};
 use pq_machine::Machine;
-use pq_store::{HostLock, Journal, Locked, RUN_DIR, STATE_DIR};
+use pq_store::{Earlier, HostLock, Journal, Locked, RUN_DIR, STATE_DIR};
 use pq_stream::{ConnectionKind, Counts, Diagnostic, End, Status};
 
 use crate::host::{HostRun, Mode, Verdict};
@@ -61,9 +60,9 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
             _ => {
                 let mut machine = Machine::local();
                 let mut journal = Journal::new(Path::new(STATE_DIR));
-                let interrupted = match options.mode {
-                    Mode::Apply => interrupted(&journal),
-                    Mode::Check => BTreeSet::new(),
+                let earlier = match options.mode {
+                    Mode::Apply => earlier(&journal),
+                    Mode::Check => Earlier::default(),
                 };
                 let run = HostRun {
                     machine: &mut machine,
@@ -71,12 +70,12 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
                     redactor,
                     mode: options.mode,
                     verify: options.verify,
-                    interrupted: &interrupted,
+                    earlier: &earlier,
                     tell: &mut |event| show.event(event),
                 };
                 let verdict = run.run(&host.steps);
                 if options.mode == Mode::Apply
-                    && let Err(error) = journal.close()
+                    && let Err(error) = journal.close(verdict.status == Status::Done)
                 {
                     report(&Diagnostic::new("cannot close the journal").cause(error.to_string()));
                 }
@@ -126,13 +125,13 @@ fn lock(mode: Mode) -> Result<Option<HostLock>, Failure> {
     }
 }
 
-/// The steps in which earlier runs were killed, having told of them. What else they left is found by looking.
-fn interrupted(journal: &Journal) -> BTreeSet<String> {
-    let found = journal.interrupted().unwrap_or_else(|error| {
+/// What earlier runs left, having told of those that were killed. What else they left is found by looking.
+fn earlier(journal: &Journal) -> Earlier {
+    let earlier = journal.earlier().unwrap_or_else(|error| {
         report(&Diagnostic::new("cannot read the journals of earlier runs").cause(error.to_string()));
-        Vec::new()
+        Earlier::default()
     });
-    for it in &found {
+    for it in &earlier.killed {
         let step =
             it.step.as_ref().map_or_else(|| "between two steps".to_owned(), |id| format!("within `{id}`"));
         let tool = pq_cli::tool_name();
@@ -141,5 +140,5 @@ fn interrupted(journal: &Journal) -> BTreeSet<String> {
             it.since
         );
     }
-    found.into_iter().filter_map(|it| it.step).collect()
+    earlier
 }

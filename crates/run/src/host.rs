@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use pq_steps::{AnyStep, Check, Error, System};
-use pq_store::Journal;
+use pq_store::{Earlier, Journal};
 use pq_stream::{Counts, Diagnostic, Difference, Event, Outcome, Problem, Redactor, Status, owner_of};
 
 use crate::order::{Phase, ordered, phase};
@@ -43,8 +43,8 @@ pub struct HostRun<'a> {
     pub mode: Mode,
     /// Ask the applications' health even where nothing changed.
     pub verify: bool,
-    /// The steps in which earlier runs were killed.
-    pub interrupted: &'a BTreeSet<String>,
+    /// What earlier runs began and none has brought to a good end.
+    pub earlier: &'a Earlier,
     /// Who is told.
     pub tell: &'a mut dyn FnMut(&Event),
 }
@@ -83,7 +83,8 @@ enum Look {
 impl HostRun<'_> {
     /// Runs the steps.
     pub fn run(mut self, steps: &[Planned]) -> Verdict {
-        let mut progress = Progress::default();
+        let begun = self.earlier.begun.iter().map(|id| owner_of(id).to_owned());
+        let mut progress = Progress { changed: begun.collect(), ..Progress::default() };
         let units: Vec<&str> = steps.iter().filter_map(|planned| planned.step.unit()).collect();
         self.machine.gather_units(&units);
         let steps = ordered(steps);
@@ -127,7 +128,7 @@ impl HostRun<'_> {
 
     /// Finishes what a killed run may have left of this step out of sight.
     fn finish(&mut self, planned: &Planned) -> Result<(), Diagnostic> {
-        if self.mode == Mode::Check || !self.interrupted.contains(&planned.record.id) {
+        if self.mode == Mode::Check || !self.earlier.killed_within(&planned.record.id) {
             return Ok(());
         }
         match planned.step.converge().finish(self.machine) {
@@ -266,7 +267,8 @@ impl HostRun<'_> {
         }
     }
 
-    /// An application is asked for its health after a change to its instance, and when somebody wants to know.
+    /// An application is asked for its health after a change to its instance, also one by an earlier run that did not
+    /// come to a good end, and when somebody wants to know.
     fn unasked(&self, planned: &Planned, progress: &Progress) -> bool {
         let changed = self.mode == Mode::Apply && progress.changed.contains(owner_of(&planned.record.id));
         matches!(planned.step, AnyStep::Http(_)) && !self.verify && !changed

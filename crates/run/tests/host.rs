@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
-use std::collections::BTreeSet;
+use std::path::Path;
 
 use pq_run::{HostRun, Mode, Planned, read};
 use pq_store::Journal;
@@ -26,14 +26,20 @@ fn plan(steps: &[&str]) -> Vec<Planned> {
 /// Runs a plan, and answers what became of which step, and the status.
 fn run(machine: &mut MemoryMachine, mode: Mode, steps: &[&str]) -> (Vec<String>, Status) {
     let state = tempfile::tempdir().unwrap();
+    run_with(state.path(), machine, mode, steps)
+}
+
+/// The same, with what earlier runs left in their journals.
+fn run_with(state: &Path, machine: &mut MemoryMachine, mode: Mode, steps: &[&str]) -> (Vec<String>, Status) {
+    let mut journal = Journal::new(state);
     let mut told = Vec::new();
     let verdict = HostRun {
         machine,
-        journal: &mut Journal::new(state.path()),
+        earlier: &journal.earlier().unwrap(),
+        journal: &mut journal,
         redactor: &Redactor::default(),
         mode,
         verify: false,
-        interrupted: &BTreeSet::new(),
         tell: &mut |event: &Event| {
             if event.outcome != Outcome::Started {
                 told.push(format!("{} {:?}", event.id, event.outcome));
@@ -41,6 +47,7 @@ fn run(machine: &mut MemoryMachine, mode: Mode, steps: &[&str]) -> (Vec<String>,
         },
     }
     .run(&plan(steps));
+    journal.close(verdict.status == Status::Done).unwrap();
     (told, verdict.status)
 }
 
@@ -130,6 +137,22 @@ fn an_application_is_asked_for_its_health_only_after_a_change_of_its_own() {
     assert_eq!(told, ["a/dir Changed", "a/health Failed", "b/health Ok"]);
     let (told, _) = run(&mut machine, Mode::Apply, &[DIRECTORY, health]);
     assert_eq!(told, ["a/dir Ok", "a/health Ok"]);
+}
+
+#[test]
+fn an_application_that_was_not_well_is_asked_again_until_it_is() {
+    let state = tempfile::tempdir().unwrap();
+    let mut machine = MemoryMachine::debian_12();
+    machine.answer("http://a.test/", 500, "", None, 0);
+    let health = r#""id":"a/health","do":"http","url":"http://a.test/","timeout":1"#;
+    let run = |machine: &mut _| run_with(state.path(), machine, Mode::Apply, &[DIRECTORY, health]).0;
+    assert_eq!(run(&mut machine), ["a/dir Changed", "a/health Failed"]);
+    assert_eq!(run(&mut machine), ["a/dir Ok", "a/health Failed"]);
+    machine.answer("http://a.test/", 200, "", None, 0);
+    assert_eq!(run(&mut machine), ["a/dir Ok", "a/health Ok"]);
+    // Well at last: from now on it is left in peace.
+    machine.answer("http://a.test/", 500, "", None, 0);
+    assert_eq!(run(&mut machine), ["a/dir Ok", "a/health Ok"]);
 }
 
 #[test]

@@ -1,19 +1,19 @@
 //! The write-ahead journal: what is being changed is on disk before it is.
 //!
 //! Always true here: a step's `begin` is synced before anything of the step is done, and its `end` after all of it
-//! was read back. So a step with a `begin` and no `end` is the one that a kill interrupted. It tells what to report and
-//! what to finish; what is left to do, every run sees by looking at the machine itself.
+//! was read back. So a step with a `begin` and no `end` is the one that a kill interrupted. A journal becomes history
+//! once a run came to a good end: until then, what was begun is known to have been. It tells what to report, what to
+//! finish and whose health to ask; what is left to do, every run sees by looking at the machine itself.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use pq_stream::Outcome;
+use pq_stream::{Outcome, utc};
 use serde::{Deserialize, Serialize};
-
-use pq_stream::utc;
 
 /// Ended journals that are kept.
 const KEPT: usize = 200;
@@ -26,9 +26,27 @@ enum Entry {
     Begin { time: String, id: String, wanted: String },
     /// It ended.
     End { id: String, outcome: Outcome },
+    /// The run came to its end, and something in it had failed.
+    Failed,
 }
 
-/// A run that did not end: the step that it was in, and since when.
+/// What earlier runs began and none has brought to a good end since.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// Runs that were killed, oldest first.
+    pub killed: Vec<Interrupted>,
+    /// The ids of all steps that were begun, whatever became of them.
+    pub begun: BTreeSet<String>,
+}
+
+impl Earlier {
+    /// Whether an earlier run was killed within this step.
+    pub fn killed_within(&self, id: &str) -> bool {
+        self.killed.iter().any(|it| it.step.as_deref() == Some(id))
+    }
+}
+
+/// A run that was killed: the step that it was in, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interrupted {
     /// The step's id; nothing where the run died between two steps.
@@ -68,37 +86,49 @@ impl Journal {
         self.append(&Entry::End { id: id.to_owned(), outcome })
     }
 
-    /// The run is over, and with it what earlier ones left: their journals become history.
+    /// The run is over. If all is well, its journal and what earlier ones left become history.
     ///
     /// # Errors
-    /// Where they cannot be moved.
-    pub fn close(self) -> io::Result<()> {
-        self.open_journals()?.iter().try_for_each(|path| self.archive(path))
+    /// Where they cannot be written or moved.
+    pub fn close(mut self, well: bool) -> io::Result<()> {
+        match (well, &self.open) {
+            (true, _) => self.pending()?.iter().try_for_each(|path| self.archive(path)),
+            (false, Some(_)) => self.append(&Entry::Failed),
+            (false, None) => Ok(()),
+        }
     }
 
-    /// Runs that did not end, oldest first, before this one begins. Call it with the host's lock held.
+    /// What earlier runs left, before this one begins. Call it with the host's lock held.
     ///
     /// # Errors
     /// Where the journals cannot be read.
-    pub fn interrupted(&self) -> io::Result<Vec<Interrupted>> {
-        let mut found = Vec::new();
-        for path in self.open_journals()? {
+    pub fn earlier(&self) -> io::Result<Earlier> {
+        let mut earlier = Earlier::default();
+        for path in self.pending()? {
             let text = fs::read_to_string(&path)?;
-            let mut last = Interrupted { step: None, since: String::new() };
+            let mut last = Some(Interrupted { step: None, since: String::new() });
             // The last line of a killed run may be cut.
             for entry in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
                 match entry {
-                    Entry::Begin { time, id, .. } => last = Interrupted { step: Some(id), since: time },
-                    Entry::End { .. } => last.step = None,
+                    Entry::Begin { time, id, .. } => {
+                        earlier.begun.insert(id.clone());
+                        last = Some(Interrupted { step: Some(id), since: time });
+                    }
+                    Entry::End { .. } => {
+                        if let Some(last) = &mut last {
+                            last.step = None;
+                        }
+                    }
+                    Entry::Failed => last = None,
                 }
             }
-            found.push(last);
+            earlier.killed.extend(last);
         }
-        Ok(found)
+        Ok(earlier)
     }
 
     /// The journals that are no history yet, oldest first.
-    fn open_journals(&self) -> io::Result<Vec<PathBuf>> {
+    fn pending(&self) -> io::Result<Vec<PathBuf>> {
         let mut paths = match fs::read_dir(self.dir.join("journal")) {
             Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -120,7 +150,9 @@ impl Journal {
         if self.open.is_none() {
             let dir = self.dir.join("journal");
             DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
-            let name = format!("{}-{}.ndjson", utc(SystemTime::now()).replace(':', ""), std::process::id());
+            let now = SystemTime::now();
+            let fraction = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+            let name = format!("{}-{fraction:09}-{}.ndjson", utc(now).replace(':', ""), std::process::id());
             let path = dir.join(name);
             let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
             File::open(&dir)?.sync_all()?;
@@ -156,37 +188,34 @@ mod tests {
     fn a_run_without_changes_writes_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::new(dir.path());
-        assert_eq!(journal.interrupted().unwrap(), []);
-        journal.close().unwrap();
+        assert_eq!(journal.earlier().unwrap(), Earlier::default());
+        journal.close(true).unwrap();
+        Journal::new(dir.path()).close(false).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn a_killed_run_is_known_by_the_step_that_it_was_in() {
+    fn a_killed_run_is_known_until_one_came_to_a_good_end() {
         let dir = tempfile::tempdir().unwrap();
         let mut killed = Journal::new(dir.path());
         killed.begin("wiki/dir", "1").unwrap();
         killed.end("wiki/dir", Outcome::Changed).unwrap();
         killed.begin("wiki/site", "2").unwrap();
         drop(killed);
-        let next = Journal::new(dir.path());
-        let found = next.interrupted().unwrap();
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].step.as_deref(), Some("wiki/site"));
-        // It stays known until a run comes to its end.
-        assert_eq!(next.interrupted().unwrap(), found);
-        next.close().unwrap();
-        assert_eq!(Journal::new(dir.path()).interrupted().unwrap(), []);
-        assert_eq!(fs::read_dir(dir.path().join("history")).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_run_that_ended_is_history() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::new(dir.path());
-        journal.begin("wiki/dir", "1").unwrap();
-        journal.end("wiki/dir", Outcome::Changed).unwrap();
-        journal.close().unwrap();
-        assert_eq!(Journal::new(dir.path()).interrupted().unwrap(), []);
+        let mut next = Journal::new(dir.path());
+        let earlier = next.earlier().unwrap();
+        assert_eq!(earlier.killed.len(), 1);
+        assert!(earlier.killed_within("wiki/site") && !earlier.killed_within("wiki/dir"));
+        assert_eq!(earlier.begun.iter().collect::<Vec<_>>(), ["wiki/dir", "wiki/site"]);
+        next.begin("wiki/health", "3").unwrap();
+        next.end("wiki/health", Outcome::Failed).unwrap();
+        next.close(false).unwrap();
+        // A run that failed was not killed, but what it began is still open.
+        let last = Journal::new(dir.path());
+        let earlier = last.earlier().unwrap();
+        assert_eq!((earlier.killed.len(), earlier.begun.len()), (1, 3));
+        last.close(true).unwrap();
+        assert_eq!(Journal::new(dir.path()).earlier().unwrap(), Earlier::default());
+        assert_eq!(fs::read_dir(dir.path().join("history")).unwrap().count(), 2);
     }
 }

@@ -6,7 +6,7 @@
 mod journal;
 mod lock;
 
-pub use journal::{Interrupted, Journal};
+pub use journal::{Earlier, Interrupted, Journal};
 pub use lock::{HostLock, Locked};
 
 /// Where locks are.
