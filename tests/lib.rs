@@ -1,4 +1,8 @@
-//! What the tests of the whole share: where the built tools are.
+//! What the tests of the whole share: where the built tools are, and how a matrix is tried.
+
+mod matrix;
+
+pub use matrix::Matrix;
 
 use std::path::PathBuf;
 

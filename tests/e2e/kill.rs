@@ -1,15 +1,20 @@
 //! Killed at any instant, a rerun reaches the same final state.
 
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
 use pq_testkit::lab::{self, Machine, Result};
+use pq_tests::Matrix;
+use serde_json::Value;
 
 use crate::world::{apply, apply_killed, canonical, demo_inventory, pipe, traced};
 
 const PLAN: &str = include_str!("small.ndjson");
 
-/// The steps of the plan that change something.
+/// The steps of the small plan that change something.
 const CHANGING: usize = 14;
 
-/// What the plan made, taken away by hand.
+/// What the small plan made, taken away by hand.
 const UNDO: &str = "
     systemctl disable --now small.service 2>/dev/null || test ! -e /etc/systemd/system/small.service
     rm -rf /etc/systemd/system/small.service /etc/small.conf /srv/small /var/lib/paquerette
@@ -19,68 +24,82 @@ const UNDO: &str = "
     cp /root/login.defs /etc/login.defs; cp /root/motd /etc/motd
 ";
 
-fn state(machine: &Machine) -> Result<String> {
-    canonical(machine, &["/etc", "/srv"])
+/// What the state of a machine is compared by, below these.
+const SMALL: [&str; 2] = ["/etc", "/srv"];
+const WHOLE: [&str; 3] = ["/etc", "/srv", "/var"];
+
+/// The step that a killed run was in, by its last event.
+fn within(stdout: &str) -> String {
+    let mut events = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let started = events.rfind(|event| event["outcome"] == "started");
+    started.and_then(|event| event["id"].as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The lines that only one of two texts has.
+fn unlike(undisturbed: &str, rerun: &str) -> String {
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    let (one, other) = (lines(undisturbed), lines(rerun));
+    let missing = one.difference(&other).map(|line| format!("- {line}\n"));
+    missing.chain(other.difference(&one).map(|line| format!("+ {line}\n"))).collect()
+}
+
+/// One kill and the rerun: the step it was in, and whether the end was as if nothing had been.
+fn kill_and_rerun(
+    machine: &Machine,
+    nth: usize,
+    undisturbed: &str,
+) -> Result<std::result::Result<(), String>> {
+    machine.sh(UNDO)?.success()?;
+    let killed = apply_killed(machine, PLAN, nth)?;
+    if killed.code != 137 {
+        return Ok(Err(format!("not killed: {} {}", killed.code, killed.stderr)));
+    }
+    let rerun = apply(machine, PLAN, &[])?;
+    if rerun.code != 0 || !rerun.stderr.contains(&format!("within `{}`", within(&killed.stdout))) {
+        return Ok(Err(format!("the rerun ended with {}: {}{}", rerun.code, rerun.stdout, rerun.stderr)));
+    }
+    let unlike = unlike(undisturbed, &canonical(machine, &SMALL)?);
+    Ok(if unlike.is_empty() { Ok(()) } else { Err(unlike) })
 }
 
 #[test]
-fn a_small_plan_killed_before_and_after_each_step_ends_as_if_nothing_had_been() -> Result<()> {
+fn matrix_kill_small_a_plan_killed_before_and_after_each_step_ends_as_if_nothing_had_been() -> Result<()> {
     let Some(lab) = lab::available() else { return Ok(()) };
+    let mut matrix = Matrix::open("kill_small");
     let machine = traced(&lab, "killsmall")?;
     machine.sh("cp /etc/login.defs /root/login.defs; cp /etc/motd /root/motd")?.success()?;
     apply(&machine, PLAN, &[])?.success()?;
-    let undisturbed = state(&machine)?;
+    let undisturbed = canonical(&machine, &SMALL)?;
     let again = apply(&machine, PLAN, &["--text"])?.success()?;
     assert!(again.stdout.contains(" 0 changed"), "{}", again.stdout);
-
-    for point in 1..=2 * CHANGING {
-        machine.sh(UNDO)?.success()?;
-        let killed = apply_killed(&machine, PLAN, point)?;
-        assert_eq!(killed.code, 137, "point {point}: {}{}", killed.stdout, killed.stderr);
-        let rerun = apply(&machine, PLAN, &[])?;
-        assert_eq!(rerun.code, 0, "point {point}: {}{}", rerun.stdout, rerun.stderr);
-        assert!(rerun.stderr.contains("was interrupted"), "point {point}: {}", rerun.stderr);
-        assert_eq!(state(&machine)?, undisturbed, "point {point}");
-    }
     machine.sh(UNDO)?.success()?;
     let beyond = apply_killed(&machine, PLAN, 2 * CHANGING + 1)?;
     assert_eq!(beyond.code, 0, "the plan has more than {CHANGING} changing steps: {}", beyond.stdout);
+
+    // All of them, always: they are few.
+    let points = (1..=2 * CHANGING).map(|nth| format!("{nth:02}"));
+    for point in matrix.draw(points, 2 * CHANGING) {
+        let begun = Instant::now();
+        let verdict = kill_and_rerun(&machine, point.parse().unwrap_or(0), &undisturbed)?;
+        matrix.note(&point, verdict, begun.elapsed());
+    }
+    matrix.finish();
     Ok(())
 }
 
 /// How many random instants of the demo's plan are tried.
 const INSTANTS: usize = 10;
 
-/// A seed that `PQ_SEED` can set; printed, so that a failure can be had again.
-fn seed() -> u64 {
-    let seed = std::env::var("PQ_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = seed.unwrap_or_else(|| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        now.map_or(1, |now| u64::from(now.subsec_nanos()) | 1)
-    });
-    eprintln!("PQ_SEED={seed}");
-    seed
-}
-
-/// The next number of a sequence (Marsaglia's xorshift64).
-fn next(state: &mut u64) -> usize {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    usize::try_from(*state >> 33).unwrap_or(0)
-}
-
+/// A walk: killed, run again and killed further on, to the end. Whole: before and after each step.
 #[test]
-fn the_demo_killed_at_ten_random_steps_ends_as_if_nothing_had_been() -> Result<()> {
+fn matrix_kill_demo_the_demo_killed_all_along_ends_as_if_nothing_had_been() -> Result<()> {
     let Some(lab) = lab::available() else { return Ok(()) };
-    let mut state_of_chance = seed();
-    let all = ["/etc", "/srv", "/var"];
-
+    let mut matrix = Matrix::open("kill_demo");
     let undisturbed = {
         let machine = traced(&lab, "killnot")?;
         demo_inventory(&lab, &machine)?;
         pipe(&machine, "pq-apply >/root/first")?.success()?;
-        canonical(&machine, &all)?
+        canonical(&machine, &WHOLE)?
     };
 
     let machine = traced(&lab, "killdemo")?;
@@ -88,36 +107,31 @@ fn the_demo_killed_at_ten_random_steps_ends_as_if_nothing_had_been() -> Result<(
     let plan = pipe(&machine, "cat")?.success()?;
     assert_eq!(plan.stderr, "");
     let plan = plan.stdout;
-    let changing = 2 * plan.matches("\"type\":\"step\"").count();
-    let mut kills = 0;
-    while kills < INSTANTS {
-        // Far enough apart that ten of them lie within the plan; the rest runs undisturbed.
-        let nth = 1 + next(&mut state_of_chance) % (changing / INSTANTS);
+    // Far enough apart that ten of them lie within the plan; the rest runs undisturbed.
+    let stride = 2 * plan.matches("\"type\":\"step\"").count() / INSTANTS;
+    let mut kills = Vec::new();
+    while matrix.whole() || kills.len() < INSTANTS {
+        // Odd ones come before a step is done, even ones after.
+        let nth = if matrix.whole() { 1 + kills.len() % 2 } else { 1 + matrix.below(stride) };
+        let begun = Instant::now();
         let killed = apply_killed(&machine, &plan, nth)?;
         if killed.code == 0 {
             break;
         }
         assert_eq!(killed.code, 137, "{}{}", killed.stdout, killed.stderr);
-        kills += 1;
+        let when = if nth % 2 == 1 { "before" } else { "after" };
+        kills.push((format!("{} {when}", within(&killed.stdout)), begun.elapsed()));
     }
-    assert!(kills >= INSTANTS / 2, "only {kills} kills hit");
+    assert!(kills.len() >= INSTANTS / 2, "only {} kills hit", kills.len());
     let last = apply(&machine, &plan, &[])?;
-    assert_eq!(last.code, 0, "{}{}", last.stdout, last.stderr);
+    assert_eq!(last.code, 0, "after {kills:?}: {}{}", last.stdout, last.stderr);
     let text = apply(&machine, &plan, &["--text"])?.stdout;
     assert!(text.contains(" 0 changed"), "{text}");
-    let ended = canonical(&machine, &all)?;
-    let differing: Vec<_> = unlike(&undisturbed, &ended);
-    assert!(differing.is_empty(), "{}", differing.join("\n"));
+    let unlike = unlike(&undisturbed, &canonical(&machine, &WHOLE)?);
+    for (point, time) in kills {
+        matrix.note(&point, if unlike.is_empty() { Ok(()) } else { Err(unlike.clone()) }, time);
+    }
+    matrix.note("the end", if unlike.is_empty() { Ok(()) } else { Err(unlike) }, Duration::ZERO);
+    matrix.finish();
     Ok(())
-}
-
-/// The lines that only one of two texts has.
-fn unlike(one: &str, other: &str) -> Vec<String> {
-    let lines = |text: &str| text.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
-    let (one, other) = (lines(one), lines(other));
-    let only =
-        |sign: &str, a: &std::collections::BTreeSet<String>, b: &std::collections::BTreeSet<String>| {
-            a.difference(b).map(|line| format!("{sign} {line}")).collect::<Vec<_>>()
-        };
-    [only("-", &one, &other), only("+", &other, &one)].concat()
 }

@@ -9,6 +9,7 @@ mod converge;
 mod error;
 mod fields;
 mod probe;
+mod schema;
 mod system;
 
 pub mod types;
@@ -20,4 +21,5 @@ pub use fields::{AbsPath, Mode, Ownership, Text};
 pub use probe::{
     Active, Certificate, Command, Http, Kind, Output, Package, Probe, Reply, Stat, Unit, UnitFile,
 };
+pub use schema::schema;
 pub use system::{Archive, CertificateRequest, Download, Meta, System, UnitVerb};

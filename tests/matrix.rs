@@ -1,0 +1,133 @@
+//! A matrix: many points of one kind. `make test` tries a sample, drawn by a printed seed (`PQ_SEED` sets it);
+//! `make matrix M=name` tries all, goes on where it was stopped, and writes `docs/results/<name>.json`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+/// One matrix, as this run tries it.
+#[derive(Debug)]
+pub struct Matrix {
+    name: &'static str,
+    whole: bool,
+    chance: u64,
+    commit: String,
+    points: BTreeMap<String, Value>,
+    failed: Vec<String>,
+}
+
+impl Matrix {
+    /// The matrix of that name, with what an earlier whole run of this very commit has found.
+    pub fn open(name: &'static str) -> Self {
+        let whole = std::env::var("PQ_MATRIX").is_ok_and(|wish| wish == "whole");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| u64::from(now.subsec_nanos()));
+        let seed = std::env::var("PQ_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(now).max(1);
+        eprintln!("{name}: {}", if whole { "whole".to_owned() } else { format!("PQ_SEED={seed}") });
+        let mut matrix = Matrix {
+            name,
+            whole,
+            chance: seed,
+            commit: commit(),
+            points: BTreeMap::new(),
+            failed: Vec::new(),
+        };
+        let earlier =
+            fs::read_to_string(matrix.path()).ok().and_then(|text| serde_json::from_str(&text).ok());
+        if let Some(earlier) = earlier.filter(|it: &Value| whole && it["commit"] == matrix.commit) {
+            let passed = earlier["points"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .filter(|(_, it)| it["verdict"] == "passed");
+            matrix.points = passed.map(|(point, it)| (point.clone(), it.clone())).collect();
+        }
+        matrix
+    }
+
+    /// Whether all points are to be tried.
+    pub fn whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Those of some points that this run is to try: all that did not pass yet, or `sample` of them by chance.
+    pub fn draw(&mut self, points: impl IntoIterator<Item = String>, sample: usize) -> Vec<String> {
+        let mut points: Vec<String> =
+            points.into_iter().filter(|point| !self.points.contains_key(point)).collect();
+        while !self.whole && points.len() > sample {
+            let n = self.below(points.len());
+            points.remove(n);
+        }
+        points
+    }
+
+    /// A number below `end`, by chance (Marsaglia's xorshift64).
+    pub fn below(&mut self, end: usize) -> usize {
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 7;
+        self.chance ^= self.chance << 17;
+        usize::try_from(self.chance >> 33).unwrap_or(0) % end.max(1)
+    }
+
+    /// Notes what became of a point; a whole run's file has it at once.
+    pub fn note(&mut self, point: &str, verdict: Result<(), String>, time: Duration) {
+        let seconds = time.as_millis() as f64 / 1000.0;
+        let entry = match &verdict {
+            Ok(()) => json!({ "verdict": "passed", "seconds": seconds }),
+            Err(cause) => json!({ "verdict": "failed", "seconds": seconds, "cause": cause }),
+        };
+        self.points.insert(point.to_owned(), entry);
+        if let Err(cause) = verdict {
+            self.failed.push(format!("{point}: {cause}"));
+        }
+        self.write();
+    }
+
+    /// Ends the matrix.
+    ///
+    /// # Panics
+    /// Where a point failed, or none was tried.
+    pub fn finish(self) {
+        assert!(!self.points.is_empty(), "{}: no point was tried", self.name);
+        let (failed, tried) = (self.failed.len(), self.points.len());
+        assert!(failed == 0, "{}: {failed} of {tried} points failed:\n{}", self.name, self.failed.join("\n"));
+        eprintln!("{}: {tried} points passed", self.name);
+    }
+
+    fn path(&self) -> PathBuf {
+        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/results"))
+            .join(format!("{}.json", self.name))
+    }
+
+    #[expect(clippy::expect_used, reason = "a result that cannot be kept ends the matrix")]
+    fn write(&self) {
+        if !self.whole {
+            return;
+        }
+        let passed = self.points.len() - self.failed.len();
+        let results = json!({
+            "matrix": self.name, "commit": self.commit, "passed": passed, "failed": self.failed.len(),
+            "points": self.points,
+        });
+        let text = serde_json::to_string_pretty(&results).expect("results are JSON");
+        let path = self.path();
+        fs::create_dir_all(path.with_file_name("")).expect("docs/results can be made");
+        fs::write(&path, text + "\n").expect("docs/results can be written");
+    }
+}
+
+/// The commit that is tried, with `+` where the tree differs from it (its results aside).
+fn commit() -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).output();
+        output.map_or_else(
+            |_| String::new(),
+            |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        )
+    };
+    let changed = !git(&["status", "--porcelain", "--", "..", ":!../docs/results"]).is_empty();
+    git(&["rev-parse", "--short=12", "HEAD"]) + if changed { "+" } else { "" }
+}
