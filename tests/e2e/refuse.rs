@@ -2,7 +2,7 @@
 
 use pq_testkit::lab::{self, Machine, Result};
 
-use crate::world::{apply, bare};
+use crate::world::{apply, bare, demo_inventory};
 
 const PLAN: &str = include_str!("small.ndjson");
 
@@ -81,5 +81,62 @@ fn a_stream_that_is_not_whole_and_right_touches_nothing() -> Result<()> {
         machine.command(["bash", "-c", "pq-apply | head -1; exit ${PIPESTATUS[0]}"]).stdin(PLAN).output()?;
     assert_eq!(piped.code, 0, "{}", piped.stderr);
     assert_eq!(machine.read("/srv/small/page")?, "one\ntwo\n");
+    Ok(())
+}
+
+#[test]
+fn what_goes_wrong_at_the_head_of_the_pipe_touches_nothing_at_its_end() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = bare(&lab, "refusepipe")?;
+    demo_inventory(&lab, &machine)?;
+    machine.sh("cp -r /root/paquerette/inventory /root/whole")?.success()?;
+    let identity = "export PQ_IDENTITY=inventory/demo-identity.txt";
+    for (name, spoil, pattern, errors) in [
+        (
+            "a wrong key",
+            // A key of the right form that nothing was encrypted to.
+            "sed -i 's/^AGE-SECRET-KEY-.*/AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX/' inventory/demo-identity.txt",
+            "demo",
+            &["group_vars/secret/secrets.yml.age:1:1", "identit"][..],
+        ),
+        (
+            "a YAML error",
+            "printf 'a: [1,\\nb: 2\\n' >inventory/group_vars/demo/broken.yml",
+            "demo",
+            &["group_vars/demo/broken.yml:"],
+        ),
+        ("an unknown host", "true", "demmo", &["no host or group `demmo`", "did you mean `demo`?"]),
+        (
+            "a variable that a recipe reads and nobody set",
+            "sed -i '/^admin_email/d' inventory/group_vars/base_server/base_server.yml",
+            "demo",
+            &["admin_email"],
+        ),
+        (
+            "a variable that cannot be resolved and that a recipe reads",
+            "sed -i 's/^admin_email.*/admin_email: \"{{ nowhere }}\"/' inventory/group_vars/base_server/base_server.yml",
+            "demo",
+            &["base_server.yml:", "`nowhere`"],
+        ),
+    ] {
+        machine
+            .sh("rm -rf /root/paquerette/inventory && cp -r /root/whole /root/paquerette/inventory")?
+            .success()?;
+        for last in ["pq-instance | pq-apply", "pq-instance --apply", "pq-instance | pq-apply --check"] {
+            let script = format!(
+                "cd /root/paquerette && {spoil} && {identity} && pq-inventory {pattern} | pq-server | pq-platform | {last}"
+            );
+            // Without pipefail: the status is the last tool's.
+            let output = machine.run(["bash", "-c", &script])?;
+            assert_eq!(output.code, 2, "{name}: {}{}", output.stdout, output.stderr);
+            assert_eq!(output.stdout, "", "{name}");
+            for error in errors {
+                assert!(output.stderr.contains(error), "{name} says no `{error}`: {}", output.stderr);
+            }
+            assert!(output.stderr.contains("hint:"), "{name}: {}", output.stderr);
+            let untouched = "test ! -e /srv/paquerette && test ! -e /var/lib/paquerette && ! dpkg-query -W nginx 2>/dev/null";
+            assert_eq!(machine.sh(untouched)?.code, 0, "{name}");
+        }
+    }
     Ok(())
 }
