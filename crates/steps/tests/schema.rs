@@ -1,7 +1,5 @@
 //! The published schema is that of the types.
 
-#![expect(clippy::unwrap_used, reason = "tests fail by it")]
-
 use std::fs;
 
 #[test]
