@@ -81,6 +81,39 @@ fn reads_back(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
+/// The passwords that `pq-secret` shows open both applications, and others do not.
+fn lets_in(machine: &Machine) -> Result<()> {
+    let shown = |name: &str| -> Result<String> {
+        let argv = ["pq-secret", "show", name, "-i", "/root/paquerette/inventory"];
+        let identity = "/root/paquerette/inventory/demo-identity.txt";
+        Ok(machine.command(argv).env("PQ_IDENTITY", identity).output()?.success()?.text().to_owned())
+    };
+    let alice = shown("demo/dav/user_alice")?;
+    for (password, status) in [(alice.as_str(), "207"), ("guessed", "401")] {
+        let options = [
+            "--cacert",
+            "/etc/paquerette/ca/ca.pem",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code}",
+            "-X",
+            "PROPFIND",
+            "-u",
+        ];
+        let user = format!("alice:{password}");
+        let options: Vec<&str> = options.into_iter().chain([user.as_str()]).collect();
+        assert_eq!(curl(machine, "https://dav.demo.test/alice/", &options)?, status, "{password}");
+    }
+    let admin = shown("demo/wiki/admin")?;
+    let verify = "foreach (file('/srv/paquerette/www/wiki/kept/conf/users.auth.php') as $line) {
+        if (str_starts_with($line, 'admin:')) { exit(password_verify(getenv('SHOWN'), explode(':', $line)[1]) ? 0 : 1); }
+    } exit(2);";
+    assert_eq!(machine.command(["php", "-r", verify]).env("SHOWN", &admin).output()?.code, 0);
+    assert_eq!(machine.command(["php", "-r", verify]).env("SHOWN", "guessed").output()?.code, 1);
+    Ok(())
+}
+
 fn curl(machine: &Machine, url: &str, options: &[&str]) -> Result<String> {
     let argv = ["curl", "-sS", "--max-time", "20", "--resolve", "*:443:127.0.0.1"].iter().chain(options);
     let output = machine.run(argv.chain(&[url]))?;
@@ -101,6 +134,7 @@ fn a_bare_machine_becomes_a_wiki_and_a_second_run_changes_nothing() -> Result<()
     assert!(told(&first.stdout, &["changed"]).len() > 40, "{:?}", told(&first.stdout, &["changed"]));
     machine.sh("apt-get install -y -qq curl >/dev/null")?.success()?;
     reads_back(&machine)?;
+    lets_in(&machine)?;
 
     let second = pipe(&machine, "pq-apply --text")?;
     assert_eq!(second.code, 0, "{}", second.stderr);

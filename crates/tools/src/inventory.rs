@@ -49,7 +49,7 @@ pub fn run() -> Result<Status, Failure> {
 }
 
 /// The inventory directory.
-fn directory(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+pub(crate) fn directory(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
     let set = std::env::var_os("PQ_INVENTORY").filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(directory) = given.or(set) {
         return Ok(directory);

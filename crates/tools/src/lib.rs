@@ -5,4 +5,5 @@ pub mod instance;
 pub mod inventory;
 mod listing;
 pub mod platform;
+pub mod secret;
 pub mod server;
