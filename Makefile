@@ -64,7 +64,7 @@ check: ## format, lints, and licences and origins of dependencies
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	@if command -v cargo-deny >/dev/null; then \
-	    $(CARGO) deny --offline check bans licenses sources; \
+	    $(CARGO) deny check bans licenses sources; \
 	else \
 	    echo "check: dependencies not checked, for want of cargo-deny: cargo install --locked cargo-deny" >&2; \
 	fi
