@@ -13,6 +13,7 @@ SUITE ?= bookworm
 ifneq ($(shell command -v cargo-nextest),)
 TESTS = $(CARGO) nextest run --release --no-tests=fail
 ONLY = -E 'test($(1))'
+MATRIX = --profile matrix
 else
 TESTS = $(CARGO) test --release
 ONLY = $(1)
@@ -58,7 +59,7 @@ e2e: tools build ## the end-to-end tests whose name holds T: T=name
 	$(TESTS) --workspace --test e2e $(call ONLY,$(T))
 
 matrix: tools build ## a whole matrix, resumed where it was stopped: M=name
-	PQ_MATRIX=whole $(TESTS) --workspace --test e2e $(call ONLY,matrix_$(M))
+	PQ_MATRIX=whole $(TESTS) $(MATRIX) --workspace --test e2e $(call ONLY,matrix_$(M))
 
 check: ## format, lints, and licences and origins of dependencies
 	$(CARGO) fmt --all -- --check

@@ -49,22 +49,11 @@ pub fn apply(machine: &Machine, plan: &str, options: &[&str]) -> Result<Output> 
 }
 
 /// Runs pq-apply on a plan and kills it (-9) at its n-th note in the journal: odd ones come before a step is done,
-/// even ones after. (The kernel picks that one call out, `--seccomp-bpf`: stopping at every call would take minutes.)
+/// even ones after.
 pub fn apply_killed(machine: &Machine, plan: &str, nth: usize) -> Result<Output> {
     let inject = format!("inject=fdatasync:signal=KILL:when={nth}");
     machine
-        .command([
-            "strace",
-            "-f",
-            "--seccomp-bpf",
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=fdatasync",
-            "-e",
-            &inject,
-            "pq-apply",
-        ])
+        .command(["strace", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", &inject, "pq-apply"])
         .env("PQ_IDENTITY", IDENTITY)
         .stdin(plan)
         .output()
