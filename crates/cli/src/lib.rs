@@ -15,7 +15,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 pub use failure::Failure;
 pub use output::{Form, OutputArgs};
-pub use report::{report, tool_name};
+pub use report::{printable, report, tool_name};
 
 /// The last lines of every `--help`.
 pub const EXIT_STATUS: &str = "\

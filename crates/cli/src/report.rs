@@ -51,10 +51,10 @@ fn pointed(place: &Place) -> String {
     text
 }
 
-/// Control characters, which a terminal would obey, as escapes; line ends stay.
-fn printable(text: &str) -> String {
+/// Control characters, which a terminal would obey, as escapes; line ends and tabs stay.
+pub fn printable(text: &str) -> String {
     text.chars()
-        .flat_map(|c| match c.is_control() && c != '\n' {
+        .flat_map(|c| match c.is_control() && c != '\n' && c != '\t' {
             true => c.escape_default().collect::<Vec<_>>(),
             false => vec![c],
         })

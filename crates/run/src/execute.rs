@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pq_cli::{Failure, Form, report};
 use pq_machine::Machine;
@@ -13,6 +13,9 @@ use crate::host::{HostRun, Mode, Verdict};
 use crate::seal;
 use crate::show::Show;
 use crate::work::{Work, WorkHost, read};
+
+/// How long a run waits for what a killed one had started, such as apt: two minutes.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How a plan is executed.
 #[derive(Debug, Clone)]
@@ -60,10 +63,7 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
             _ => {
                 let mut machine = Machine::local();
                 let mut journal = Journal::new(Path::new(STATE_DIR));
-                let earlier = match options.mode {
-                    Mode::Apply => earlier(&journal),
-                    Mode::Check => Earlier::default(),
-                };
+                let earlier = earlier(&journal);
                 let run = HostRun {
                     machine: &mut machine,
                     journal: &mut journal,
@@ -74,8 +74,9 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
                     tell: &mut |event| show.event(event),
                 };
                 let verdict = run.run(&host.steps);
+                let ids = host.steps.iter().map(|planned| planned.record.id.as_str()).collect();
                 if options.mode == Mode::Apply
-                    && let Err(error) = journal.close(verdict.status == Status::Done)
+                    && let Err(error) = journal.close(verdict.status == Status::Done, &ids)
                 {
                     report(&Diagnostic::new("cannot close the journal").cause(error.to_string()));
                 }
@@ -86,11 +87,22 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
         show.verdict(&host.host.host, verdict, begun.elapsed());
     }
     show.end(End { host: None, hosts: Some(work.hosts.len()), status, counts: None });
+    if let Some(error) = show.lost() {
+        report(&Diagnostic::new("cannot write to standard output").cause(error.to_string()).hint(
+            "what was to be done was done, but not all of it was told; run the same command again with `--check`",
+        ));
+        status = status.max(Status::Failed);
+    }
     Ok(status)
 }
 
 /// This executor changes the machine that it runs on, and no other.
 fn here(work: &Work) -> Result<(), Diagnostic> {
+    if let [one, other, ..] = &work.hosts[..] {
+        return Err(Diagnostic::new("cannot execute the steps of several hosts here")
+            .cause(format!("`{}` and `{}` would both be this machine", one.host.host, other.host.host))
+            .hint(format!("name one: `pq-inventory {} | …`; nothing was touched", one.host.host)));
+    }
     let Some(other) = work.hosts.iter().find(|host| host.host.connection.kind != ConnectionKind::Local)
     else {
         return Ok(());
@@ -115,7 +127,7 @@ fn lock(mode: Mode) -> Result<Option<HostLock>, Failure> {
         return Ok(None);
     }
     let command: Vec<String> = std::env::args().collect();
-    match HostLock::take(Path::new(RUN_DIR), &command.join(" ")) {
+    match HostLock::take(Path::new(RUN_DIR), &command.join(" "), PATIENCE) {
         Ok(lock) => Ok(Some(lock)),
         Err(locked @ Locked::By(_)) => Err(Failure::busy(
             Diagnostic::new(locked.to_string())

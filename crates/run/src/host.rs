@@ -270,7 +270,14 @@ impl HostRun<'_> {
     /// An application is asked for its health after a change to its instance, also one by an earlier run that did not
     /// come to a good end, and when somebody wants to know.
     fn unasked(&self, planned: &Planned, progress: &Progress) -> bool {
-        let changed = self.mode == Mode::Apply && progress.changed.contains(owner_of(&planned.record.id));
+        let changed = match self.mode {
+            Mode::Apply => progress.changed.contains(owner_of(&planned.record.id)),
+            // A check asks where an earlier run was not told that all is well, unless something else is to be done first.
+            Mode::Check => {
+                !progress.open
+                    && self.earlier.begun.iter().any(|id| owner_of(id) == owner_of(&planned.record.id))
+            }
+        };
         matches!(planned.step, AnyStep::Http(_)) && !self.verify && !changed
     }
 

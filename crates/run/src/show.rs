@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use pq_cli::Form;
+use pq_cli::{Form, printable};
 use pq_stream::{Counts, Difference, End, Event, Outcome, Problem, Record, Run, Writer};
 
 use crate::host::{Mode, Verdict, in_words};
@@ -22,6 +22,7 @@ pub struct Show {
     verbose: bool,
     mode: Mode,
     out: Option<Box<dyn Write>>,
+    lost: Option<io::Error>,
 }
 
 impl Show {
@@ -31,7 +32,7 @@ impl Show {
             Form::Json => Box::new(io::stdout()),
             Form::Text => Box::new(anstream::stdout()),
         };
-        Show { form, verbose, mode, out: Some(out) }
+        Show { form, verbose, mode, out: Some(out), lost: None }
     }
 
     /// The stream's first line.
@@ -79,6 +80,11 @@ impl Show {
         }
     }
 
+    /// Why not all could be told; a reader that has seen enough is no reason.
+    pub fn lost(&self) -> Option<&io::Error> {
+        self.lost.as_ref()
+    }
+
     fn record(&mut self, record: &Record) {
         let Some(out) = &mut self.out else { return };
         let mut buffer = Vec::new();
@@ -93,8 +99,10 @@ impl Show {
     }
 
     fn closed_on_error(&mut self, written: io::Result<()>) {
-        if written.is_err() {
-            self.out = None;
+        let Err(error) = written else { return };
+        self.out = None;
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            self.lost = Some(error);
         }
     }
 
@@ -109,7 +117,7 @@ impl Show {
             Outcome::Differs => (YELLOW, "differs"),
             Outcome::Failed => (RED, "failed"),
         };
-        let mut text = format!("  {colour}{word:11}{PLAIN} {:32} {}", event.id, event.title);
+        let mut text = format!("  {colour}{word:11}{PLAIN} {:32} {}", event.id, printable(&event.title));
         if let Some(ms) = event.ms.filter(|ms| *ms >= 100) {
             text.push_str(&format!(" {DIM}({:.1} s){PLAIN}", Duration::from_millis(ms).as_secs_f64()));
         }
@@ -144,7 +152,9 @@ impl Show {
 }
 
 fn difference_text(difference: &Difference) -> String {
-    let Some(diff) = &difference.diff else { return format!("\n      {}", in_words(difference)) };
+    let Some(diff) = difference.diff.as_deref().map(printable) else {
+        return format!("\n      {}", printable(&in_words(difference)).replace('\n', "\n        "));
+    };
     let coloured = diff.lines().map(|line| match line.as_bytes().first() {
         Some(b'+') => format!("\n      {GREEN}{line}{PLAIN}"),
         Some(b'-') => format!("\n      {RED}{line}{PLAIN}"),
@@ -155,12 +165,16 @@ fn difference_text(difference: &Difference) -> String {
 }
 
 fn problem_text(problem: &Problem) -> String {
-    let mut text = format!("\n      {RED}error:{PLAIN} {}", problem.message.replace('\n', "\n        "));
+    let mut text =
+        format!("\n      {RED}error:{PLAIN} {}", printable(&problem.message).replace('\n', "\n        "));
     for cause in &problem.causes {
-        text.push_str(&format!("\n      cause: {}", cause.replace('\n', "\n        ")));
+        text.push_str(&format!("\n      cause: {}", printable(cause).replace('\n', "\n        ")));
     }
     for hint in &problem.hints {
-        text.push_str(&format!("\n      {GREEN}hint:{PLAIN} {}", hint.replace('\n', "\n        ")));
+        text.push_str(&format!(
+            "\n      {GREEN}hint:{PLAIN} {}",
+            printable(hint).replace('\n', "\n        ")
+        ));
     }
     text
 }

@@ -83,6 +83,11 @@ pub fn read(input: impl BufRead) -> Result<Work, Diagnostic> {
     for host in &hosts {
         host.secrets_are_there()?;
     }
+    if hosts.iter().all(|host| host.steps.is_empty()) {
+        return Err(Diagnostic::new("there is nothing to execute: the stream holds no step").hint(
+            "put the tools that plan before this one: `pq-inventory HOST | pq-server | pq-platform | pq-instance | pq-apply`",
+        ));
+    }
     Ok(Work { run, hosts, status })
 }
 
@@ -135,6 +140,14 @@ impl WorkHost {
             .cause(differing(&known.record, &record))
             .hint("give them different ids, or the same content; nothing was touched")),
             None => {
+                if let Some(other) = self.steps.iter().find(|known| one_place(&known.step, &step)) {
+                    return Err(refused()
+                        .cause(format!(
+                            "step `{}` (\"{}\") writes the same path",
+                            other.record.id, other.record.title
+                        ))
+                        .hint("what two steps write, each run would write twice; nothing was touched"));
+                }
                 self.steps.push(Planned { record, step, digest });
                 Ok(())
             }
@@ -175,6 +188,17 @@ impl WorkHost {
         }
         Ok(())
     }
+}
+
+/// Whether two steps write the same file or link.
+fn one_place(one: &AnyStep, other: &AnyStep) -> bool {
+    let place = |step: &AnyStep| match step {
+        AnyStep::File(step) => Some(step.path.as_str().to_owned()),
+        AnyStep::Symlink(step) => Some(step.path.as_str().to_owned()),
+        AnyStep::Unit(step) => Some(format!("/etc/systemd/system/{}", step.name)),
+        _ => None,
+    };
+    place(one).is_some_and(|path| place(other) == Some(path))
 }
 
 /// The fields of a step in an order that does not depend on its writer.

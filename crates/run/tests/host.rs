@@ -31,6 +31,7 @@ fn run(machine: &mut MemoryMachine, mode: Mode, steps: &[&str]) -> (Vec<String>,
 
 /// The same, with what earlier runs left in their journals.
 fn run_with(state: &Path, machine: &mut MemoryMachine, mode: Mode, steps: &[&str]) -> (Vec<String>, Status) {
+    let steps = plan(steps);
     let mut journal = Journal::new(state);
     let mut told = Vec::new();
     let verdict = HostRun {
@@ -46,8 +47,9 @@ fn run_with(state: &Path, machine: &mut MemoryMachine, mode: Mode, steps: &[&str
             }
         },
     }
-    .run(&plan(steps));
-    journal.close(verdict.status == Status::Done).unwrap();
+    .run(&steps);
+    let ids = steps.iter().map(|step| step.record.id.as_str()).collect();
+    journal.close(verdict.status == Status::Done, &ids).unwrap();
     (told, verdict.status)
 }
 
@@ -147,6 +149,11 @@ fn an_application_that_was_not_well_is_asked_again_until_it_is() {
     let health = r#""id":"a/health","do":"http","url":"http://a.test/","timeout":1"#;
     let run = |machine: &mut _| run_with(state.path(), machine, Mode::Apply, &[DIRECTORY, health]).0;
     assert_eq!(run(&mut machine), ["a/dir Changed", "a/health Failed"]);
+    assert_eq!(run(&mut machine), ["a/dir Ok", "a/health Failed"]);
+    // Neither a check nor another plan hides that.
+    let check = |machine: &mut _| run_with(state.path(), machine, Mode::Check, &[DIRECTORY, health]).0;
+    assert_eq!(check(&mut machine), ["a/dir Ok", "a/health Differs"]);
+    run_with(state.path(), &mut machine, Mode::Apply, &[DIRECTORY]);
     assert_eq!(run(&mut machine), ["a/dir Ok", "a/health Failed"]);
     machine.answer("http://a.test/", 200, "", None, 0);
     assert_eq!(run(&mut machine), ["a/dir Ok", "a/health Ok"]);

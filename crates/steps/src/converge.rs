@@ -89,14 +89,17 @@ impl Differences {
         }
     }
 
-    /// Notes that a text differs, with a unified diff unless it is secret or not text.
-    pub fn content(&mut self, is: &[u8], want: &Text) {
+    /// Notes that a text differs, with a unified diff unless it is secret or not text, or not `open` to everyone: what
+    /// is there may hold a secret that the plan no longer knows of.
+    pub fn content(&mut self, is: &[u8], want: &Text, open: bool) {
         if is == want.as_bytes() {
             return;
         }
         let mut difference = Difference { what: "content".to_owned(), is: None, want: None, diff: None };
         if want.is_secret() {
             difference.what = "content (secret)".to_owned();
+        } else if !open {
+            difference.what = "content (not shown: not everyone may read it)".to_owned();
         } else if let Ok(is) = std::str::from_utf8(is) {
             let diff = similar::TextDiff::from_lines(is, want.as_str());
             difference.diff = Some(diff.unified_diff().context_radius(3).header("is", "want").to_string());

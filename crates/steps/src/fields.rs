@@ -116,6 +116,11 @@ impl Mode {
         self.0
     }
 
+    /// Whether people outside the owner and its group may read.
+    pub const fn read_by_others(self) -> bool {
+        self.0 & 0o004 != 0
+    }
+
     /// Whether people outside the owner and its group may read, write or enter.
     pub const fn open_to_others(self) -> bool {
         self.0 & 0o007 != 0

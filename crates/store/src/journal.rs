@@ -1,7 +1,7 @@
 //! The write-ahead journal: what is being changed is on disk before it is.
 //!
-//! Always true here: a step's `begin` is synced before anything of the step is done, and its `end` after all of it
-//! was read back. So a step with a `begin` and no `end` is the one that a kill interrupted. A journal becomes history
+//! Always true here: a step's `begin` is synced before anything of the step is done (of the packages in one
+//! transaction, that of the first), and its `end` after all of it was read back. So a step with a `begin` and no `end` is the one that a kill interrupted. A journal becomes history
 //! once a run came to a good end: until then, what was begun is known to have been. It tells what to report, what to
 //! finish and whose health to ask; what is left to do, every run sees by looking at the machine itself.
 
@@ -86,16 +86,23 @@ impl Journal {
         self.append(&Entry::End { id: id.to_owned(), outcome })
     }
 
-    /// The run is over. If all is well, its journal and what earlier ones left become history.
+    /// The run is over. If all is well, its journal becomes history, and what earlier ones left of the steps that it
+    /// had in its plan.
     ///
     /// # Errors
-    /// Where they cannot be written or moved.
-    pub fn close(mut self, well: bool) -> io::Result<()> {
-        match (well, &self.open) {
-            (true, _) => self.pending()?.iter().try_for_each(|path| self.archive(path)),
-            (false, Some(_)) => self.append(&Entry::Failed),
-            (false, None) => Ok(()),
+    /// Where they cannot be read, written or moved.
+    pub fn close(mut self, well: bool, plan: &BTreeSet<&str>) -> io::Result<()> {
+        if !well {
+            return if self.open.is_some() { self.append(&Entry::Failed) } else { Ok(()) };
         }
+        for path in self.pending()? {
+            let mut begun = BTreeSet::new();
+            note(&path, &mut begun)?;
+            if begun.iter().all(|id| plan.contains(id.as_str())) {
+                self.archive(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// What earlier runs left, before this one begins. Call it with the host's lock held.
@@ -105,24 +112,7 @@ impl Journal {
     pub fn earlier(&self) -> io::Result<Earlier> {
         let mut earlier = Earlier::default();
         for path in self.pending()? {
-            let text = fs::read_to_string(&path)?;
-            let mut last = Some(Interrupted { step: None, since: String::new() });
-            // The last line of a killed run may be cut.
-            for entry in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
-                match entry {
-                    Entry::Begin { time, id, .. } => {
-                        earlier.begun.insert(id.clone());
-                        last = Some(Interrupted { step: Some(id), since: time });
-                    }
-                    Entry::End { .. } => {
-                        if let Some(last) = &mut last {
-                            last.step = None;
-                        }
-                    }
-                    Entry::Failed => last = None,
-                }
-            }
-            earlier.killed.extend(last);
+            earlier.killed.extend(note(&path, &mut earlier.begun)?);
         }
         Ok(earlier)
     }
@@ -180,6 +170,28 @@ impl Journal {
     }
 }
 
+/// Notes the steps that a journal says were begun; answers where its run was killed, unless it came to an end.
+fn note(path: &Path, begun: &mut BTreeSet<String>) -> io::Result<Option<Interrupted>> {
+    let text = fs::read_to_string(path)?;
+    let mut last = Some(Interrupted { step: None, since: String::new() });
+    // The last line of a killed run may be cut.
+    for entry in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+        match entry {
+            Entry::Begin { time, id, .. } => {
+                begun.insert(id.clone());
+                last = Some(Interrupted { step: Some(id), since: time });
+            }
+            Entry::End { .. } => {
+                if let Some(last) = &mut last {
+                    last.step = None;
+                }
+            }
+            Entry::Failed => last = None,
+        }
+    }
+    Ok(last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,8 +201,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::new(dir.path());
         assert_eq!(journal.earlier().unwrap(), Earlier::default());
-        journal.close(true).unwrap();
-        Journal::new(dir.path()).close(false).unwrap();
+        journal.close(true, &BTreeSet::new()).unwrap();
+        Journal::new(dir.path()).close(false, &BTreeSet::new()).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
@@ -209,12 +221,16 @@ mod tests {
         assert_eq!(earlier.begun.iter().collect::<Vec<_>>(), ["wiki/dir", "wiki/site"]);
         next.begin("wiki/health", "3").unwrap();
         next.end("wiki/health", Outcome::Failed).unwrap();
-        next.close(false).unwrap();
+        next.close(false, &BTreeSet::new()).unwrap();
         // A run that failed was not killed, but what it began is still open.
         let last = Journal::new(dir.path());
         let earlier = last.earlier().unwrap();
         assert_eq!((earlier.killed.len(), earlier.begun.len()), (1, 3));
-        last.close(true).unwrap();
+        // A plan without these steps says nothing about them.
+        last.close(true, &BTreeSet::from(["server/dir"])).unwrap();
+        let last = Journal::new(dir.path());
+        assert_eq!(last.earlier().unwrap(), earlier);
+        last.close(true, &BTreeSet::from(["wiki/dir", "wiki/site", "wiki/health"])).unwrap();
         assert_eq!(Journal::new(dir.path()).earlier().unwrap(), Earlier::default());
         assert_eq!(fs::read_dir(dir.path().join("history")).unwrap().count(), 2);
     }

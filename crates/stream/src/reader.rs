@@ -91,13 +91,23 @@ pub struct Reader<R> {
     line: usize,
     hosts: BTreeSet<String>,
     current: Option<String>,
+    sealed: BTreeSet<String>,
+    verdicts: Status,
     end: Option<End>,
 }
 
 impl<R: BufRead> Reader<R> {
     /// A reader of the lines of `input`.
     pub fn new(input: R) -> Self {
-        Reader { input, line: 0, hosts: BTreeSet::new(), current: None, end: None }
+        Reader {
+            input,
+            line: 0,
+            hosts: BTreeSet::new(),
+            current: None,
+            sealed: BTreeSet::new(),
+            verdicts: Status::Done,
+            end: None,
+        }
     }
 
     /// The next record and its line without the line end; nothing at the end of the input.
@@ -139,7 +149,10 @@ impl<R: BufRead> Reader<R> {
             Some(end) if end.hosts.unwrap_or(0) != self.hosts.len() => {
                 Err(StreamError::Hosts { said: end.hosts.unwrap_or(0), came: self.hosts.len() })
             }
-            Some(end) if matches!(end.status, Status::Input) => Err(StreamError::Upstream(end.status)),
+            // What an execution before found on a host is that host's; what no host's verdict explains is the stream's.
+            Some(end) if end.status == Status::Input || end.status > self.verdicts.max(Status::Differs) => {
+                Err(StreamError::Upstream(end.status))
+            }
             Some(end) => Ok(end),
         }
     }
@@ -165,6 +178,9 @@ impl<R: BufRead> Reader<R> {
         }
         match (record, record.host()) {
             (Record::End(end), None) => self.end = Some(end.clone()),
+            (Record::Secret(_), Some(host)) if !self.sealed.insert(host.to_owned()) => {
+                return order(format!("the secrets of host `{host}` came before"));
+            }
             (Record::Host(_), Some(host)) => {
                 if !self.hosts.insert(host.to_owned()) {
                     return order(format!("host `{host}` came before"));
@@ -174,6 +190,7 @@ impl<R: BufRead> Reader<R> {
             (_, Some(host)) if self.current.as_deref() != Some(host) => {
                 return order(format!("it is about `{host}`, whose host record is not the last one"));
             }
+            (Record::End(end), Some(_)) => self.verdicts = self.verdicts.max(end.status),
             _ => {}
         }
         Ok(())
@@ -211,6 +228,11 @@ mod tests {
         assert!(
             verdict(&format!("{RUN}\n{HOST}\n{}\n", end.replace(":0}", ":2}"))).contains("exit status 2")
         );
+        assert!(verdict(&whole.replace(":0}", ":1}")).contains("exit status 1"));
+        let failed = r#"{"type":"end","host":"a","status":1}"#;
+        assert_eq!(verdict(&format!("{RUN}\n{HOST}\n{failed}\n{}\n", end.replace(":0}", ":1}"))), "whole");
+        let secret = r#"{"type":"secret","host":"a","names":[],"sealed":""}"#;
+        assert!(verdict(&format!("{RUN}\n{HOST}\n{secret}\n{secret}\n{end}\n")).contains("came before"));
         assert!(verdict(&format!("{HOST}\n{end}\n")).contains("must be the `run` line"));
         assert!(verdict(&format!("{whole}{HOST}\n")).contains("after the stream's `end`"));
         assert!(verdict(&format!("{RUN}\n{HOST}\n{HOST}\n{end}\n")).contains("came before"));

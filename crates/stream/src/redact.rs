@@ -24,6 +24,9 @@ impl std::fmt::Debug for Redactor {
 impl Redactor {
     /// Adds a secret's value: as it is, and as base64, percent-encoded, JSON and quoted text.
     pub fn add(&mut self, name: &str, value: &str) {
+        if value.len() < MIN_LENGTH {
+            return;
+        }
         let mark = format!("<secret {name}>");
         let json = serde_json::to_string(value).unwrap_or_default();
         let mut forms = vec![
@@ -31,6 +34,9 @@ impl Redactor {
             percent(value, false),
             percent(value, true),
             json.trim_matches('"').to_owned(),
+            json.trim_matches('"').replace('/', "\\/"),
+            percent(value, false).replace("%20", "+"),
+            value.bytes().map(|byte| format!("{byte:02x}")).collect(),
             value.replace('\'', r"'\''"),
             value.replace('\'', "''"),
             value.escape_default().to_string(),
@@ -123,6 +129,13 @@ mod tests {
                 assert!(shown.len() < before.len() + after.len() + 30, "{shown}");
             }
         }
+    }
+
+    #[test]
+    fn an_empty_or_short_value_is_not_looked_for() {
+        let mut redactor = Redactor::default();
+        ["", "a", "abcde"].iter().for_each(|value| redactor.add("short", value));
+        assert_eq!(redactor.redact("abcde and a"), "abcde and a");
     }
 
     #[test]

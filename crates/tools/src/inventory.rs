@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Parser;
-use pq_cli::{EXIT_STATUS, Failure, Form, OutputArgs};
+use pq_cli::{EXIT_STATUS, Failure, Form, OutputArgs, printable};
 use pq_inventory::Inventory;
 use pq_stream::{Connection, ConnectionKind, Diagnostic, Host, Record, Status, Writer};
 
@@ -109,7 +109,7 @@ fn text(records: &[Record]) -> String {
     }
     let are = if hosts.len() == 1 { "host" } else { "hosts" };
     let _ = writeln!(text, "{} {are}; nothing was looked at, nothing changed", hosts.len());
-    text.chars().flat_map(printable).collect()
+    printable(&text)
 }
 
 fn reached(connection: &Connection, name: &str) -> String {
@@ -120,13 +120,5 @@ fn reached(connection: &Connection, name: &str) -> String {
             let port = connection.port.map(|port| format!(":{port}")).unwrap_or_default();
             format!("ssh {user}{}{port}", connection.address.as_deref().unwrap_or(name))
         }
-    }
-}
-
-/// Control characters as escapes: a terminal would obey them.
-fn printable(c: char) -> Vec<char> {
-    match c.is_control() && c != '\n' {
-        true => c.escape_default().collect(),
-        false => vec![c],
     }
 }

@@ -42,7 +42,8 @@ impl Converge for File {
         }
         let mut found = Differences::new();
         if !self.seed {
-            found.content(&machine.read(&self.path)?.unwrap_or_default(), &self.content);
+            let open = is.mode.read_by_others() && self.mode().read_by_others();
+            found.content(&machine.read(&self.path)?.unwrap_or_default(), &self.content, open);
         }
         compare_meta(&mut found, &is, self.mode(), &self.owner, &self.group);
         Ok(found.into_check())
