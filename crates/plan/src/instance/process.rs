@@ -41,7 +41,7 @@ pub(super) fn service(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diag
         nodes.iter().map(|node| draft.renderer.text(source, node, &life.scope)).collect()
     };
     let unit = format!("pq-{}.service", life.id());
-    let exec: Vec<String> = texts(&service.exec)?.iter().map(|word| quoted(word)).collect();
+    let exec: Vec<String> = texts(&service.exec)?.iter().map(|word| quoted_argument(word)).collect();
     let mut env = Vec::new();
     for (name, node) in &service.env {
         env.push(quoted(&format!("{name}={}", draft.renderer.text(source, node, &life.scope)?)));
@@ -68,13 +68,18 @@ pub(super) fn service(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diag
     draft.step(&life.step("restart"), format!("{unit} runs what is on the disk"), "reload", fields)
 }
 
-/// A word of a unit file's command line or list, so that systemd reads exactly it.
+/// A word of a command line, where systemd would also replace `$NAME`: systemd.service(5), "Command lines".
+fn quoted_argument(word: &str) -> String {
+    quoted(&word.replace('$', "$$"))
+}
+
+/// A word of another setting, such as `Environment=` or `ReadWritePaths=`, so that systemd reads exactly it.
 fn quoted(word: &str) -> String {
     let mut out = String::from("\"");
     for c in word.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            '%' | '$' => out.extend([c, c]),
+            '%' => out.push_str("%%"),
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             c => out.push(c),
@@ -96,7 +101,13 @@ mod tests {
     fn a_word_cannot_leave_its_place_in_a_unit_file() {
         assert_eq!(quoted("/usr/bin/a-b"), "/usr/bin/a-b");
         assert_eq!(quoted("a b"), "\"a b\"");
-        assert_eq!(quoted("100% \"$HOME\" \\\n"), r#""100%% \"$$HOME\" \\\n""#);
+        assert_eq!(quoted("100% \"$HOME\" \\\n"), r#""100%% \"$HOME\" \\\n""#);
         assert_eq!(quoted(""), "\"\"");
+    }
+
+    #[test]
+    fn a_dollar_is_doubled_in_a_command_line_and_nowhere_else() {
+        assert_eq!(quoted_argument("a$HOME b"), "\"a$$HOME b\"");
+        assert_eq!(quoted("KEY=a$HOME"), "\"KEY=a$HOME\"");
     }
 }

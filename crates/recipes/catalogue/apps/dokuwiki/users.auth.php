@@ -4,4 +4,4 @@
 #
 # login:passwordhash:Real Name:email:groups,comma,separated
 
-{{ vars.superuser }}:{{ derive("admin") | bcrypt }}:{{ vars.superuser }}:{{ vars.admin_email }}:admin,user
+{{ vars.superuser }}:{{ derive("admin") | htpasswd }}:{{ vars.superuser }}:{{ vars.admin_email }}:admin,user
