@@ -7,7 +7,7 @@ use pq_testkit::lab::{self, Machine, Result};
 use pq_tests::Matrix;
 use serde_json::Value;
 
-use crate::world::{apply, apply_killed, canonical, demo_inventory, pipe, traced};
+use crate::world::{apply, apply_killed, canonical, demo_inventory, pipe, spawn_apply, traced};
 
 const PLAN: &str = include_str!("small.ndjson");
 
@@ -56,7 +56,8 @@ fn kill_and_rerun(
     }
     let rerun = apply(machine, PLAN, &[])?;
     // A step that was done may have been noted as ended, though not for sure.
-    let told = if nth % 2 == 1 { format!("within `{}`", within(&killed.stdout)) } else { "interrupted".to_owned() };
+    let told =
+        if nth % 2 == 1 { format!("within `{}`", within(&killed.stdout)) } else { "interrupted".to_owned() };
     if rerun.code != 0 || !rerun.stderr.contains(&told) {
         return Ok(Err(format!("the rerun ended with {}: {}{}", rerun.code, rerun.stdout, rerun.stderr)));
     }
@@ -92,6 +93,25 @@ fn matrix_kill_small_a_plan_killed_before_and_after_each_step_ends_as_if_nothing
 /// How many random instants of the demo's plan are tried.
 const INSTANTS: usize = 10;
 
+/// Killed while a step's own commands are at work, which go on without us: the rerun waits for them.
+fn killed_within_a_step(machine: &Machine, undisturbed: &str) -> Result<()> {
+    let plan = pipe(machine, "cat")?.success()?.stdout;
+    for milliseconds in [800, 2500] {
+        machine.sh("rm -rf /srv/paquerette/www/dav/releases/*")?.success()?;
+        let running = spawn_apply(machine, &plan)?;
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        running.kill();
+        let killed = running.wait()?;
+        assert_eq!(killed.code, 137, "after {milliseconds} ms: {}", killed.stdout);
+        assert_eq!(within(&killed.stdout), "dav/release");
+        let rerun = apply(machine, &plan, &[])?;
+        assert_eq!(rerun.code, 0, "after {milliseconds} ms: {}{}", rerun.stdout, rerun.stderr);
+        let unlike = unlike(undisturbed, &canonical(machine, &WHOLE)?);
+        assert!(unlike.is_empty(), "after {milliseconds} ms: {unlike}");
+    }
+    Ok(())
+}
+
 /// A walk: killed, run again and killed further on, to the end. Whole: before and after each step.
 #[test]
 fn matrix_kill_demo_the_demo_killed_all_along_ends_as_if_nothing_had_been() -> Result<()> {
@@ -101,7 +121,9 @@ fn matrix_kill_demo_the_demo_killed_all_along_ends_as_if_nothing_had_been() -> R
         let machine = traced(&lab, "killnot")?;
         demo_inventory(&lab, &machine)?;
         pipe(&machine, "pq-apply >/root/first")?.success()?;
-        canonical(&machine, &WHOLE)?
+        let undisturbed = canonical(&machine, &WHOLE)?;
+        killed_within_a_step(&machine, &undisturbed)?;
+        undisturbed
     };
 
     let machine = traced(&lab, "killdemo")?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use pq_testkit::lab::{Error, Image, Lab, Machine, Output, Result, Suite};
+use pq_testkit::lab::{Error, Image, Lab, Machine, Output, Result, Running, Suite};
 use pq_tests::{TOOLS, tools};
 
 /// What an operator would call the state of a machine, line by line: files with owner, mode and content, accounts,
@@ -46,6 +46,11 @@ const IDENTITY: &str = "/root/paquerette/inventory/demo-identity.txt";
 /// Runs pq-apply on a plan.
 pub fn apply(machine: &Machine, plan: &str, options: &[&str]) -> Result<Output> {
     machine.command(["pq-apply"].iter().chain(options)).env("PQ_IDENTITY", IDENTITY).stdin(plan).output()
+}
+
+/// Starts pq-apply on a plan.
+pub fn spawn_apply(machine: &Machine, plan: &str) -> Result<Running> {
+    machine.command(["pq-apply"]).env("PQ_IDENTITY", IDENTITY).stdin(plan).start()
 }
 
 /// Runs pq-apply on a plan and kills it (-9) at its n-th note in the journal: odd ones come before a step is done,
