@@ -46,7 +46,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         let cannot = |error: std::io::Error| {
             Box::new(
                 Diagnostic::new(format!("cannot read directory `{}`", path.display()))
-                    .cause(error.to_string()),
+                    .cause(crate::file::cause(&error)),
             )
         };
         for entry in fs::read_dir(path).map_err(cannot)? {

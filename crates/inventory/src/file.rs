@@ -1,7 +1,8 @@
 //! A file of the inventory: its names, its text, and places in it.
 
-use std::fs;
-use std::io::Read;
+use std::fs::{self, FileType, Metadata};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use pq_stream::{Diagnostic, Place};
@@ -73,16 +74,55 @@ pub fn short(text: &str) -> String {
     }
 }
 
-/// The bytes of a file of at most 16 MiB.
+/// What a path leads to, through links; nothing where there is nothing of that name.
 ///
 /// # Errors
-/// Where it cannot be read, or is larger.
+/// Where that cannot be told, or the path is a link that leads nowhere.
+pub fn leads_to(path: &Path) -> Result<Option<Metadata>, Box<Diagnostic>> {
+    let cannot =
+        |cause: String| Box::new(Diagnostic::new(format!("cannot read `{}`", path.display())).cause(cause));
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) => match (error.kind(), fs::symlink_metadata(path)) {
+            (ErrorKind::NotFound, Ok(_)) => Err(Box::new(
+                cannot("it is a symbolic link to nothing".to_owned()).hint("mend or remove the link"),
+            )),
+            (ErrorKind::NotFound | ErrorKind::NotADirectory, _) => Ok(None),
+            _ => Err(cannot(cause(&error))),
+        },
+    }
+}
+
+/// What the system said, in our spelling: `permission denied`.
+pub fn cause(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or("").to_lowercase()
+}
+
+/// What it is that has no content to read: a named pipe could be waited for without end.
+fn kind(what: FileType) -> &'static str {
+    match what {
+        what if what.is_dir() => "a directory",
+        what if what.is_fifo() => "a named pipe",
+        what if what.is_socket() => "a socket",
+        _ => "a device",
+    }
+}
+
+/// The bytes of a regular file of at most 16 MiB; links are followed.
+///
+/// # Errors
+/// Where it cannot be read, is larger, or is no regular file.
 pub fn bytes(path: &Path) -> Result<Vec<u8>, Box<Diagnostic>> {
     let cannot =
         |cause: String| Box::new(Diagnostic::new(format!("cannot read `{}`", path.display())).cause(cause));
-    let file = fs::File::open(path).map_err(|error| cannot(error.to_string()))?;
+    let what = fs::metadata(path).map_err(|error| cannot(cause(&error)))?.file_type();
+    if !what.is_file() {
+        return Err(cannot(format!("it is {}, not a file", kind(what))));
+    }
+    let file = fs::File::open(path).map_err(|error| cannot(cause(&error)))?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| cannot(error.to_string()))?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| cannot(cause(&error)))?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(cannot("it is larger than 16 MiB".to_owned()));
     }

@@ -64,21 +64,24 @@ impl Loader {
 
     /// The files, below the inventory directory, in the order in which they are read.
     fn files(&self, kind: &str, name: &str) -> Result<Vec<String>> {
-        let exists = |name: &str| fs::metadata(self.directory.join(name)).ok();
+        let exists = |name: &str| file::leads_to(&self.directory.join(name));
         let mut found = Vec::new();
         let plain = format!("{kind}/{name}");
         let candidates =
             [plain.clone()].into_iter().chain(EXTENSIONS.iter().map(|ext| format!("{plain}.{ext}")));
         for candidate in candidates {
-            match exists(&candidate) {
+            match exists(&candidate)? {
                 Some(metadata) if metadata.is_dir() => self.below(&candidate, 0, &mut found)?,
                 Some(_) => found.push(candidate),
                 None => continue,
             }
             break;
         }
-        let sealed = EXTENSIONS.iter().map(|ext| format!("{plain}.{ext}.age"));
-        found.extend(sealed.filter(|name| exists(name).is_some()));
+        for sealed in EXTENSIONS.iter().map(|ext| format!("{plain}.{ext}.age")) {
+            if exists(&sealed)?.is_some() {
+                found.push(sealed);
+            }
+        }
         Ok(found)
     }
 
@@ -94,8 +97,8 @@ impl Loader {
             ));
         }
         let mut names = Vec::new();
-        for entry in fs::read_dir(&path).map_err(|error| cannot(error.to_string()))? {
-            let name = entry.map_err(|error| cannot(error.to_string()))?.file_name();
+        for entry in fs::read_dir(&path).map_err(|error| cannot(file::cause(&error)))? {
+            let name = entry.map_err(|error| cannot(file::cause(&error)))?.file_name();
             names.push(name.into_string().map_err(|_| cannot("a name in it is no UTF-8".to_owned()))?);
         }
         names.sort();
@@ -107,13 +110,17 @@ impl Loader {
                 Ok(metadata) if metadata.is_dir() && extension.is_empty() => {
                     self.below(&full, depth + 1, found)?
                 }
-                Ok(metadata) if metadata.is_file() => {
+                Ok(metadata) if metadata.is_dir() => {}
+                // What is no regular file is refused where it is read.
+                Ok(_) => {
                     if extension.is_empty() || EXTENSIONS.contains(&extension) {
                         found.push(full);
                     }
                 }
-                Ok(_) => {}
-                Err(error) => return Err(cannot(format!("`{name}`: {error}"))),
+                Err(_) => {
+                    // A link that leads nowhere, or in a circle, is an error; what has just vanished is not.
+                    file::leads_to(&self.directory.join(&full))?;
+                }
             }
         }
         Ok(())
@@ -193,3 +200,7 @@ fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
+
+#[cfg(test)]
+#[path = "variables_tests.rs"]
+mod tests;

@@ -1,6 +1,7 @@
 //! The whole inventory, read as far as it was asked for: hosts, groups, and the variables of each host.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -36,9 +37,9 @@ impl World {
     /// Where there is none, or it is wrong.
     pub fn open(directory: &Path, identity_files: Vec<PathBuf>) -> Result<Arc<World>> {
         let shown = directory.display();
-        if !directory.is_dir() {
-            let cause =
-                if directory.exists() { "it is no directory" } else { "there is nothing of that name" };
+        let found = file::leads_to(directory)?;
+        if !found.as_ref().is_some_and(Metadata::is_dir) {
+            let cause = if found.is_some() { "it is no directory" } else { "there is nothing of that name" };
             return Err(Box::new(
                 Diagnostic::new(format!("cannot read the inventory `{shown}`"))
                     .cause(cause)
@@ -46,7 +47,7 @@ impl World {
             ));
         }
         let loader = Loader::new(directory, identity_files);
-        if !directory.join("hosts").exists() {
+        if file::leads_to(&directory.join("hosts"))?.is_none() {
             return Err(Box::new(
                 Diagnostic::new(format!("the inventory `{shown}` has no file `hosts`"))
                     .hint("name your machines in it, one a line, below a group such as `[prod]`"),
