@@ -5,6 +5,7 @@
 
 use std::thread;
 
+use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use pq_steps::Error;
@@ -30,7 +31,7 @@ pub fn within<T: Send>(look: impl FnOnce() -> Result<T, Error> + Send) -> Result
 
 /// Makes the calling thread's own view of the machine, read-only.
 fn close() -> Result<(), Error> {
-    let cannot = |doing: &str, errno: nix::errno::Errno| {
+    let cannot = |doing: &str, errno: Errno| {
         failed(format!("cannot look at the machine without being able to write: cannot {doing}"), errno)
     };
     unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| cannot("take a mount namespace", errno))?;
@@ -44,11 +45,16 @@ fn close() -> Result<(), Error> {
         match mount(none, path.as_str(), none, flags, none) {
             Ok(()) => {}
             Err(errno) if path == "/" => return Err(cannot("make `/` read-only", errno)),
-            // Hidden under another mount, gone, or not ours to change: its own mount's flags stay.
-            Err(_) => {}
+            Err(errno) if is_out_of_reach(errno) => {}
+            Err(errno) => return Err(cannot(&format!("make `{path}` read-only"), errno)),
         }
     }
     Ok(())
+}
+
+/// Whether nobody can write through a mount anyway: it is gone, hidden under another one, or closed to us.
+fn is_out_of_reach(errno: Errno) -> bool {
+    matches!(errno, Errno::ENOENT | Errno::EINVAL | Errno::EACCES)
 }
 
 /// A mount's path and the flags that it has and must keep; those that are read-only already are left out.
@@ -96,6 +102,12 @@ fn unescaped(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_mount_that_nobody_reaches_may_stay_writable() {
+        assert!([Errno::ENOENT, Errno::EINVAL, Errno::EACCES].into_iter().all(is_out_of_reach));
+        assert!(![Errno::EPERM, Errno::EBUSY, Errno::EIO, Errno::ENOMEM].into_iter().any(is_out_of_reach));
+    }
 
     #[test]
     fn a_mount_keeps_its_flags_and_one_that_is_read_only_is_left_alone() {
