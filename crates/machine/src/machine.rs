@@ -151,6 +151,13 @@ impl Probe for Machine {
 }
 
 impl System for Machine {
+    fn recover(&mut self) -> Result<(), Error> {
+        if Policy::lift_left_over(&sbin()?)? {
+            self.forget();
+        }
+        Ok(())
+    }
+
     fn make_dir(&mut self, path: &AbsPath, meta: &Meta) -> Result<(), Error> {
         self.touched(path);
         files::make_dir(path, self.users()?.numbers(meta)?)

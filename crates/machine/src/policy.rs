@@ -1,7 +1,7 @@
 //! No service starts because its package is installed: `/usr/sbin/policy-rc.d` says so while a transaction runs.
 //!
 //! Always true here: a policy that somebody else put there is kept beside ours and comes back; ours is known by its
-//! content, so one that a killed run left is found, and removed after the next transaction.
+//! content, so one that a killed run left is found, and removed when the next run begins.
 
 use std::path::{Path, PathBuf};
 
@@ -37,6 +37,15 @@ impl Policy {
     pub fn left_over(directory: &AbsPath) -> Result<bool, Error> {
         let policy = Policy::in_directory(directory)?;
         Ok(policy.is_ours()? || path(&policy.kept).symlink_metadata().is_ok())
+    }
+
+    /// Puts back what was there before a transaction that was killed; whether there was one.
+    pub fn lift_left_over(directory: &AbsPath) -> Result<bool, Error> {
+        let left = Policy::left_over(directory)?;
+        if left {
+            Policy::in_directory(directory)?.put_back()?;
+        }
+        Ok(left)
     }
 
     /// Puts back what was there before.
@@ -113,6 +122,21 @@ mod tests {
         assert!(Policy::left_over(&at).unwrap());
         drop(Policy::forbid(&at).unwrap());
         assert_eq!(std::fs::read_to_string(held.path().join("policy-rc.d")).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn what_a_kill_left_is_lifted_and_what_is_theirs_stays() {
+        let (held, at) = directory();
+        let file = held.path().join("policy-rc.d");
+        std::mem::forget(Policy::forbid(&at).unwrap()); // killed
+        assert!(Policy::lift_left_over(&at).unwrap());
+        assert!(!file.exists());
+        std::fs::write(&file, "theirs").unwrap();
+        assert!(!Policy::lift_left_over(&at).unwrap());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "theirs");
+        std::mem::forget(Policy::forbid(&at).unwrap()); // killed
+        assert!(Policy::lift_left_over(&at).unwrap());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "theirs");
     }
 
     #[test]

@@ -8,6 +8,15 @@ use crate::{AbsPath, Command, Error, Mode, Output, Ownership, Probe};
 ///
 /// Whoever implements it drops what was gathered of the machine as soon as it may be stale.
 pub trait System: Probe {
+    /// Takes back what a killed run may have left that would disturb others, such as a ban on starting services.
+    /// Called once at the start of every run that applies, before its first step; by default there is nothing.
+    ///
+    /// # Errors
+    /// Where it cannot be taken back.
+    fn recover(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Creates a directory and its missing parents (those 0755, of root). One that exists gets the metadata.
     ///
     /// # Errors
