@@ -64,8 +64,9 @@ impl<'a> Fresh<'a> {
             },
             None => Numbers { mode: numbers.mode.or(Some(0o644)), ..numbers },
         };
-        if self.before.is_some() {
-            self.keep_attributes()
+        if let Some(before) = &self.before {
+            let narrower = numbers.mode.is_some_and(|mode| before.st_mode & 0o077 & !mode != 0);
+            self.keep_attributes(narrower)
                 .map_err(|errno| failed(format!("cannot keep the attributes of `{path}`"), errno))?;
         }
         set(&self.file, numbers)
@@ -79,8 +80,9 @@ impl<'a> Fresh<'a> {
 }
 
 impl Fresh<'_> {
-    /// Takes over what people set on the file that was there: access lists, labels, attributes of their own.
-    fn keep_attributes(&self) -> Result<(), Errno> {
+    /// Takes over what people set on the file that was there: access lists, labels, attributes of their own. Where
+    /// the new file is for fewer people, the access list goes: it would open the file until its mode is set.
+    fn keep_attributes(&self, narrower: bool) -> Result<(), Errno> {
         let before = self.place.open(OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty())?;
         let mut names = vec![0; 64 * 1024];
         let length = match flistxattr(&before, &mut names) {
@@ -88,8 +90,10 @@ impl Fresh<'_> {
             listed => listed?,
         };
         for name in names[..length].split(|byte| *byte == 0) {
-            let ours = matches!(name, b"security.selinux" | b"system.posix_acl_access")
-                || name.starts_with(b"user.");
+            let ours = match name {
+                b"system.posix_acl_access" => !narrower,
+                name => name == b"security.selinux" || name.starts_with(b"user."),
+            };
             if !ours {
                 continue;
             }

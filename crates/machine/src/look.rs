@@ -6,11 +6,12 @@ use std::io::{self, Read};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pq_steps::{AbsPath, Error, Kind, Mode as StepMode, Stat};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
+use rustix::fs::{AtFlags, CWD, FileType, fstat, statat};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use crate::cause::{failed, nothing_there};
+use crate::place::Place;
 use crate::users::Users;
 
 /// What stands at a path, itself and not where it leads.
@@ -45,18 +46,11 @@ fn time(seconds: i64, nanos: u64) -> SystemTime {
     }
 }
 
-/// Opens a regular file, through links; a pipe or a device is neither waited for nor read.
+/// Opens a regular file, through links that only root can have put there; a pipe or a device is neither waited for
+/// nor read.
 pub fn open(path: &AbsPath) -> Result<Option<File>, Error> {
     let cannot = |errno: Errno| failed(format!("cannot read `{path}`"), errno);
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let file = match openat(CWD, path.as_str(), flags, Mode::empty()) {
-        Ok(file) => file,
-        Err(errno) if nothing_there(errno) => return Ok(None),
-        Err(Errno::NXIO) => {
-            return Err(Error::failed(format!("cannot read `{path}`"), "it is a special file"));
-        }
-        Err(errno) => return Err(cannot(errno)),
-    };
+    let Some(file) = Place::open_to_read(path)? else { return Ok(None) };
     match FileType::from_raw_mode(fstat(&file).map_err(cannot)?.st_mode) {
         FileType::RegularFile => Ok(Some(file.into())),
         FileType::Directory => Err(Error::failed(format!("cannot read `{path}`"), "it is a directory")),

@@ -68,6 +68,38 @@ impl Place {
         Ok(Some(Place { dir, name: path.name().to_owned(), ours: step.ours, path: path.clone() }))
     }
 
+    /// Opens what a path leads to, for reading and without waiting for a pipe; `None` where nothing is.
+    ///
+    /// A link is followed only where nobody but root could have put it.
+    pub fn open_to_read(path: &AbsPath) -> Result<Option<OwnedFd>, Error> {
+        let cannot = |errno: Errno| failed(format!("cannot read `{path}`"), errno);
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let (mut at, mut parts) = (Step::root()?, split(path.as_str().as_bytes()));
+        for _ in 0..LINKS {
+            let last = parts.pop_back().unwrap_or_else(|| OsString::from("."));
+            let Some(step) = at.along(parts, path, false)? else { return Ok(None) };
+            match openat(&step.dir, &*last, flags, Mode::empty()) {
+                Ok(file) => return Ok(Some(file)),
+                Err(Errno::LOOP) if step.ours => {}
+                Err(Errno::LOOP) => {
+                    return Err(Diagnostic::new(format!("cannot read `{path}`"))
+                        .cause("a symbolic link stands there, in a directory that not only root can write to")
+                        .hint("put the file itself where the link is, or correct the path")
+                        .into());
+                }
+                Err(errno) if nothing_there(errno) => return Ok(None),
+                Err(Errno::NXIO) => {
+                    return Err(Error::failed(format!("cannot read `{path}`"), "it is a special file"));
+                }
+                Err(errno) => return Err(cannot(errno)),
+            }
+            let target: CString = readlinkat(&step.dir, &*last, Vec::new()).map_err(cannot)?;
+            parts = split(target.as_bytes());
+            at = if target.as_bytes().starts_with(b"/") { Step::root()? } else { step };
+        }
+        Err(cannot(Errno::LOOP))
+    }
+
     /// What is there, itself and not where it leads.
     pub fn stat(&self) -> Result<Option<Stat>, Error> {
         match statat(&self.dir, self.name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
@@ -104,9 +136,13 @@ impl Step {
 
     /// Goes to a directory, part by part.
     fn to(path: &AbsPath, make: bool) -> Result<Option<Self>, Error> {
+        Step::root()?.along(split(path.as_str().as_bytes()), path, make)
+    }
+
+    /// Goes on from here, part by part; the path is for messages.
+    fn along(self, mut parts: VecDeque<OsString>, path: &AbsPath, make: bool) -> Result<Option<Self>, Error> {
         let cannot = |errno: Errno| failed(format!("cannot reach `{path}`"), errno);
-        let mut parts: VecDeque<OsString> = split(path.as_str().as_bytes());
-        let (mut at, mut links) = (Step::root()?, 0);
+        let (mut at, mut links) = (self, 0);
         while let Some(part) = parts.pop_front() {
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let next = match openat(&at.dir, &*part, flags, Mode::empty()) {

@@ -202,14 +202,14 @@ fn a_pipe_is_not_waited_for() {
 }
 
 #[test]
-fn a_file_is_read_and_digested_through_links() {
+fn a_file_is_read_and_digested_and_a_link_is_itself() {
     let world = World::new();
     fs::write(world.real("file"), "abc").unwrap();
     symlink("file", world.real("link")).unwrap();
-    let link = world.at("link");
-    assert_eq!(world.machine.read(&link).unwrap().unwrap(), b"abc");
+    let (file, link) = (world.at("file"), world.at("link"));
+    assert_eq!(world.machine.read(&file).unwrap().unwrap(), b"abc");
     assert_eq!(
-        world.machine.sha256(&link).unwrap().unwrap(),
+        world.machine.sha256(&file).unwrap().unwrap(),
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     );
     assert_eq!(world.machine.read_link(&link).unwrap().unwrap(), "file");
@@ -279,4 +279,51 @@ fn a_rename_takes_the_place_of_a_file_and_not_of_a_full_directory() {
     );
     let error = world.machine.rename(&world.at("gone"), &world.at("c")).unwrap_err();
     assert_eq!(error, Error::absent("file", world.at("gone").as_str()));
+}
+
+#[test]
+fn a_file_for_fewer_people_does_not_keep_the_access_list_of_the_old_one() {
+    let mut world = World::new();
+    let real = world.real("secret");
+    // Version 2; then tag, rights, number: owner rw, user 65534 r, group r, mask r, others r.
+    let entries: [(u16, u16, u32); 5] =
+        [(1, 6, u32::MAX), (2, 4, 65534), (4, 4, u32::MAX), (16, 4, u32::MAX), (32, 4, u32::MAX)];
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    for (tag, rights, number) in entries {
+        list.extend([tag.to_le_bytes(), rights.to_le_bytes()].concat());
+        list.extend(number.to_le_bytes());
+    }
+    let name = "system.posix_acl_access";
+    let there = |real: &std::path::Path| {
+        let mut value = [0_u8; 256];
+        rustix::fs::getxattr(real, name, &mut value[..]).is_ok()
+    };
+    fs::write(&real, "old").unwrap();
+    match rustix::fs::setxattr(&real, name, &list, rustix::fs::XattrFlags::empty()) {
+        Err(rustix::io::Errno::OPNOTSUPP) => return, // this file system knows no access lists
+        set => set.unwrap(),
+    }
+    let mode = |bits| Meta { mode: Some(Mode::from_bits(bits)), ownership: None };
+    world.machine.write(&world.at("secret"), b"open", &mode(0o644)).unwrap();
+    assert!(there(&real), "a file for as many people keeps it");
+    world.machine.write(&world.at("secret"), b"secret", &mode(0o600)).unwrap();
+    assert!(!there(&real));
+}
+
+#[test]
+fn a_link_that_somebody_else_could_have_planted_is_not_read_through() {
+    let world = World::new();
+    fs::write(world.real("shadow"), "root:x").unwrap();
+    fs::create_dir(world.real("theirs")).unwrap();
+    fs::set_permissions(world.real("theirs"), fs::Permissions::from_mode(0o777)).unwrap();
+    symlink(world.real("shadow"), world.real("theirs/page")).unwrap();
+    let page = world.at("theirs/page");
+    for error in [world.machine.read(&page).unwrap_err(), world.machine.sha256(&page).unwrap_err()] {
+        assert!(error.to_string().contains("not only root can write to"), "{error}");
+    }
+    // What root linked is read, through as many links as there are.
+    let version = AbsPath::new("/etc/os-release").unwrap();
+    assert_eq!(world.machine.read(&version).unwrap().unwrap(), fs::read("/etc/os-release").unwrap());
+    assert_eq!(world.machine.read(&AbsPath::new("/proc/self/none").unwrap()), Ok(None));
+    assert!(world.machine.read(&AbsPath::new("/proc/self/mountinfo").unwrap()).unwrap().is_some());
 }
