@@ -255,6 +255,44 @@ fn a_slip_in_an_instance_is_refused_with_the_word_that_was_meant() {
 }
 
 #[test]
+fn an_id_that_names_a_file_or_a_section_of_ours_is_refused() {
+    // pool.d/www.conf, sites-available/default, and what php-fpm.conf sets for all pools under `[global]`
+    for id in ["www", "default", "paquerette", "global"] {
+        let error = refusal(|host| host["instances"][0]["id"] = json!(id));
+        assert_eq!(error.message, format!("`{id}` on `demo` cannot be the id of an instance"));
+    }
+}
+
+#[test]
+fn nginx_follows_no_link_that_an_instance_can_make() {
+    let plan = instances(|_| {}).unwrap();
+    let site = content(&plan, "wiki/site");
+    let home = "/srv/paquerette/www/wiki";
+    assert!(site.contains(&format!("disable_symlinks if_not_owner from={home}/current;")), "{site}");
+    for served in ["lib/plugins", "lib/tpl"] {
+        let location = format!(
+            "location /{served}/ {{\n        alias {home}/kept/{served}/;\n        disable_symlinks on from={home}/kept/{served};"
+        );
+        assert!(site.contains(&location), "{site}");
+    }
+    assert!(!site.contains("alias /srv/paquerette/www/wiki/kept/data"), "{site}");
+}
+
+#[test]
+fn the_logs_of_a_site_are_there_before_nginx_makes_them_readable_by_all() {
+    let plan = instances(|_| {}).unwrap();
+    let ids = ids(&plan);
+    let at = |id: &str| ids.iter().position(|it| *it == id).unwrap();
+    for (log, path) in [("access", "wiki.access.log"), ("error", "wiki.error.log")] {
+        let step = at(&format!("wiki/{log}-log"));
+        let body = &plan.steps[step].body;
+        assert_eq!(body["path"], format!("/var/log/nginx/{path}"));
+        assert_eq!([&body["owner"], &body["group"], &body["mode"]], ["www-data", "adm", "0640"]);
+        assert!(body["seed"] == true && step < at("wiki/site"));
+    }
+}
+
+#[test]
 fn what_two_instances_cannot_share_is_refused_naming_both() {
     let error = refusal(|host| host["instances"][1]["domain"] = json!("WIKI.demo.test"));
     assert_eq!(error.message, "`wiki` and `dav` on `demo` have the same `domain`");

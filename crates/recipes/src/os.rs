@@ -46,6 +46,8 @@ pub struct Nginx {
     pub etc: String,
     /// Directory of its logs.
     pub log: String,
+    /// The group that may read them.
+    pub log_group: String,
 }
 
 /// Where PHP is, and which.

@@ -62,7 +62,7 @@ impl<'p> Life<'p> {
         if draft.os.reserved.contains(&instance.id) {
             let text = format!("`{}` on `{}` cannot be the id of an instance", instance.id, host.host);
             return Err(error(text, "id")
-                .cause("the system has a user of that name")
+                .cause("the system, or paquerette itself, has something of that name")
                 .hint("choose another id"));
         }
         let mut scope = draft.scope.clone();

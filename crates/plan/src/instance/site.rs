@@ -49,6 +49,7 @@ pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
         "root": root,
         "index": web.index.as_deref().unwrap_or("index.php"),
         "deny": web.deny,
+        "served": served(life),
         "max_body": text(&web.max_body)?.unwrap_or_else(|| "1M".to_owned()),
         "upstream": text(&web.upstream)?,
         "locations": locations,
@@ -64,6 +65,7 @@ pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
     let available = format!("{etc}/sites-available/{id}.conf");
     let enabled = format!("{etc}/sites-enabled/{id}.conf");
     let title = format!("nginx site {}", life.domain()?);
+    logs(draft, life)?;
     draft.step(
         &life.step("site"),
         title.clone(),
@@ -72,6 +74,39 @@ pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
     )?;
     let link = json!({ "path": enabled, "target": format!("../sites-available/{id}.conf") });
     draft.step(&life.step("site-enabled"), format!("{title}, enabled"), "symlink", link)
+}
+
+/// What nginx itself reads of what is kept: the beginning of its addresses, and where it lies.
+fn served(life: &Life<'_>) -> Vec<Value> {
+    let root = life.app.web.root.as_deref().unwrap_or(".");
+    let below = |path: &str| match root {
+        "." => Some(path.to_owned()),
+        root => path.strip_prefix(root)?.strip_prefix('/').map(str::to_owned),
+    };
+    let kept = life.app.keep.iter().filter(|keep| keep.served);
+    kept.filter_map(|keep| {
+        let at = below(&keep.path)?;
+        Some(json!({ "at": format!("/{at}/"), "path": format!("{}/{}", life.paths.kept, keep.path) }))
+    })
+    .collect()
+}
+
+/// Its logs, which hold its visitors' addresses: nginx would let everybody read what it makes itself.
+fn logs(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    for log in ["access", "error"] {
+        let (id, nginx) = (life.id(), &draft.os.nginx);
+        let path = format!("{}/{id}.{log}.log", nginx.log);
+        let fields = json!({
+            "path": path,
+            "content": "",
+            "owner": draft.os.web.user,
+            "group": nginx.log_group,
+            "mode": "0640",
+            "seed": true,
+        });
+        draft.step(&life.step(&format!("{log}-log")), format!("{log} log of {id}"), "file", fields)?;
+    }
+    Ok(())
 }
 
 /// It answers.
