@@ -2,6 +2,8 @@
 //!
 //! Directories elsewhere (LDAP, SSSD) are not asked: what paquerette creates, it creates here.
 
+use pq_stream::Diagnostic;
+
 use crate::{AbsPath, Error, Probe};
 
 /// A line of `/etc/group`.
@@ -14,6 +16,7 @@ pub(super) struct GroupEntry {
 /// A line of `/etc/passwd`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct UserEntry {
+    pub id: u32,
     pub group: u32,
     pub comment: String,
     pub home: String,
@@ -36,7 +39,8 @@ pub(super) fn group(machine: &dyn Probe, name: &str) -> Result<Option<GroupEntry
 pub(super) fn user(machine: &dyn Probe, name: &str) -> Result<Option<UserEntry>, Error> {
     let text = database(machine, "/etc/passwd")?;
     Ok(fields(&text, name).and_then(|fields| match fields[..] {
-        [_, _, _, group, comment, home, shell] => Some(UserEntry {
+        [_, _, id, group, comment, home, shell] => Some(UserEntry {
+            id: id.parse().ok()?,
             group: group.parse().ok()?,
             comment: comment.to_owned(),
             home: home.to_owned(),
@@ -58,6 +62,24 @@ pub(super) fn valid_name(field: &str, name: &str) -> Result<(), String> {
         "`{field}` is `{}`: at most 32 lower case letters, digits, `_` and `-`, the first a letter or `_`",
         name.escape_debug()
     ))
+}
+
+/// The groups that list a user as a member.
+pub(super) fn groups_of(machine: &dyn Probe, user: &str) -> Result<Vec<String>, Error> {
+    let text = database(machine, "/etc/group")?;
+    let lists = |line: &&str| line.split(':').nth(3).is_some_and(|all| all.split(',').any(|it| it == user));
+    Ok(text.lines().filter(lists).filter_map(|line| line.split(':').next()).map(str::to_owned).collect())
+}
+
+/// Refuses to take over an account that was not made for a service: system's numbers end at 999, `adduser.conf(5)`.
+pub(super) fn of_the_system(what: &str, name: &str, id: u32) -> Result<(), Error> {
+    if id < 1000 {
+        return Ok(());
+    }
+    Err(Diagnostic::new(format!("cannot use {what} `{name}` for a service"))
+        .cause(format!("it exists with the number {id}: it is a person's, and not ours to change"))
+        .hint("choose another id")
+        .into())
 }
 
 /// What is taken for granted unless a step says no.

@@ -21,13 +21,16 @@ pub struct Group {
 impl Converge for Group {
     fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
         match accounts::group(machine, &self.name)? {
+            Some(is) if self.system => {
+                accounts::of_the_system("group", &self.name, is.id).map(|()| Check::InSync)
+            }
             Some(_) => Ok(Check::InSync),
             None => Ok(Differences::missing("group")),
         }
     }
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
-        if accounts::group(machine, &self.name)?.is_some() {
+        if self.check(machine)? == Check::InSync {
             return Ok(());
         }
         let mut argv = vec!["groupadd"];

@@ -1,7 +1,7 @@
 //! A user exists, with its group, home, shell and memberships. Its home directory is a `directory` step's business.
 //!
-//! Memberships beyond those listed stay: other steps may have given them. Passwords are never set; a user made
-//! here has a locked one.
+//! Memberships beyond those listed are taken away: each is a right that nobody wrote down. A person's account is
+//! not taken over. Passwords are never set; a user made here has a locked one.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ pub struct User {
     /// Its primary group, by default the one of the same name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// Further groups that it is in.
+    /// Further groups that it is in; it is in no others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
     /// Its home, `/nonexistent` by default; not created.
@@ -47,6 +47,24 @@ fn no_login() -> AbsPath {
 impl User {
     fn group(&self) -> &str {
         self.group.as_deref().unwrap_or(&self.name)
+    }
+
+    /// The user as it is; one that is a person's is refused where a service's is wanted.
+    fn entry(&self, machine: &dyn Probe) -> Result<Option<UserEntry>, Error> {
+        let is = accounts::user(machine, &self.name)?;
+        if let Some(is) = &is
+            && self.system
+        {
+            accounts::of_the_system("user", &self.name, is.id)?;
+        }
+        Ok(is)
+    }
+
+    /// The groups that it is in, and should not be.
+    fn beyond(&self, machine: &dyn Probe) -> Result<Vec<String>, Error> {
+        let mut found = accounts::groups_of(machine, &self.name)?;
+        found.retain(|name| name != self.group() && !self.groups.contains(name));
+        Ok(found)
     }
 
     /// The number of its primary group, and the further groups that it is not in yet.
@@ -79,7 +97,7 @@ impl User {
 
     fn correct(&self, machine: &mut dyn System, is: &UserEntry) -> Result<(), Error> {
         let (primary, not_in) = self.look(machine)?;
-        let groups = not_in.join(",");
+        let groups = self.groups.join(",");
         let mut argv = vec!["usermod"];
         if is.group != primary {
             argv.extend(["--gid", self.group()]);
@@ -93,8 +111,8 @@ impl User {
         if is.comment != self.comment {
             argv.extend(["--comment", &self.comment]);
         }
-        if !groups.is_empty() {
-            argv.extend(["--append", "--groups", &groups]);
+        if !not_in.is_empty() || !self.beyond(machine)?.is_empty() {
+            argv.extend(["--groups", &groups]);
         }
         if argv.len() == 1 {
             return Ok(());
@@ -107,7 +125,7 @@ impl User {
 impl Converge for User {
     fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
         let (primary, not_in) = self.look(machine)?;
-        let Some(is) = accounts::user(machine, &self.name)? else { return Ok(Differences::missing("user")) };
+        let Some(is) = self.entry(machine)? else { return Ok(Differences::missing("user")) };
         let mut found = Differences::new();
         if is.group != primary {
             found.push("group", Some(&format!("number {}", is.group)), Some(self.group()));
@@ -118,11 +136,14 @@ impl Converge for User {
         for name in not_in {
             found.push("member of", None, Some(name));
         }
+        for name in self.beyond(machine)? {
+            found.push("member of", Some(&name), None);
+        }
         Ok(found.into_check())
     }
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
-        match accounts::user(machine, &self.name)? {
+        match self.entry(machine)? {
             None => self.create(machine),
             Some(is) => self.correct(machine, &is),
         }

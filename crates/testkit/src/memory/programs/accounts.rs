@@ -17,7 +17,7 @@ struct Options<'a> {
     home: Option<&'a str>,
     shell: Option<&'a str>,
     comment: Option<&'a str>,
-    groups: Vec<&'a str>,
+    groups: Option<Vec<&'a str>>,
 }
 
 fn options<'a>(arguments: &[&'a str]) -> Result<Options<'a>, String> {
@@ -27,12 +27,14 @@ fn options<'a>(arguments: &[&'a str]) -> Result<Options<'a>, String> {
         let mut value = || rest.next().copied().ok_or_else(|| format!("option {word} requires an argument"));
         match *word {
             "--system" => found.system = true,
-            "--no-create-home" | "--no-user-group" | "--append" => {}
+            "--no-create-home" | "--no-user-group" => {}
             "--gid" => found.gid = Some(value()?),
             "--home-dir" | "--home" => found.home = Some(value()?),
             "--shell" => found.shell = Some(value()?),
             "--comment" => found.comment = Some(value()?),
-            "--groups" => found.groups = value()?.split(',').collect(),
+            "--groups" => {
+                found.groups = Some(value()?.split(',').filter(|name| !name.is_empty()).collect());
+            }
             option if option.starts_with('-') => return Err(format!("unrecognized option '{option}'")),
             name => found.name = name,
         }
@@ -61,19 +63,21 @@ fn with_line(text: &str, name: &str, line: &str) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// Puts a user into groups, by one replacement of the file.
+/// Has a user in these groups and no others, by one replacement of the file.
 fn join(machine: &mut MemoryMachine, user: &str, groups: &[&str]) -> Result<(), Error> {
     let mut text = machine.disk.text(GROUPS);
-    for name in groups {
-        let Some(mut fields) = line_of(&text, name) else { continue };
+    for line in machine.disk.text(GROUPS).lines() {
+        let mut fields: Vec<&str> = line.split(':').collect();
+        let wanted = groups.contains(&fields[0]);
         let mut members: Vec<&str> = fields[3].split(',').filter(|member| !member.is_empty()).collect();
-        if !members.contains(&user) {
-            members.push(user);
+        match members.iter().position(|member| *member == user) {
+            Some(at) if !wanted => drop(members.remove(at)),
+            None if wanted => members.push(user),
+            _ => continue,
         }
         let members = members.join(",");
         fields[3] = &members;
-        let line = fields.join(":");
-        text = with_line(&text, name, &line);
+        text = with_line(&text, fields[0], &fields.join(":"));
     }
     machine.disk.replace(GROUPS, text.as_bytes())
 }
@@ -104,7 +108,8 @@ pub(super) fn useradd(machine: &mut MemoryMachine, command: &Command) -> Result<
         return fails(9, format!("useradd: user '{}' already exists", options.name));
     }
     let primary = line_of(&groups, options.gid.unwrap_or("nogroup"));
-    let Some(primary) = primary.filter(|_| options.groups.iter().all(|g| line_of(&groups, g).is_some()))
+    let Some(primary) =
+        primary.filter(|_| options.groups.iter().flatten().all(|g| line_of(&groups, g).is_some()))
     else {
         return fails(6, "useradd: group does not exist");
     };
@@ -118,8 +123,8 @@ pub(super) fn useradd(machine: &mut MemoryMachine, command: &Command) -> Result<
         options.shell.unwrap_or("/bin/sh")
     );
     machine.disk.replace(USERS, (users + &line).as_bytes())?;
-    if !options.groups.is_empty() {
-        join(machine, options.name, &options.groups)?;
+    if let Some(wanted) = &options.groups {
+        join(machine, options.name, wanted)?;
     }
     done()
 }
@@ -148,8 +153,8 @@ pub(super) fn usermod(machine: &mut MemoryMachine, command: &Command) -> Result<
     if after != users {
         machine.disk.replace(USERS, after.as_bytes())?;
     }
-    if !options.groups.is_empty() {
-        join(machine, options.name, &options.groups)?;
+    if let Some(wanted) = &options.groups {
+        join(machine, options.name, wanted)?;
     }
     done()
 }
