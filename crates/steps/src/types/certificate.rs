@@ -44,6 +44,15 @@ impl Certificate {
         }
     }
 
+    /// What the chain says; `None` where the file is there, and holds no certificate that can be read.
+    fn said(&self, machine: &dyn Probe) -> Result<Option<crate::Certificate>, Error> {
+        match machine.certificate(&self.chain) {
+            // A file that cannot be read at all is another matter, and said by the read.
+            Err(_) if machine.read(&self.chain)?.is_some() => Ok(None),
+            said => said,
+        }
+    }
+
     /// What only a new certificate puts right.
     fn due(&self, machine: &dyn Probe) -> Result<Differences, Error> {
         let mut found = Differences::new();
@@ -53,8 +62,9 @@ impl Certificate {
         let ca = self.authority.join("ca.pem");
         let ca =
             ca.map_err(|cause| Error::failed(format!("cannot use authority `{}`", self.authority), cause))?;
-        let Some(is) = machine.certificate(&self.chain)? else {
-            found.push("certificate", Some("missing"), Some("present"));
+        let Some(is) = self.said(machine)? else {
+            let there = machine.stat(&self.chain)?.map_or("missing", |_| "unreadable");
+            found.push("certificate", Some(there), Some("present"));
             return Ok(found);
         };
         let mut names = self.names.clone();
