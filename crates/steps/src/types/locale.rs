@@ -1,5 +1,6 @@
 //! Locales are generated, by `/etc/locale.gen` and `locale-gen`. Those beyond the wanted ones stay.
 
+use pq_stream::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,9 @@ pub struct Locale {
     /// Their names, as in `fr_FR.UTF-8`.
     pub names: Vec<String>,
 }
+
+/// Every locale that the system has the source of, as `fr_FR.UTF-8 UTF-8`; of package `locales`.
+const KNOWN: &str = "/usr/share/i18n/SUPPORTED";
 
 const LIST: &str = "/etc/locale.gen";
 
@@ -43,21 +47,46 @@ impl Locale {
     }
 }
 
-impl Converge for Locale {
-    fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
+impl Locale {
+    /// Those that cannot be used yet.
+    fn missing(&self, machine: &dyn Probe) -> Result<Vec<&str>, Error> {
         let command = Command::new(["locale", "-a"]);
         let output = machine.ask(&command)?.success(&command)?;
         let there: Vec<String> = output.stdout.lines().map(|line| spelt(line.trim())).collect();
+        let names = self.names.iter().map(String::as_str);
+        Ok(names.filter(|name| !there.contains(&spelt(name))).collect())
+    }
+
+    /// Refuses a name that the system does not know: `locale-gen` would fail on it, now and ever after.
+    fn known(names: &[&str], known: &[u8]) -> Result<(), Error> {
+        let known = String::from_utf8_lossy(known);
+        match names.iter().find(|name| !known.lines().any(|line| line.trim() == format!("{name} UTF-8"))) {
+            None => Ok(()),
+            Some(name) => Err(Diagnostic::new(format!("cannot generate locale `{name}`"))
+                .cause("the system knows no locale of that name")
+                .hint(format!("choose one that `{KNOWN}` lists"))
+                .into()),
+        }
+    }
+}
+
+impl Converge for Locale {
+    fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
+        let missing = self.missing(machine)?;
+        // Without the package, nothing can be said of names yet.
+        if let Some(known) = machine.read(&AbsPath::known(KNOWN))? {
+            Self::known(&missing, &known)?;
+        }
         let mut found = Differences::new();
-        for name in &self.names {
-            if !there.contains(&spelt(name)) {
-                found.push(&format!("locale {name}"), Some("not generated"), Some("generated"));
-            }
+        for name in missing {
+            found.push(&format!("locale {name}"), Some("not generated"), Some("generated"));
         }
         Ok(found.into_check())
     }
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
+        let known = machine.read(&AbsPath::known(KNOWN))?.ok_or_else(|| Error::absent("file", KNOWN))?;
+        Self::known(&self.missing(machine)?, &known)?;
         let path = AbsPath::known(LIST);
         let list = machine.read(&path)?.unwrap_or_default();
         let list = String::from_utf8_lossy(&list);

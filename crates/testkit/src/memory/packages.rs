@@ -54,6 +54,7 @@ pub(super) fn offers() -> BTreeMap<String, Offer> {
             "locales",
             [
                 ("/usr/sbin/locale-gen", PROGRAM),
+                ("/usr/share/i18n/SUPPORTED", "en_US.UTF-8 UTF-8\nfr_FR ISO-8859-1\nfr_FR.UTF-8 UTF-8\n"),
                 ("/etc/locale.gen", "# This file lists locales\n# en_US.UTF-8 UTF-8\n# fr_FR.UTF-8 UTF-8\n"),
             ],
         ),
