@@ -4,6 +4,7 @@
 //! looks finished; and no symbolic link in the target is followed.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use pq_stream::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +103,9 @@ impl Copy {
             match source.kind {
                 Kind::Symlink => {
                     let target = machine.read_link(&from)?.unwrap_or_default();
+                    if !stays_inside(&target, below.matches('/').count()) {
+                        return Err(leads_out(&from, &target));
+                    }
                     let same = || Ok::<_, Error>(machine.read_link(&to)?.as_deref() == Some(&target));
                     if is.is_none() || (always && !same()?) {
                         tasks.push(Task::Link { target, to });
@@ -177,6 +181,21 @@ impl Converge for Copy {
         }
         self.fresh().map(|_| ())
     }
+}
+
+/// Whether the target of a link, in a directory this deep below the top, is below the top itself. Steps upwards may
+/// only be at its beginning: behind a name, which may be a link too, they lead anywhere.
+fn stays_inside(target: &str, depth: usize) -> bool {
+    let parts: Vec<&str> = target.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let upwards = parts.iter().take_while(|part| **part == "..").count();
+    !target.starts_with('/') && upwards <= depth && !parts[upwards..].contains(&"..")
+}
+
+fn leads_out(link: &AbsPath, target: &str) -> Error {
+    Diagnostic::new(format!("cannot copy `{link}`"))
+        .cause(format!("it is a symbolic link to `{target}`, which is not in what is copied"))
+        .hint("use a release whose links stay inside of it")
+        .into()
 }
 
 /// The set-group-id bit of the directory that a new one goes into, which it takes over as with `mkdir`.
