@@ -224,3 +224,83 @@ fn what_cannot_be_executed_is_refused_when_it_is_read() {
         assert!(AnyStep::read(kind.as_str().unwrap(), &body).is_err(), "{fields}");
     }
 }
+
+#[test]
+fn an_environment_stays_where_pip_fails_and_its_leftover_is_seen() {
+    let (fields, mut machine) = example("venv");
+    apply(&mut machine, fields.clone()).unwrap();
+    let before = machine.snapshot();
+    let mut other = fields.clone();
+    other["requirements"] = json!(format!("law-hello==1.0 --hash=sha256:{}\n", "0a".repeat(32)));
+    let error = apply(&mut machine, other).unwrap_err().to_string();
+    assert!(error.contains("DO NOT MATCH THE HASHES"), "{error}");
+    assert_eq!(machine.snapshot(), before);
+    assert_eq!(check(&machine, fields.clone()), Ok(Check::InSync));
+    machine.put("/srv/law/venv/.tmp-env.old/pyvenv.cfg", "home = /usr/bin\n");
+    let Ok(Check::Differs(found)) = check(&machine, fields.clone()) else { panic!("not seen") };
+    assert_eq!(found[0].what, "/srv/law/venv/.tmp-env.old");
+    apply(&mut machine, fields).unwrap();
+    assert_eq!(machine.snapshot(), before);
+}
+
+#[test]
+fn an_account_of_a_person_is_not_taken_over() {
+    let mut machine = laws::machine();
+    apply(&mut machine, json!({"do": "group", "name": "anna", "system": false})).unwrap();
+    apply(&mut machine, json!({"do": "user", "name": "anna", "system": false, "shell": "/bin/bash"}))
+        .unwrap();
+    let before = machine.snapshot();
+    for kind in ["user", "group"] {
+        let fields = json!({"do": kind, "name": "anna"});
+        for error in
+            [check(&machine, fields.clone()).unwrap_err(), apply(&mut machine, fields.clone()).unwrap_err()]
+        {
+            let expected = format!("cannot use {kind} `anna` for a service: it exists with the number 1000");
+            assert!(error.to_string().starts_with(&expected), "{error}");
+        }
+    }
+    assert_eq!(machine.snapshot(), before);
+}
+
+#[test]
+fn a_membership_that_nobody_wrote_down_is_seen_and_taken_away() {
+    let (fields, mut machine) = example("user");
+    apply(&mut machine, fields.clone()).unwrap();
+    let groups = text(&machine, "/etc/group").unwrap();
+    machine.put("/etc/group", format!("{groups}sudo:x:27:root,lawuser\n"));
+    let Ok(Check::Differs(found)) = check(&machine, fields.clone()) else { panic!("not seen") };
+    assert_eq!((found[0].what.as_str(), found[0].is.as_deref()), ("member of", Some("sudo")));
+    apply(&mut machine, fields).unwrap();
+    assert_eq!(text(&machine, "/etc/group").unwrap(), format!("{groups}sudo:x:27:root\n"));
+    apply(&mut machine, json!({"do": "user", "name": "lawuser"})).unwrap();
+    assert!(!text(&machine, "/etc/group").unwrap().replace("lawuser:x", "").contains("lawuser"));
+}
+
+#[test]
+fn a_locale_that_the_system_does_not_know_leaves_the_list_alone() {
+    let (_, mut machine) = example("locale");
+    let list = text(&machine, "/etc/locale.gen");
+    let fields = json!({"do": "locale", "names": ["fr_FR.UTF-8", "fr_ZZ.UTF-8"]});
+    for error in [check(&machine, fields.clone()).unwrap_err(), apply(&mut machine, fields).unwrap_err()] {
+        assert!(error.to_string().starts_with("cannot generate locale `fr_ZZ.UTF-8`"), "{error}");
+    }
+    assert_eq!(text(&machine, "/etc/locale.gen"), list);
+}
+
+#[test]
+fn a_copy_refuses_a_link_that_leads_out() {
+    for target in ["/etc/shadow", "../../x", "deep.conf/../../..", "../../../../etc/shadow"] {
+        let (fields, mut machine) = example("copy");
+        let link = json!({"do": "symlink", "path": "/srv/law/copy/from/sub/out", "target": target});
+        apply(&mut machine, link).unwrap();
+        for error in [check(&machine, fields.clone()).unwrap_err(), apply(&mut machine, fields).unwrap_err()]
+        {
+            assert!(error.to_string().contains("which is not in what is copied"), "{target}: {error}");
+        }
+        assert_eq!(machine.stat(&AbsPath::new("/srv/law/copy/to/sub/out").unwrap()), Ok(None));
+    }
+    let (fields, mut machine) = example("copy");
+    let link = json!({"do": "symlink", "path": "/srv/law/copy/from/sub/in", "target": "../defaults.conf"});
+    apply(&mut machine, link).unwrap();
+    apply(&mut machine, fields).unwrap();
+}

@@ -1,7 +1,8 @@
 //! A Python environment holds exactly the pinned packages, each archive of them known by its digest.
 //!
 //! Always true here: the marker with the digest of the requirements is written last, so an environment that was
-//! not finished is made anew. A directory that has another's content and no marker is not touched.
+//! not finished is made anew; the one before is kept beside it until then, and comes back where python or pip fails.
+//! A directory that has another's content and no marker is not touched.
 
 use std::time::Duration;
 
@@ -65,6 +66,17 @@ impl Venv {
 
     fn python(&self) -> Result<AbsPath, Error> {
         AbsPath::new(self.python.as_str()).map_err(|cause| self.cannot(cause))
+    }
+
+    /// What is wrong with the environment, apart from what stands beside it.
+    fn own(&self, machine: &dyn Probe) -> Result<Differences, Error> {
+        let mut found = Differences::new();
+        match machine.stat(&self.path)? {
+            None => found.push("python environment", Some("missing"), Some("present")),
+            Some(is) if is.kind != Kind::Directory => return Err(in_the_way("directory", &self.path, &is)),
+            Some(_) => self.look(machine, &mut found)?,
+        }
+        Ok(found)
     }
 
     /// What is wrong with an environment that is there.
@@ -145,13 +157,59 @@ impl Venv {
     }
 }
 
+impl Venv {
+    /// Clears the name for a new environment: a finished one goes beside, an unfinished one away at once. A name is
+    /// lost before the content, so what a kill leaves under the name is whole.
+    fn set_aside(&self, machine: &mut dyn System, old: &AbsPath, fresh: &AbsPath) -> Result<(), Error> {
+        machine.remove(fresh)?;
+        if machine.stat(&self.path)?.is_none() {
+            return Ok(());
+        }
+        if machine.read(&self.below(MARKER)?)?.as_deref() == Some(UNFINISHED.as_bytes()) {
+            machine.rename(&self.path, fresh)?;
+            return machine.remove(fresh);
+        }
+        machine.remove(old)?;
+        machine.rename(&self.path, old)
+    }
+
+    /// Makes the environment under its name, where nothing is.
+    fn make(&self, machine: &mut dyn System, fresh: &AbsPath) -> Result<(), Error> {
+        machine.make_dir(fresh, &Meta::new(Mode::from_bits(0o755), "root", "root"))?;
+        let meta = Meta::new(Mode::from_bits(0o644), "root", "root");
+        let unfinished = fresh.join(MARKER).map_err(|cause| self.cannot(cause))?;
+        machine.write(&unfinished, UNFINISHED.as_bytes(), &meta)?;
+        machine.rename(fresh, &self.path)?;
+        let mut make = Command::new([self.python.as_str(), "-m", "venv", self.path.as_str()]);
+        make.timeout = TIMEOUT;
+        for command in [make, self.pip()?] {
+            machine.run(&command)?.success(&command)?;
+        }
+        machine.write(&self.below(MARKER)?, self.marker().as_bytes(), &meta)
+    }
+
+    /// Brings the environment before back, where there was one.
+    fn bring_back(&self, machine: &mut dyn System, old: &AbsPath, fresh: &AbsPath) -> Result<(), Error> {
+        if machine.stat(old)?.is_none() {
+            return Ok(());
+        }
+        machine.remove(fresh)?;
+        if machine.stat(&self.path)?.is_some() {
+            machine.rename(&self.path, fresh)?;
+        }
+        machine.rename(old, &self.path)?;
+        machine.remove(fresh)
+    }
+}
+
 impl Converge for Venv {
     fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
-        let mut found = Differences::new();
-        match machine.stat(&self.path)? {
-            None => found.push("python environment", Some("missing"), Some("present")),
-            Some(is) if is.kind != Kind::Directory => return Err(in_the_way("directory", &self.path, &is)),
-            Some(_) => self.look(machine, &mut found)?,
+        let mut found = self.own(machine)?;
+        for what in [".old", ".new"] {
+            let left = self.beside(what)?;
+            if machine.stat(&left)?.is_some() {
+                found.push(left.as_str(), Some("left over"), Some("absent"));
+            }
         }
         let check = found.into_check();
         if check != Check::InSync && machine.stat(&self.python()?)?.is_none() {
@@ -161,28 +219,17 @@ impl Converge for Venv {
     }
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
-        if self.check(machine)? == Check::InSync {
-            return Ok(());
-        }
-        // A name is lost before the content and won after the marker: what a kill leaves under the name is ours.
         let (old, fresh) = (self.beside(".old")?, self.beside(".new")?);
+        if self.own(machine)?.into_check() != Check::InSync {
+            self.set_aside(machine, &old, &fresh)?;
+            if let Err(error) = self.make(machine, &fresh) {
+                // Why it failed matters more than why the one before cannot come back, which check tells.
+                let _ = self.bring_back(machine, &old, &fresh);
+                return Err(error);
+            }
+        }
         machine.remove(&old)?;
-        machine.remove(&fresh)?;
-        if machine.stat(&self.path)?.is_some() {
-            machine.rename(&self.path, &old)?;
-            machine.remove(&old)?;
-        }
-        machine.make_dir(&fresh, &Meta::new(Mode::from_bits(0o755), "root", "root"))?;
-        let meta = Meta::new(Mode::from_bits(0o644), "root", "root");
-        let unfinished = fresh.join(MARKER).map_err(|cause| self.cannot(cause))?;
-        machine.write(&unfinished, UNFINISHED.as_bytes(), &meta)?;
-        machine.rename(&fresh, &self.path)?;
-        let mut make = Command::new([self.python.as_str(), "-m", "venv", self.path.as_str()]);
-        make.timeout = TIMEOUT;
-        for command in [make, self.pip()?] {
-            machine.run(&command)?.success(&command)?;
-        }
-        machine.write(&self.below(MARKER)?, self.marker().as_bytes(), &meta)
+        machine.remove(&fresh)
     }
 
     fn validate(&self) -> Result<(), String> {
