@@ -3,10 +3,16 @@
 use std::sync::Arc;
 
 use pq_secrets::{SecretString, Values};
-use pq_stream::Diagnostic;
+use pq_stream::{Diagnostic, MASTER_KEY, Place};
 
 use crate::file::SourceFile;
-use crate::node::{Data, Key, Node};
+use crate::node::{Data, Key, Mark, Node};
+
+/// Shorter texts stand in messages by chance, and so cannot be kept out of them.
+const MIN_LENGTH: usize = 6;
+
+/// A shorter key, from which everything is derived, could be tried out.
+const MIN_MASTER_KEY: usize = 16;
 
 /// A variable's value with secrets in the places of its scalars; their texts go into `values`.
 ///
@@ -14,7 +20,7 @@ use crate::node::{Data, Key, Node};
 /// stays so.
 ///
 /// # Errors
-/// A name that cannot stand in a token.
+/// A name that cannot stand in a token, or a value that is too short for a secret.
 pub fn conceal(
     node: &Arc<Node>,
     path: &str,
@@ -22,6 +28,7 @@ pub fn conceal(
     values: &mut Values,
 ) -> Result<Arc<Node>, Box<Diagnostic>> {
     let data = match &node.data {
+        Data::Null if path == MASTER_KEY => return Err(short_key(file, node)),
         Data::Null => Data::Null,
         Data::List(items) => {
             let concealed = items
@@ -42,7 +49,13 @@ pub fn conceal(
             Data::Map(concealed)
         }
         scalar => {
-            values.insert(path.to_owned(), SecretString::from(text_of(scalar, node, file)));
+            let text = text_of(scalar, node, file);
+            match text.chars().count() {
+                length if path == MASTER_KEY && length < MIN_MASTER_KEY => return Err(short_key(file, node)),
+                length if length < MIN_LENGTH => return Err(short(file, node, length)),
+                _ => {}
+            }
+            values.insert(path.to_owned(), SecretString::from(text));
             Data::Secret(path.to_owned())
         }
     };
@@ -58,6 +71,41 @@ pub fn unfit(file: &SourceFile, key: &Key) -> Box<Diagnostic> {
     )
 }
 
+/// The error of a key that is too short; neither it nor its length is shown.
+fn short_key(file: &SourceFile, node: &Node) -> Box<Diagnostic> {
+    Box::new(
+        file.error(node.start, format!("`{MASTER_KEY}` is shorter than {MIN_MASTER_KEY} characters"))
+            .cause("passwords and the salts of hashes are derived from it")
+            .hint("make one with `openssl rand -base64 32`"),
+    )
+}
+
+/// The error of a secret that is empty or too short; its name is from the file, and not shown.
+fn short(file: &SourceFile, node: &Node, length: usize) -> Box<Diagnostic> {
+    let error = match length {
+        0 => file.error(node.start, "a secret is empty"),
+        _ => Box::new(
+            file.error(node.start, format!("a secret is shorter than {MIN_LENGTH} characters"))
+                .cause("so short a text cannot be kept out of messages"),
+        ),
+    };
+    Box::new(error.hint(
+        "make one with `openssl rand -base64 32`; what is no secret belongs in a file that is not encrypted",
+    ))
+}
+
+/// The error of a `master_key` that everybody who has the inventory can read.
+pub fn clear_key(file: &SourceFile, mark: Mark) -> Box<Diagnostic> {
+    // The line is not shown: the key stands in it.
+    let place = Place { text: String::new(), ..file.place(mark) };
+    Box::new(
+        Diagnostic::new(format!("`{MASTER_KEY}` stands in a file that is not encrypted"))
+            .at(place)
+            .cause("who reads it can derive every password")
+            .hint("make a new one with `openssl rand -base64 32`, and set it in an age file, such as `group_vars/all/secrets.yml.age`"),
+    )
+}
+
 /// A number or a boolean is the text that stands in the file: `0123` keeps its zero.
 fn text_of(data: &Data, node: &Node, file: &SourceFile) -> String {
     if let Data::Text(text) | Data::Raw(text) = data {
@@ -66,4 +114,39 @@ fn text_of(data: &Data, node: &Node, file: &SourceFile) -> String {
     let line = file.text().lines().nth(node.start.line - 1).unwrap_or("");
     let length = node.end.column.saturating_sub(node.start.column);
     line.chars().skip(node.start.column - 1).take(length).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml;
+
+    /// Place and message of the refusal.
+    fn refused(text: &str) -> Option<String> {
+        let file = SourceFile::new("s.yml.age".into(), "i/s.yml.age".into(), text.into(), true);
+        let root = yaml::load(&file).unwrap().unwrap();
+        let Data::Map(entries) = &root.data else { panic!("{text}") };
+        let (key, node) = &entries[0];
+        let error = conceal(node, &key.text(), &file, &mut Values::new()).err()?;
+        let place = error.place.clone().unwrap();
+        assert!(place.text.is_empty() && error.hints[0].contains("openssl rand -base64 32"), "{error:?}");
+        assert!(!format!("{error:?}").contains("CAN"), "{error:?}");
+        Some(format!("{}:{} {}", place.line, place.column, error.message))
+    }
+
+    #[test]
+    fn a_secret_that_is_too_short_is_refused_and_not_shown() {
+        let short = |place: &str| Some(format!("{place} a secret is shorter than 6 characters"));
+        let key = |place: &str| Some(format!("{place} `master_key` is shorter than 16 characters"));
+        assert_eq!(refused("pw: ''"), Some("1:5 a secret is empty".to_owned()));
+        assert_eq!(refused("pw: CANAR"), short("1:5"));
+        assert_eq!(refused("smtp: {port: 587}"), short("1:14"));
+        assert_eq!(refused("a:\n- CANARY\n- yes"), short("3:3"));
+        assert_eq!(refused("master_key: CANARY-of-15-ch"), key("1:13"));
+        assert_eq!(refused("master_key:"), key("1:11"));
+        assert_eq!(refused("master_key: ''"), key("1:13"));
+        for good in ["pw: CANARY", "pw: é12345", "pw:", "master_key: CANARY-of-16-chr"] {
+            assert_eq!(refused(good), None, "{good}");
+        }
+    }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use pq_stream::{Diagnostic, OPENING, nearest};
+use pq_stream::{Diagnostic, MASTER_KEY, OPENING, nearest};
 
+use crate::concealed::clear_key;
 use crate::file::{SourceFile, short};
 use crate::groups::{Groups, UNGROUPED, Variable};
 use crate::node::{Data, Mark, Node};
@@ -155,6 +156,9 @@ impl Reader<'_> {
         if matches!(&node.data, Data::Text(text) if text.contains(OPENING)) {
             return Err(self.file.error(node.start, format!("a value holds the text `{OPENING}`")));
         }
+        if name == MASTER_KEY {
+            return Err(clear_key(self.file, mark));
+        }
         if name.is_empty() {
             return Err(self.file.error(mark, "the variable has no name"));
         }
@@ -246,6 +250,7 @@ mod tests {
             ("[a]\n[a:vars]\nx\n", "3:1: `x` sets no variable"),
             ("[a\nh\n", "1:1: the heading has no `]`"),
             ("[a]\n  h[2:1]\n", "2:3: `[2:1]` is no range such as `[01:10]` or `[a:f]`"),
+            ("[a]\nh master_key=x\n", "2:3: `master_key` stands in a file that is not encrypted"),
             ("[a]\nh x=@secret{y}\n", "2:5: a value holds the text `@secret{`"),
         ];
         for (text, expected) in cases {

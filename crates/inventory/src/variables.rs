@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use pq_secrets::{ExposeSecret, Identities, Values};
-use pq_stream::{Diagnostic, Place};
+use pq_stream::{Diagnostic, MASTER_KEY, Place};
 
-use crate::concealed::{conceal, unfit};
+use crate::concealed::{clear_key, conceal, unfit};
 use crate::file::{self, SourceFile};
 use crate::groups::Variable;
 use crate::node::{Data, Mark};
@@ -163,6 +163,7 @@ impl Loader {
             let node = match file.is_secret() {
                 true if is_variable(&name) => conceal(node, &name, &file, &mut secrets)?,
                 true => return Err(unfit(&file, key)),
+                false if name == MASTER_KEY => return Err(clear_key(&file, key.mark)),
                 false => node.clone(),
             };
             let (file, secrets) = (file.clone(), Arc::new(secrets));
