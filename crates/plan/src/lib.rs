@@ -5,6 +5,7 @@
 
 mod choice;
 mod draft;
+mod firewall;
 mod instance;
 mod planner;
 mod platform;

@@ -87,12 +87,16 @@ impl Reading<'_> {
         if let Some(value) = variable.accept(found.value)
             && (!secret(&value) || variable.kind == pq_recipes::Kind::Text)
         {
-            return Ok(value);
+            return match variable.twice(&value) {
+                None => Ok(value),
+                Some(item) => Err(at(
+                    Diagnostic::new(format!("{} has `{}` twice", found.name, shown(item)))
+                        .hint("leave one out"),
+                    found.place.clone(),
+                )),
+            };
         }
-        let shown = match found.value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
+        let shown = shown(found.value);
         let error = match secret(found.value) {
             true => Diagnostic::new(format!("{} cannot be a secret", found.name)),
             false => Diagnostic::new(format!("{} cannot be `{shown}`", found.name)),
@@ -105,10 +109,23 @@ impl Reading<'_> {
             (_, value) if variable.many && !value.is_array() => error.hint("write a list: [first, second]"),
             _ => error,
         };
-        Err(match &found.place {
-            Some(place) => error.at(place.clone()),
-            None => error,
-        })
+        Err(at(error, found.place.clone()))
+    }
+}
+
+/// A value as people write it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// An error with its place, where that is known.
+pub(crate) fn at(error: Diagnostic, place: Option<Place>) -> Diagnostic {
+    match place {
+        Some(place) => error.at(place),
+        None => error,
     }
 }
 

@@ -255,6 +255,39 @@ fn a_slip_in_an_instance_is_refused_with_the_word_that_was_meant() {
 }
 
 #[test]
+fn two_rules_that_would_replace_each_other_at_every_run_are_refused() {
+    let planned = |rules: Value| {
+        planner().server(&host(|host| {
+            host["vars"]["firewall_rules"] = rules.clone();
+            host["origins"]["firewall_rules"] = json!("group_vars/all.yml:7:1");
+        }))
+    };
+    let error = planned(json!(["allow 80/tcp", "allow 22/tcp"])).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "group_vars/all.yml:7:1: `firewall_rules` of `demo` has `allow 22/tcp`, and there is `limit 22/tcp`: \
+         the firewall keeps one rule for a port, a protocol and a network"
+    );
+    let error = planned(json!(["allow 80/tcp from 10.0.0.0/8", "deny 80/tcp from 10.0.0.0/8"])).unwrap_err();
+    assert!(error.message.ends_with("there is `allow 80/tcp from 10.0.0.0/8`"), "{error}");
+    planned(json!(["allow 80/tcp", "deny 80/tcp from 10.0.0.0/8", "allow 80/udp", "limit 22/tcp"])).unwrap();
+}
+
+#[test]
+fn a_user_twice_and_a_number_out_of_bounds_are_refused() {
+    let error = refusal(|host| host["instances"][1]["users"] = json!(["alice", "bob", "alice"]));
+    assert_eq!(error.to_string(), "host_vars/demo.yml:1:1: `users` of `dav` on `demo` has `alice` twice");
+    for (instance, key, value) in
+        [(0, "php_workers", 0), (0, "php_workers", 10_001), (1, "max_connections", 0), (1, "port", 80)]
+    {
+        let error = refusal(|host| host["instances"][instance][key] = json!(value));
+        assert!(error.message.ends_with(&format!("cannot be `{value}`")), "{error}");
+    }
+    let error = refusal(|host| host["vars"]["base_prod_path"] = json!("/etc/paquerette"));
+    assert_eq!(error.message, "`base_prod_path` of `demo` cannot be `/etc/paquerette`");
+}
+
+#[test]
 fn an_id_that_names_a_file_or_a_section_of_ours_is_refused() {
     // pool.d/www.conf, sites-available/default, and what php-fpm.conf sets for all pools under `[global]`
     for id in ["www", "default", "paquerette", "global"] {

@@ -28,7 +28,9 @@ pub enum Kind {
     Url,
     /// An absolute path.
     Path,
-    /// A number of bytes, such as `32M`.
+    /// An absolute path that is no directory of the system's.
+    OwnPath,
+    /// A number of bytes, such as `32M`: not 0, which means no limit to nginx and PHP, and at most `64G`.
     Size,
     /// A locale, such as `fr_FR.UTF-8`.
     Locale,
@@ -58,7 +60,10 @@ impl Kind {
             Kind::Email => "a mail address, such as `admin@example.org`",
             Kind::Url => "an address, such as `https://mirror.example.org/sources`",
             Kind::Path => "an absolute path of letters, digits, `.`, `_` and `-`, such as `/srv/paquerette`",
-            Kind::Size => "a number of bytes, such as `32M`",
+            Kind::OwnPath => {
+                "an absolute path of letters, digits, `.`, `_` and `-` that is no directory of the system's, such as `/srv/paquerette`"
+            }
+            Kind::Size => "a number of bytes, up to `64G`, such as `32M`",
             Kind::Locale => "a locale, such as `fr_FR.UTF-8`",
             Kind::Language => "a language, such as `fr` or `pt-br`",
             Kind::Timezone => "a time zone, such as `Europe/Paris`",
@@ -88,7 +93,7 @@ impl Kind {
             (Kind::Port, Value::Number(number)) => {
                 number.as_u64().filter(|port| (1..=65535).contains(port)).map(Value::from)
             }
-            (Kind::Size, Value::Number(number)) => number.as_u64().map(|size| Value::from(size.to_string())),
+            (Kind::Size, Value::Number(number)) => self.accept_text(&number.to_string()),
             (_, Value::String(text)) => self.accept_text(text),
             _ => None,
         }
@@ -111,15 +116,9 @@ impl Kind {
                 let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:/".contains(c);
                 as_it_is(rest.starts_with(|c: char| c.is_ascii_alphanumeric()) && rest.chars().all(plain))
             }
-            Kind::Path => {
-                let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-                let part = |p: &str| !p.is_empty() && p != "." && p != ".." && p.chars().all(plain);
-                as_it_is(text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(part)))
-            }
-            Kind::Size => {
-                let digits = text.strip_suffix(['K', 'M', 'G']).unwrap_or(text);
-                as_it_is((1..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()))
-            }
+            Kind::Path => as_it_is(path(text)),
+            Kind::OwnPath => as_it_is(path(text) && !system_path(text)),
+            Kind::Size => as_it_is(bytes(text).is_some_and(|size| (1..=64 << 30).contains(&size))),
             Kind::Locale => {
                 let plain = |c: char| c.is_ascii_alphanumeric() || "_.@-".contains(c);
                 as_it_is(text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(plain))
@@ -153,6 +152,38 @@ impl Kind {
             Kind::Boolean | Kind::Integer | Kind::Port => None,
         }
     }
+}
+
+/// Whether a text is an absolute path that leads nowhere else than it says.
+fn path(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let part = |p: &str| !p.is_empty() && p != "." && p != ".." && p.chars().all(plain);
+    text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(part))
+}
+
+/// Whether a path is a directory of the system's, or below one where nothing but the system's belongs.
+fn system_path(path: &str) -> bool {
+    let mut parts = path.split('/').skip(1);
+    let first = parts.next().unwrap_or_default();
+    let itself = parts.next().is_none();
+    match first {
+        "bin" | "boot" | "dev" | "etc" | "proc" | "run" | "sbin" | "sys" | "usr" => true,
+        "home" | "root" | "tmp" | "var" => itself,
+        first => ["lib", "lib32", "lib64", "libx32"].contains(&first),
+    }
+}
+
+/// A number of bytes; nothing where it is none, or too large for one.
+fn bytes(text: &str) -> Option<u64> {
+    let shift = match text.chars().last()? {
+        'K' => 10,
+        'M' => 20,
+        'G' => 30,
+        _ => 0,
+    };
+    let digits = text.strip_suffix(['K', 'M', 'G']).unwrap_or(text);
+    let number: u64 = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())??;
+    number.checked_mul(1 << shift)
 }
 
 /// A DNS name in lower case: labels of RFC 1123, at least two of them, the last not a number.
@@ -235,6 +266,7 @@ mod tests {
             Kind::Email,
             Kind::Url,
             Kind::Path,
+            Kind::OwnPath,
             Kind::Size,
             Kind::Locale,
             Kind::Language,
@@ -248,6 +280,7 @@ mod tests {
             "a.org",
             "a@b.org",
             "https://a.org",
+            "/srv/a",
             "/srv/a",
             "1M",
             "fr_FR.UTF-8",
@@ -265,6 +298,63 @@ mod tests {
             {
                 assert!(!good(kind, format!("{example}{bad}")), "{kind:?} takes {bad:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_size_has_a_least_and_a_most_and_does_not_overflow() {
+        for size in ["1", "32M", "64G", "65536M"] {
+            assert!(good(Kind::Size, size), "{size}");
+        }
+        for size in
+            ["0", "0M", "65G", "65537M", "18446744073709551615G", "99999999999999999999", "M", "-1", ""]
+        {
+            assert!(!good(Kind::Size, size), "{size}");
+        }
+        assert!(good(Kind::Size, 1024) && !good(Kind::Size, 0) && !good(Kind::Size, u64::MAX));
+    }
+
+    #[test]
+    fn a_directory_of_the_system_is_nobodys_own() {
+        for path in [
+            "/srv/paquerette",
+            "/srv",
+            "/var/lib/paquerette",
+            "/home/sites",
+            "/opt/x",
+            "/etcetera",
+            "/library",
+        ] {
+            assert!(good(Kind::OwnPath, path), "{path}");
+        }
+        for path in [
+            "/",
+            "/etc",
+            "/etc/paquerette",
+            "/usr",
+            "/usr/local/x",
+            "/var",
+            "/tmp",
+            "/root",
+            "/home",
+            "/boot",
+            "/boot/x",
+            "/dev",
+            "/dev/shm",
+            "/proc",
+            "/proc/1",
+            "/run",
+            "/sys",
+            "/sys/fs",
+            "/bin",
+            "/sbin",
+            "/lib",
+            "/lib64",
+            "/lib/x",
+            "/etc/",
+            "srv",
+        ] {
+            assert!(!good(Kind::OwnPath, path), "{path}");
         }
     }
 

@@ -25,6 +25,15 @@ pub struct Variable {
     /// Whether no two instances of a machine may have the same value.
     #[serde(default)]
     pub unique: bool,
+    /// Whether no item of a list may stand in it twice.
+    #[serde(default)]
+    pub distinct: bool,
+    /// The least that a number may be.
+    #[serde(default)]
+    pub min: Option<u64>,
+    /// The most that a number may be.
+    #[serde(default)]
+    pub max: Option<u64>,
 }
 
 impl Variable {
@@ -33,6 +42,12 @@ impl Variable {
         let one = match self.kind {
             Kind::Choice => format!("one of `{}`", self.of.join("`, `")),
             kind => kind.words().to_owned(),
+        };
+        let one = match (self.min, self.max) {
+            (Some(min), Some(max)) => format!("{one}, from {min} to {max}"),
+            (Some(min), None) => format!("{one}, at least {min}"),
+            (None, Some(max)) => format!("{one}, at most {max}"),
+            (None, None) => one,
         };
         match self.many {
             true => format!("a list, each item {one}"),
@@ -46,12 +61,56 @@ impl Variable {
             Kind::Choice => {
                 value.as_str().filter(|word| self.of.iter().any(|known| known == word)).map(Into::into)
             }
-            kind => kind.accept(value),
+            kind => kind.accept(value).filter(|value| self.bounds(value)),
         };
         match (self.many, value) {
             (true, serde_json::Value::Array(items)) => items.iter().map(one).collect::<Option<_>>(),
             (true, _) => None,
             (false, value) => one(value),
         }
+    }
+
+    /// The item that stands in a list twice, and must not.
+    pub fn twice<'v>(&self, value: &'v serde_json::Value) -> Option<&'v serde_json::Value> {
+        let items = value.as_array().filter(|_| self.distinct)?;
+        items.iter().enumerate().find(|(at, item)| items[..*at].contains(item)).map(|(_, item)| item)
+    }
+
+    /// Whether a number is neither too small nor too large.
+    fn bounds(&self, value: &serde_json::Value) -> bool {
+        value.as_u64().is_none_or(|number| {
+            self.min.is_none_or(|min| number >= min) && self.max.is_none_or(|max| number <= max)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn variable(fields: serde_json::Value) -> Variable {
+        serde_json::from_value(fields).unwrap()
+    }
+
+    #[test]
+    fn a_number_beyond_its_bounds_is_refused_and_they_are_told() {
+        let workers = variable(json!({ "type": "integer", "about": "x", "min": 1, "max": 10000 }));
+        assert!(workers.accept(&json!(1)).is_some() && workers.accept(&json!("10000")).is_some());
+        assert!(workers.accept(&json!(0)).is_none() && workers.accept(&json!("10001")).is_none());
+        assert_eq!(workers.words(), "a whole number, such as `5`, from 1 to 10000");
+        let port = variable(json!({ "type": "port", "about": "x", "min": 1024 }));
+        assert!(port.accept(&json!(1023)).is_none() && port.accept(&json!(1024)).is_some());
+        assert!(port.words().ends_with("at least 1024"));
+    }
+
+    #[test]
+    fn an_item_twice_is_found_only_where_items_are_distinct() {
+        let users = variable(json!({ "type": "login", "about": "x", "many": true, "distinct": true }));
+        assert_eq!(users.twice(&json!(["ann", "bob", "ann"])), Some(&json!("ann")));
+        assert_eq!(users.twice(&json!(["ann", "bob"])), None);
+        let packages = variable(json!({ "type": "package", "about": "x", "many": true }));
+        assert_eq!(packages.twice(&json!(["htop", "htop"])), None);
     }
 }

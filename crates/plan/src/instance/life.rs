@@ -1,7 +1,7 @@
 //! What is known of one instance before its steps are written: its version, its paths, what its templates see.
 
 use pq_recipes::{App, Phase, Pin, compare};
-use pq_stream::{Diagnostic, Instance, Place, valid_instance_id};
+use pq_stream::{Diagnostic, Instance, valid_instance_id};
 use serde_json::{Map, Value, json};
 
 use super::keys;
@@ -9,6 +9,7 @@ use crate::draft::Draft;
 use crate::platform;
 use crate::recipe::Recipe;
 use crate::scope::Scope;
+use crate::values::at;
 
 /// One instance.
 pub(crate) struct Life<'p> {
@@ -224,12 +225,4 @@ fn compatible(draft: &Draft<'_>, app: &App) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// An error with its place, where that is known.
-pub(super) fn at(error: Diagnostic, place: Option<Place>) -> Diagnostic {
-    match place {
-        Some(place) => error.at(place),
-        None => error,
-    }
 }

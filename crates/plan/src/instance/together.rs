@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use pq_stream::{Diagnostic, Host};
 
 use super::keys;
-use super::life::{Life, at};
+use super::life::Life;
+use crate::values::at;
 
 /// Refuses two instances with one name on the net, or one value of what only one can have.
 pub(super) fn check(host: &Host, lives: &[Life<'_>]) -> Result<(), Diagnostic> {
