@@ -9,6 +9,7 @@
 mod concealed;
 mod digest;
 mod file;
+mod genuine;
 mod groups;
 mod hosts;
 mod instances;

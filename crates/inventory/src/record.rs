@@ -10,10 +10,10 @@ use pq_template::to_json;
 use serde_json::{Map, Value, json};
 
 use crate::groups::Variable;
-use crate::instances;
 use crate::node::Mark;
 use crate::scope::Scope;
 use crate::world::World;
+use crate::{genuine, instances};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
@@ -30,11 +30,15 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<(Host, Values)> {
     let scope = world.scope(index)?;
     let read = Reader { scope: &scope, directory: &world.loader.directory };
     let (mut vars, mut origins, mut secrets) = (Map::new(), BTreeMap::new(), Values::new());
+    for variable in scope.variables().values() {
+        secrets.extend(variable.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
     for (name, variable) in scope.variables() {
-        vars.insert(name.clone(), read.any(name));
+        let value = read.any(name);
+        genuine::demand(variable, &value, &secrets).map_err(named)?;
+        vars.insert(name.clone(), value);
         let mark = variable.mark;
         origins.insert(name.clone(), format!("{}:{}:{}", variable.file.name, mark.line, mark.column));
-        secrets.extend(variable.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
     let instances = match read.needed("instances").map_err(named)? {
         Some((variable, value)) => {
