@@ -27,7 +27,8 @@ fn rendered(tool: &str, diagnostic: &Diagnostic) -> String {
         let what = printable(what).replace('\n', "\n    ");
         let _ = writeln!(text, "{tool}: {colour}{word}:{PLAIN} {what}");
     };
-    line(RED, "error", &diagnostic.message);
+    // A message is one line: a line end in it comes from a name that it quotes.
+    line(RED, "error", &diagnostic.message.replace('\n', "\\n"));
     if let Some(place) = &diagnostic.place {
         line(BLUE, "at", &pointed(place));
     }
@@ -64,6 +65,13 @@ pub fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_in_a_message_begins_no_line() {
+        let diagnostic = Diagnostic::new("no domain `a\npq-x: error: b`");
+        let plain = anstream::adapter::strip_str(&rendered("pq-x", &diagnostic)).to_string();
+        assert_eq!(plain, "pq-x: error: no domain `a\\npq-x: error: b`\n");
+    }
 
     #[test]
     fn an_error_points_into_its_file() {

@@ -104,6 +104,10 @@ fn quoted(variable: &Variable, node: &Node, name: &str) -> String {
     let length =
         if node.end.line == node.start.line { node.end.column.saturating_sub(node.start.column) } else { 0 };
     let text: String = line.chars().skip(node.start.column - 1).take(length).collect();
+    // No quotes make an id of `12`: then the form is the cure.
+    if let ("id", Err(error)) = (name, valid_instance_id(text.trim())) {
+        return format!("an id has {}", error.form);
+    }
     match text.is_empty() || text.contains(['"', '{', '[']) {
         true => format!("put the value of `{name}` in quotes"),
         false => format!("write `{name}: \"{}\"`", text.trim()),

@@ -99,7 +99,8 @@ fn text(records: &[Record]) -> String {
             writeln!(text, "{:width$}  {}  {os}  {groups}", host.host, reached(&host.connection, &host.host));
         for instance in &host.instances {
             let domain = instance.keys.get("domain").and_then(|domain| domain.as_str()).unwrap_or("");
-            let _ = writeln!(text, "  {} {}  {domain}", instance.app, instance.id);
+            let (app, domain) = (instance.app.escape_debug(), domain.escape_debug());
+            let _ = writeln!(text, "  {app} {}  {domain}", instance.id);
         }
         let unresolved = host.vars.values().filter(|value| value.get("unresolved").is_some()).count();
         if unresolved > 0 {
