@@ -1,9 +1,9 @@
 //! Runs a program with a time limit, and hands over what it wrote.
 //!
 //! Always true here: a child leads its own session, so its time limit ends it with all its children; its input is
-//! closed unless something is given; its environment is `PATH`, `HOME`, `LC_ALL` and what the command names. It is
-//! over when the program itself has ended, even where something that it started still holds its output open. Where
-//! we are killed, it is too: the next run does not meet it at work.
+//! closed unless something is given; its environment is `PATH`, `HOME`, `LC_ALL`, the run's number and what the command
+//! names. It is over when the program itself has ended, even where something that it started still holds its output
+//! open. Where we are killed, it is too; what it had started goes on, and is known by the run's number (`left`).
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -79,6 +79,7 @@ fn process(command: &Command, users: &Users) -> Result<Process, Error> {
     process.arg("--");
     process.arg(program).args(&command.argv[1..]);
     process.env_clear().env("PATH", PATH).env("LC_ALL", "C.UTF-8");
+    process.env(crate::left::VARIABLE, std::process::id().to_string());
     process.env("HOME", home.unwrap_or_else(|| "/".to_owned()));
     process.envs(command.env.iter().map(|(name, value)| (name, value.as_str())));
     process.current_dir(cwd);

@@ -13,6 +13,7 @@ mod download;
 mod files;
 mod fresh;
 mod http;
+mod left;
 mod look;
 mod machine;
 mod os;
@@ -24,4 +25,5 @@ mod units;
 mod users;
 mod web;
 
+pub use left::left_behind;
 pub use machine::Machine;

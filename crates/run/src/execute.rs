@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use pq_cli::{Failure, Form, report};
-use pq_machine::Machine;
+use pq_machine::{Machine, left_behind};
+use pq_steps::System;
 use pq_store::{Earlier, HostLock, Journal, Locked, RUN_DIR, STATE_DIR};
 use pq_stream::{ConnectionKind, Counts, Diagnostic, End, Status};
 
@@ -51,7 +52,7 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
     for host in &mut work.hosts {
         opened.push(seal::open(host, &options.identities).map_err(Failure::input)?);
     }
-    let _lock = lock(options.mode)?;
+    let lock = lock(options.mode)?;
     let mut show = Show::new(options.form, options.verbose, options.mode);
     let mut status = work.status;
     show.run(&work.run);
@@ -64,6 +65,11 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
                 let mut machine = Machine::local();
                 let mut journal = Journal::new(Path::new(STATE_DIR));
                 let earlier = earlier(&journal);
+                if options.mode == Mode::Apply
+                    && let Err(error) = machine.recover()
+                {
+                    return Err(Failure::failed(error.into_diagnostic().hint("nothing was touched")));
+                }
                 let run = HostRun {
                     machine: &mut machine,
                     journal: &mut journal,
@@ -85,6 +91,9 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
         };
         status = status.max(verdict.status);
         show.verdict(&host.host.host, verdict, begun.elapsed());
+    }
+    if let Some(Err(error)) = lock.map(HostLock::release) {
+        report(&Diagnostic::from_error(&error));
     }
     show.end(End { host: None, hosts: Some(work.hosts.len()), status, counts: None });
     if let Some(error) = show.lost() {
@@ -121,20 +130,38 @@ fn not_reached(host: &WorkHost, status: Status) -> Verdict {
     Verdict { counts: Counts { not_reached: host.steps.len(), ..Counts::default() }, status }
 }
 
-/// The host's lock, for what changes it.
+/// The host's lock, for what changes it, once nothing is at work any more that a killed run had started.
 fn lock(mode: Mode) -> Result<Option<HostLock>, Failure> {
     if mode == Mode::Check {
         return Ok(None);
     }
-    let command: Vec<String> = std::env::args().collect();
-    match HostLock::take(Path::new(RUN_DIR), &command.join(" "), PATIENCE) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(locked @ Locked::By(_)) => Err(Failure::busy(
-            Diagnostic::new(locked.to_string())
-                .hint("run the same command again when it is done; nothing was touched"),
-        )),
-        Err(locked) => Err(Failure::failed(Diagnostic::from_error(&locked).hint("nothing was touched"))),
+    let again = |message: String| {
+        Failure::busy(
+            Diagnostic::new(message).hint("run the same command again when it is done; nothing was touched"),
+        )
+    };
+    let refused = |locked: Locked| match locked {
+        Locked::By(_) => again(locked.to_string()),
+        Locked::Unusable(..) => Failure::failed(Diagnostic::from_error(&locked).hint("nothing was touched")),
+    };
+    let mut lock = HostLock::take(Path::new(RUN_DIR)).map_err(refused)?;
+    if let Some(run) = lock.killed() {
+        let begun = Instant::now();
+        loop {
+            let left = left_behind(run);
+            if left.is_empty() {
+                break;
+            }
+            if begun.elapsed() >= PATIENCE {
+                let left = left.join(", ");
+                return Err(again(format!("what a killed run had started is still at work: {left}")));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
+    let command: Vec<String> = std::env::args().collect();
+    lock.name(&command.join(" ")).map_err(refused)?;
+    Ok(Some(lock))
 }
 
 /// What earlier runs left, having told of those that were killed. What else they left is found by looking.

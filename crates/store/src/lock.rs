@@ -1,22 +1,24 @@
 //! The host's lock: one run changes a machine at a time.
 //!
-//! The kernel lets go of it when its holder dies, however it dies, and with it every command that it had started:
-//! they hold it too, so a run that follows a kill does not meet them at work. The file's text only names the holder.
+//! The kernel lets go of it when its holder dies, however it dies. The file's text names the holder; one that lets go
+//! by itself takes its name out, so a name that is left is that of a run that was killed.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::io::Errno;
 
 /// Held for as long as it lives.
 #[derive(Debug)]
 pub struct HostLock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+    killed: Option<u32>,
 }
 
 /// Why the lock was not taken.
@@ -47,12 +49,11 @@ impl std::error::Error for Locked {
 }
 
 impl HostLock {
-    /// Takes the host's lock in `dir` for `command`. Does not wait for another run, but for what a killed one had
-    /// started, up to `patience`.
+    /// Takes the host's lock in `dir`, without waiting.
     ///
     /// # Errors
     /// Where somebody has it, or the file cannot be used.
-    pub fn take(dir: &Path, command: &str, patience: Duration) -> Result<Self, Locked> {
+    pub fn take(dir: &Path) -> Result<Self, Locked> {
         let path = dir.join("host.lock");
         let unusable = |error: io::Error| Locked::Unusable(path.clone(), error);
         fs::DirBuilder::new().recursive(true).mode(0o755).create(dir).map_err(unusable)?;
@@ -67,76 +68,75 @@ impl HostLock {
             .open(&path)
             .map_err(unusable)?;
         file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(unusable)?;
-        let begun = Instant::now();
-        loop {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                Err(Errno::WOULDBLOCK) => {}
-                Err(errno) => return Err(unusable(errno.into())),
+        let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        let mut holder = String::new();
+        (&mut file).take(400).read_to_string(&mut holder).map_err(unusable)?;
+        match locked {
+            Ok(()) => {
+                let process = holder.split(", process ").nth(1).and_then(|rest| rest.split(',').next());
+                let killed = process.and_then(|id| id.parse().ok());
+                Ok(HostLock { file, path, killed })
             }
-            let mut holder = String::new();
-            file.rewind().map_err(unusable)?;
-            (&mut file).take(400).read_to_string(&mut holder).map_err(unusable)?;
-            if !is_dead(&holder) {
+            Err(Errno::WOULDBLOCK) => {
                 let holder = holder.trim();
-                return Err(Locked::By(if holder.is_empty() { "another run" } else { holder }.to_owned()));
+                Err(Locked::By(if holder.is_empty() { "another run" } else { holder }.to_owned()))
             }
-            if begun.elapsed() >= patience {
-                return Err(Locked::By(format!("what {} had started before it was killed", holder.trim())));
-            }
-            std::thread::sleep(Duration::from_millis(100));
+            Err(errno) => Err(unusable(errno.into())),
         }
-        let holder = format!(
-            "`{command}`, process {}, since {}\n",
-            std::process::id(),
-            pq_stream::utc(SystemTime::now())
-        );
-        file.set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| file.write_all(holder.as_bytes()))
-            .map_err(unusable)?;
-        // Every command that is started from now on holds it too.
-        fcntl_setfd(&file, FdFlags::empty()).map_err(|errno| unusable(errno.into()))?;
-        Ok(HostLock { _file: file })
     }
-}
 
-/// Whether the process that a holder's text names is gone.
-fn is_dead(holder: &str) -> bool {
-    let process = holder.split(", process ").nth(1).and_then(|rest| rest.split(',').next());
-    process
-        .and_then(|id| id.parse::<u32>().ok())
-        .is_some_and(|id| !Path::new(&format!("/proc/{id}")).exists())
+    /// The process number of the run that held it before and was killed.
+    pub fn killed(&self) -> Option<u32> {
+        self.killed
+    }
+
+    /// Writes who holds it now.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn name(&mut self, command: &str) -> Result<(), Locked> {
+        let since = pq_stream::utc(SystemTime::now());
+        let holder = format!("`{command}`, process {}, since {since}\n", std::process::id());
+        self.write(&holder).map_err(|error| Locked::Unusable(self.path.clone(), error))
+    }
+
+    fn write(&mut self, holder: &str) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(holder.as_bytes())
+    }
+
+    /// Lets go, with the name taken out.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn release(mut self) -> Result<(), Locked> {
+        self.write("").map_err(|error| Locked::Unusable(self.path.clone(), error))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(20);
-
     #[test]
     fn the_second_to_come_is_told_who_is_first() {
         let dir = tempfile::tempdir().unwrap();
-        let first = HostLock::take(dir.path(), "pq-apply", PATIENCE).unwrap();
-        let text = HostLock::take(dir.path(), "pq-server --apply", PATIENCE).unwrap_err().to_string();
+        let mut first = HostLock::take(dir.path()).unwrap();
+        assert_eq!(first.killed(), None);
+        first.name("pq-apply").unwrap();
+        let text = HostLock::take(dir.path()).unwrap_err().to_string();
         assert!(text.contains("`pq-apply`, process"), "{text}");
-        drop(first);
-        HostLock::take(dir.path(), "pq-server --apply", PATIENCE).unwrap();
+        first.release().unwrap();
+        assert_eq!(HostLock::take(dir.path()).unwrap().killed(), None);
     }
 
     #[test]
-    fn what_a_killed_run_had_started_is_waited_for() {
+    fn a_run_that_was_killed_left_its_name() {
         let dir = tempfile::tempdir().unwrap();
-        let lock = HostLock::take(dir.path(), "pq-apply", PATIENCE).unwrap();
-        let mut child = std::process::Command::new("sleep").arg("0.6").spawn().unwrap();
-        drop(lock);
-        // The holder's text is that of a process that is gone.
-        let gone = "`pq-apply`, process 4194399, since 2026-11-23T06:42:00Z\n";
-        fs::write(dir.path().join("host.lock"), gone).unwrap();
-        let text = HostLock::take(dir.path(), "pq-apply", Duration::ZERO).unwrap_err().to_string();
-        assert!(text.contains("had started before it was killed"), "{text}");
-        HostLock::take(dir.path(), "pq-apply", PATIENCE).unwrap();
-        assert!(child.try_wait().unwrap().is_some(), "the lock was taken while the command ran");
+        let mut killed = HostLock::take(dir.path()).unwrap();
+        killed.name("pq-apply").unwrap();
+        drop(killed);
+        assert_eq!(HostLock::take(dir.path()).unwrap().killed(), Some(std::process::id()));
     }
 }
