@@ -27,7 +27,8 @@ fn the_environment_is_clean_and_the_input_closed() {
     let output = world.machine.run(&command).unwrap();
     let lines: Vec<&str> = output.stdout.lines().filter(|line| !line.starts_with("HOME=")).collect();
     let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    assert_eq!(lines, ["GIVEN=yes", "LC_ALL=C.UTF-8", path, "PWD=/", "/"], "{}", output.stderr);
+    let run = format!("PAQUERETTE_RUN={}", std::process::id());
+    assert_eq!(lines, ["GIVEN=yes", "LC_ALL=C.UTF-8", &run, path, "PWD=/", "/"], "{}", output.stderr);
     command.stdin = Some(Text::from("hello"));
     assert!(world.machine.run(&command).unwrap().stdout.ends_with("/\nhello"));
 }
