@@ -14,6 +14,7 @@ mod groups;
 mod hosts;
 mod instances;
 mod inventory;
+mod magic;
 mod node;
 mod pattern;
 mod python;

@@ -9,6 +9,7 @@ use pq_template::value::{Enumerator, Object};
 use pq_template::{Context, Error, ErrorKind, TemplateError, Templates, Value};
 
 use crate::groups::Variable;
+use crate::magic;
 use crate::node::{Data, Mark, Node};
 use crate::world::World;
 
@@ -141,35 +142,6 @@ impl Scope {
         diagnostic.place = Some(place(variable, node, error));
         Unresolved { diagnostic, undefined: error.undefined.is_some() }
     }
-
-    /// The variables that Ansible gives every host by itself.
-    fn magic(self: &Arc<Self>, name: &str) -> Option<Value> {
-        let world = self.world.upgrade()?;
-        let host = world.groups.hosts.get(self.host)?;
-        Some(match name {
-            "inventory_hostname" | "ansible_hostname" | "ansible_fqdn" => Value::from(host.name.as_str()),
-            "inventory_hostname_short" => Value::from(host.name.split('.').next().unwrap_or("")),
-            "group_names" => {
-                let groups = world.groups.of_host(self.host).into_iter();
-                let mut names: Vec<&str> = groups
-                    .map(|group| world.groups.groups[group].name.as_str())
-                    .filter(|name| *name != "all")
-                    .collect();
-                names.sort_unstable();
-                names.into_iter().map(Value::from).collect()
-            }
-            "groups" => {
-                let members = world.members().iter();
-                Value::from_pairs(members.map(|(group, hosts)| {
-                    (group.as_str(), hosts.iter().map(|host| Value::from(host.as_str())).collect::<Value>())
-                }))
-            }
-            "hostvars" => Value::from_object(HostVars(Arc::downgrade(&world))),
-            "inventory_dir" => Value::from(world.absolute().ok()?),
-            "inventory_file" => Value::from(world.absolute().ok()? + "/hosts"),
-            _ => return None,
-        })
-    }
 }
 
 impl Object for Scope {
@@ -179,7 +151,7 @@ impl Object for Scope {
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
         match self.resolve(key) {
-            None => self.magic(key),
+            None => magic::value(&self.world.upgrade()?, self.host, key),
             Some(Ok(value)) => Some(value),
             Some(Err(reason)) if reason.undefined => None,
             Some(Err(reason)) => Some(failed(&reason)),
@@ -192,28 +164,8 @@ impl Object for Scope {
 }
 
 /// A value that is an error as soon as it is read.
-fn failed(reason: &Unresolved) -> Value {
+pub fn failed(reason: &Unresolved) -> Value {
     Value::from(Error::new(ErrorKind::InvalidOperation, reason.to_string()).with_source(reason.clone()))
-}
-
-/// The variable `hostvars`: the variables of any host.
-#[derive(Debug)]
-struct HostVars(Weak<World>);
-
-impl Object for HostVars {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let world = self.0.upgrade()?;
-        let host = world.groups.host(key.as_str()?)?;
-        Some(match world.scope(host) {
-            Ok(scope) => Value::from_dyn_object(scope),
-            Err(diagnostic) => failed(&Unresolved { diagnostic: *diagnostic, undefined: false }),
-        })
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        let Some(world) = self.0.upgrade() else { return Enumerator::Empty };
-        Enumerator::Values(world.groups.hosts.iter().map(|host| Value::from(host.name.as_str())).collect())
-    }
 }
 
 /// Where in the file a template's error stands: the template's line is looked for below the value's beginning,

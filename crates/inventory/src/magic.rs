@@ -1,0 +1,57 @@
+//! The variables that are there without being set: a host's own name and groups, and the whole inventory's.
+
+use std::sync::{Arc, Weak};
+
+use pq_template::Value;
+use pq_template::value::{Enumerator, Object};
+
+use crate::scope::{Unresolved, failed};
+use crate::world::World;
+
+/// The variables that Ansible gives every host by itself.
+pub fn value(world: &Arc<World>, index: usize, name: &str) -> Option<Value> {
+    let host = world.groups.hosts.get(index)?;
+    Some(match name {
+        "inventory_hostname" | "ansible_hostname" | "ansible_fqdn" => Value::from(host.name.as_str()),
+        "inventory_hostname_short" => Value::from(host.name.split('.').next().unwrap_or("")),
+        "group_names" => {
+            let groups = world.groups.of_host(index).into_iter();
+            let mut names: Vec<&str> = groups
+                .map(|group| world.groups.groups[group].name.as_str())
+                .filter(|name| *name != "all")
+                .collect();
+            names.sort_unstable();
+            names.into_iter().map(Value::from).collect()
+        }
+        "groups" => {
+            let members = world.members().iter();
+            Value::from_pairs(members.map(|(group, hosts)| {
+                (group.as_str(), hosts.iter().map(|host| Value::from(host.as_str())).collect::<Value>())
+            }))
+        }
+        "hostvars" => Value::from_object(HostVars(Arc::downgrade(world))),
+        "inventory_dir" => Value::from(world.absolute().ok()?),
+        "inventory_file" => Value::from(world.absolute().ok()? + "/hosts"),
+        _ => return None,
+    })
+}
+
+/// The variable `hostvars`: the variables of any host.
+#[derive(Debug)]
+struct HostVars(Weak<World>);
+
+impl Object for HostVars {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let world = self.0.upgrade()?;
+        let host = world.groups.host(key.as_str()?)?;
+        Some(match world.scope(host) {
+            Ok(scope) => Value::from_dyn_object(scope),
+            Err(diagnostic) => failed(&Unresolved { diagnostic: *diagnostic, undefined: false }),
+        })
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let Some(world) = self.0.upgrade() else { return Enumerator::Empty };
+        Enumerator::Values(world.groups.hosts.iter().map(|host| Value::from(host.name.as_str())).collect())
+    }
+}
