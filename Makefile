@@ -20,7 +20,7 @@ ONLY = $(1)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix check schema bless
+.PHONY: help build tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory check schema bless
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,8 +58,14 @@ test: tools build ## all tests; PQ_E2E=require: none may be left out
 e2e: tools build ## the end-to-end tests whose name holds T: T=name
 	$(TESTS) --workspace --test e2e $(call ONLY,$(T))
 
+conformance: tools build ## read the same inventories as the real ansible-core: PQ_CASE=word
+	$(TESTS) --workspace --test conformance
+
 matrix: tools build ## a whole matrix, resumed where it was stopped: M=name
 	PQ_MATRIX=whole $(TESTS) $(MATRIX) --workspace --test e2e $(call ONLY,matrix_$(M))
+
+bench-inventory: tools build ## what an inventory of 1,000 hosts costs, beside ansible-inventory
+	$(CARGO) bench --quiet --workspace --bench inventory
 
 check: ## format, lints, and licences and origins of dependencies
 	$(CARGO) fmt --all -- --check

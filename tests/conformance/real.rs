@@ -1,0 +1,115 @@
+//! The real ansible-core, in a virtual environment that is made once for each content of `requirements.txt`.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
+
+use serde_json::Value;
+
+/// Two tests of one process would make the same environment.
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// An environment with ansible-core.
+pub struct Real {
+    bin: PathBuf,
+}
+
+impl Real {
+    /// The environment, made where there is none. Without Python nothing is compared, which is said; with
+    /// `PQ_E2E=require` that is a failure.
+    pub fn find() -> Option<Real> {
+        let _making = MAKING.lock().unwrap();
+        let required = std::env::var("PQ_E2E").is_ok_and(|wish| wish == "require");
+        match make() {
+            Ok(real) => Some(real),
+            Err(cause) if required => panic!("there is no ansible-core to compare with: {cause}"),
+            Err(cause) => {
+                eprintln!("conformance: SKIPPED, for want of ansible-core: {cause}");
+                None
+            }
+        }
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.bin.join(program));
+        let config = super::root().join("ansible.cfg");
+        command
+            .current_dir(&self.bin)
+            .env("ANSIBLE_CONFIG", config)
+            .env("ANSIBLE_NOCOLOR", "1")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("ANSIBLE_LOCALHOST_WARNING", "false");
+        command
+    }
+
+    /// What the driver answers for each directory.
+    pub fn ask(&self, directories: &[PathBuf]) -> Vec<Value> {
+        let mut child = self
+            .command("python")
+            .arg(super::root().join("ask.py"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines: String = directories.iter().map(|path| format!("{}\n", path.display())).collect();
+        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let answers: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(answers.len(), directories.len(), "the driver ended early:\n{said}");
+        answers
+    }
+
+    /// What `ansible-inventory --list` prints.
+    pub fn list(&self, directory: &Path) -> Value {
+        let output = self.command("ansible-inventory").arg("-i").arg(directory).arg("--list").output();
+        json(&output.unwrap())
+    }
+
+    /// What `ansible HOST -m debug -a var=NAME` prints for the variable.
+    pub fn debug(&self, directory: &Path, host: &str, name: &str) -> Value {
+        let mut command = self.command("ansible");
+        command.arg(host).arg("-i").arg(directory).args(["-m", "debug", "-a"]).arg(format!("var={name}"));
+        // The first line is `w1 | SUCCESS => {`.
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let start = text.find('{').unwrap_or_else(|| panic!("no answer: {output:?}"));
+        serde_json::from_str::<Value>(&text[start..]).unwrap()[name].clone()
+    }
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+fn make() -> Result<Real, String> {
+    let requirements = super::root().join("requirements.txt");
+    let wanted = fs::read_to_string(&requirements).unwrap();
+    // Beside the test: target/<profile>/deps/<test>
+    let test = std::env::current_exe().map_err(|error| error.to_string())?;
+    let place = test.ancestors().nth(3).unwrap_or(&test).join("ansible");
+    let (real, marker) = (Real { bin: place.join("bin") }, place.join("requirements.txt"));
+    if fs::read_to_string(&marker).is_ok_and(|made| made == wanted) {
+        return Ok(real);
+    }
+    if place.exists() {
+        fs::remove_dir_all(&place).map_err(|error| error.to_string())?;
+    }
+    succeed(Command::new("python3").args(["-m", "venv"]).arg(&place))?;
+    let pip =
+        ["-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:", "-r"];
+    succeed(Command::new(real.bin.join("python")).args(pip).arg(&requirements))?;
+    // Last: an environment that was not finished has no marker.
+    fs::write(&marker, wanted).map_err(|error| error.to_string())?;
+    Ok(real)
+}
+
+fn succeed(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    output.status.success().then_some(()).ok_or_else(|| format!("{command:?}: {}", said.trim()))
+}
