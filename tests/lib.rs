@@ -1,7 +1,9 @@
 //! What the tests of the whole share: where the built tools are, and how a matrix is tried.
 
+mod ansible;
 mod matrix;
 
+pub use ansible::ansible;
 pub use matrix::Matrix;
 
 use std::path::PathBuf;

@@ -39,3 +39,16 @@ impl Failure {
         }
     }
 }
+
+impl From<Box<Diagnostic>> for Failure {
+    fn from(diagnostic: Box<Diagnostic>) -> Self {
+        Failure::input(*diagnostic)
+    }
+}
+
+/// Only output is written that way.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::output(&error)
+    }
+}

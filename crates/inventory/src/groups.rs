@@ -31,7 +31,7 @@ pub struct Group {
     /// The groups that it is a child of.
     pub parents: BTreeSet<usize>,
     /// What the hosts file sets for it.
-    pub variables: Vec<Variable>,
+    pub variables: Vec<Arc<Variable>>,
     /// Distance from `all`, by the longest way.
     pub depth: usize,
     /// `ansible_group_priority`; groups of one depth are ordered by it.
@@ -46,7 +46,7 @@ pub struct Host {
     /// The groups in which it is listed.
     pub groups: BTreeSet<usize>,
     /// What the hosts file sets for it.
-    pub variables: Vec<Variable>,
+    pub variables: Vec<Arc<Variable>>,
 }
 
 /// The group of every host.

@@ -152,7 +152,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn make(&self, name: &str, node: Node, mark: Mark) -> Result<Variable> {
+    fn make(&self, name: &str, node: Node, mark: Mark) -> Result<Arc<Variable>> {
         if matches!(&node.data, Data::Text(text) if text.contains(OPENING)) {
             return Err(self.file.error(node.start, format!("a value holds the text `{OPENING}`")));
         }
@@ -163,7 +163,7 @@ impl Reader<'_> {
             return Err(self.file.error(mark, "the variable has no name"));
         }
         let (name, node) = (name.to_owned(), Arc::new(node));
-        Ok(Variable { name, node, mark, file: self.file.clone(), secrets: Arc::default() })
+        Ok(Arc::new(Variable { name, node, mark, file: self.file.clone(), secrets: Arc::default() }))
     }
 
     fn finish(mut self) -> Result<Groups> {

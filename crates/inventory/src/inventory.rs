@@ -1,5 +1,6 @@
 //! An inventory as the tools use it: open, select, and the records of the stream.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,7 +9,8 @@ use pq_secrets::{Recipients, SecretError, Values, seal};
 use pq_stream::{Diagnostic, End, FORMAT, Record, Run, Secret, Status, utc};
 
 use crate::world::World;
-use crate::{pattern, record};
+use crate::explain::{self, Explanation};
+use crate::{list, pattern, record};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
@@ -28,39 +30,83 @@ impl Inventory {
         Ok(Inventory { world: World::open(directory, identity_files)? })
     }
 
-    /// The whole stream for the hosts that the patterns mean: `run`, each host with its sealed secrets, `end`.
-    /// Nothing of it is worth writing when one host is wrong, so all of them are looked at first.
+    /// The whole stream for the hosts that the patterns mean, record by record: `run`, each host with its sealed
+    /// secrets, `end`. When one host is wrong, nothing of what came before is worth writing.
     ///
     /// # Errors
-    /// What is wrong with the inventory, and where.
-    pub fn stream(&self, patterns: &[String], now: SystemTime) -> Result<Vec<Record>> {
+    /// What is wrong with the inventory, and where; or what `each` answers.
+    pub fn stream<E: From<Box<Diagnostic>>>(
+        &self,
+        patterns: &[String],
+        now: SystemTime,
+        mut each: impl FnMut(Record) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
         let hosts = pattern::select(&self.world.groups, patterns)?;
-        let mut records = vec![Record::Run(Run {
+        each(Record::Run(Run {
             format: FORMAT,
             inventory: self.world.absolute()?,
             digest: self.world.digest()?,
             time: utc(now),
-        })];
+        }))?;
         let mut recipients = None;
         for index in &hosts {
             let (host, secrets) = record::of_host(&self.world, *index)?;
             let name = host.host.clone();
-            records.push(Record::Host(host));
+            each(Record::Host(host))?;
             if !secrets.is_empty() {
                 let recipients = match &recipients {
                     Some(recipients) => recipients,
                     None => recipients.insert(self.recipients()?),
                 };
-                records.push(Record::Secret(sealed(name, &secrets, recipients)?));
+                each(Record::Secret(sealed(name, &secrets, recipients)?))?;
             }
         }
-        records.push(Record::End(End {
-            host: None,
-            hosts: Some(hosts.len()),
-            status: Status::Done,
-            counts: None,
-        }));
+        each(Record::End(End { host: None, hosts: Some(hosts.len()), status: Status::Done, counts: None }))
+    }
+
+    /// The records of [`Inventory::stream`].
+    ///
+    /// # Errors
+    /// What is wrong with the inventory, and where.
+    pub fn records(&self, patterns: &[String], now: SystemTime) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        self.stream(patterns, now, |record| {
+            records.push(record);
+            Ok::<_, Box<Diagnostic>>(())
+        })?;
         Ok(records)
+    }
+
+    /// Writes what `ansible-inventory --list` prints, in the protocol of Ansible's dynamic inventories.
+    ///
+    /// # Errors
+    /// What is wrong with the inventory, and where; or what the output answers.
+    pub fn list<E: From<Box<Diagnostic>> + From<io::Error>>(
+        &self,
+        out: &mut impl Write,
+    ) -> std::result::Result<(), E> {
+        list::write(&self.world, out)
+    }
+
+    /// Writes what `ansible-inventory --host NAME` prints.
+    ///
+    /// # Errors
+    /// Where there is no such host, or something is wrong; or what the output answers.
+    pub fn host<E: From<Box<Diagnostic>> + From<io::Error>>(
+        &self,
+        name: &str,
+        out: &mut impl Write,
+    ) -> std::result::Result<(), E> {
+        list::write_host(&self.world, pattern::host(&self.world.groups, name)?, out)
+    }
+
+    /// Why a variable has its value, for each host that the patterns mean.
+    ///
+    /// # Errors
+    /// Where the name or a pattern is wrong, or a file of a host.
+    pub fn explain(&self, name: &str, patterns: &[String]) -> Result<Vec<Explanation>> {
+        let hosts = pattern::select(&self.world.groups, patterns)?;
+        hosts.into_iter().map(|host| explain::of_host(&self.world, host, name)).collect()
     }
 
     /// Who may open what is sealed.

@@ -8,12 +8,14 @@
 
 mod concealed;
 mod digest;
+mod explain;
 mod file;
 mod genuine;
 mod groups;
 mod hosts;
 mod instances;
 mod inventory;
+mod list;
 mod magic;
 mod node;
 mod pattern;
@@ -27,4 +29,5 @@ mod words;
 mod world;
 mod yaml;
 
+pub use explain::{Explanation, Reading, Setting};
 pub use inventory::Inventory;

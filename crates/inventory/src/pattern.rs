@@ -47,6 +47,20 @@ pub fn select(groups: &Groups, patterns: &[String]) -> Result<Vec<usize>, Box<Di
     Ok(hosts)
 }
 
+/// The host of that name.
+///
+/// # Errors
+/// That there is none, with a neighbour.
+pub fn host(groups: &Groups, name: &str) -> Result<usize, Box<Diagnostic>> {
+    groups.host(name).ok_or_else(|| {
+        let error = Diagnostic::new(format!("no host `{}`", name.escape_debug()));
+        Box::new(match nearest(name, groups.hosts.iter().map(|host| host.name.clone())) {
+            Some(found) => error.hint(format!("did you mean `{found}`?")),
+            None => error.hint("`pq-inventory` without a name shows every host"),
+        })
+    })
+}
+
 /// The terms of a pattern: separated by commas, or by colons as Ansible has it, but not inside an IPv6 address.
 fn split(pattern: &str) -> Vec<&str> {
     let by_colon = !pattern.contains(',') && pattern.parse::<std::net::Ipv6Addr>().is_err();

@@ -27,13 +27,14 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<(Host, Values)> {
         diagnostic.causes.push(format!("host `{}` needs it", host.name));
         diagnostic
     };
-    let scope = world.scope(index)?;
+    let scope = world.passing_scope(index)?;
     let read = Reader { scope: &scope, directory: &world.loader.directory };
     let (mut vars, mut origins, mut secrets) = (Map::new(), BTreeMap::new(), Values::new());
-    for variable in scope.variables().values() {
+    for variable in scope.variables() {
         secrets.extend(variable.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
-    for (name, variable) in scope.variables() {
+    for variable in scope.variables() {
+        let name = &variable.name;
         let value = read.any(name);
         genuine::demand(variable, &value, &secrets).map_err(named)?;
         vars.insert(name.clone(), value);
@@ -98,7 +99,7 @@ impl Reader<'_> {
 
     /// The value of a variable that is read here; nothing where it is not set, or empty.
     fn needed(&self, name: &str) -> Result<Option<(&Variable, Value)>> {
-        let Some(variable) = self.scope.variables().get(name) else { return Ok(None) };
+        let Some(variable) = self.scope.variable(name) else { return Ok(None) };
         match self.scope.resolve(name) {
             None => Ok(None),
             Some(Err(reason)) => Err(Box::new(reason.diagnostic.clone())),
@@ -127,7 +128,7 @@ impl Reader<'_> {
             None | Some("ssh" | "smart" | "paramiko" | "paramiko_ssh") => ConnectionKind::Ssh,
             Some("local") => ConnectionKind::Local,
             Some(_) => {
-                let variable = self.scope.variables().get("ansible_connection");
+                let variable = self.scope.variable("ansible_connection");
                 let error =
                     variable.map(|variable| wrong(variable, "hosts are reached with `ssh`, or are `local`"));
                 return Err(

@@ -1,7 +1,8 @@
 //! The variables of one host as templates see them: resolved when they are read, once, and never in a circle.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 use std::fmt;
+use std::iter::Peekable;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use pq_stream::{Diagnostic, Place};
@@ -35,19 +36,51 @@ impl std::error::Error for Unresolved {}
 
 type Resolved = Result<Value, Arc<Unresolved>>;
 
+/// What the groups of some hosts set, and what of it came out the same for all of them.
+#[derive(Debug)]
+pub struct Base {
+    /// By name.
+    pub variables: BTreeMap<String, Arc<Variable>>,
+    /// What was resolved without reading anything that is the host's own.
+    known: Mutex<HashMap<String, Known>>,
+}
+
+impl Base {
+    /// A base of these variables.
+    pub fn new(variables: BTreeMap<String, Arc<Variable>>) -> Self {
+        Base { variables, known: Mutex::default() }
+    }
+}
+
+/// A variable of a base, resolved.
+#[derive(Debug, Clone)]
+struct Known {
+    resolved: Resolved,
+    /// Every name that was read on the way, set or not: a host that sets one of them resolves anew.
+    read: Arc<BTreeSet<String>>,
+}
+
 /// The variables of one host.
 pub struct Scope {
     world: Weak<World>,
     host: usize,
-    variables: BTreeMap<String, Variable>,
-    resolved: Mutex<HashMap<String, Resolved>>,
+    base: Arc<Base>,
+    own: BTreeMap<String, Arc<Variable>>,
+    resolved: Mutex<HashMap<String, (Resolved, Option<Arc<BTreeSet<String>>>)>>,
     /// The variables that are being resolved now, outermost first.
-    active: Mutex<Vec<String>>,
+    active: Mutex<Vec<Active>>,
+}
+
+/// A variable that is being resolved.
+struct Active {
+    name: String,
+    /// What it has read; nothing once it has read what is this host's alone.
+    read: Option<BTreeSet<String>>,
 }
 
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Scope({} variables)", self.variables.len())
+        write!(f, "Scope({} variables)", self.variables().count())
     }
 }
 
@@ -56,15 +89,25 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Scope {
-    /// The scope of a host with what is set for it.
-    pub fn new(world: &Arc<World>, host: usize, variables: BTreeMap<String, Variable>) -> Self {
+    /// The scope of a host: what it sets itself goes before what its groups set.
+    pub fn new(
+        world: &Arc<World>,
+        host: usize,
+        base: Arc<Base>,
+        own: BTreeMap<String, Arc<Variable>>,
+    ) -> Self {
         let world = Arc::downgrade(world);
-        Scope { world, host, variables, resolved: Mutex::default(), active: Mutex::default() }
+        Scope { world, host, base, own, resolved: Mutex::default(), active: Mutex::default() }
     }
 
     /// What is set for the host, by name.
-    pub fn variables(&self) -> &BTreeMap<String, Variable> {
-        &self.variables
+    pub fn variables(&self) -> impl Iterator<Item = &Arc<Variable>> {
+        Merged { own: self.own.values().peekable(), base: self.base.variables.values().peekable() }
+    }
+
+    /// A variable, unresolved.
+    pub fn variable(&self, name: &str) -> Option<&Arc<Variable>> {
+        self.own.get(name).or_else(|| self.base.variables.get(name))
     }
 
     /// A variable's value; nothing where nothing sets it.
@@ -72,27 +115,74 @@ impl Scope {
     /// # Errors
     /// Why it cannot be resolved.
     pub fn resolve(self: &Arc<Self>, name: &str) -> Option<Resolved> {
-        let variable = self.variables.get(name)?;
-        if let Some(known) = lock(&self.resolved).get(name) {
-            return Some(known.clone());
+        let variable = self.variable(name)?;
+        if let Some((known, read)) = self.known(name) {
+            self.has_read(name, read.as_deref());
+            return Some(known);
         }
         let chain = {
             let mut active = lock(&self.active);
-            let begin = active.iter().position(|known| known == name);
+            let begin = active.iter().position(|known| known.name == name);
             if begin.is_none() && active.len() < MAX_CHAIN {
-                active.push(name.to_owned());
+                active.push(Active { name: name.to_owned(), read: Some(BTreeSet::new()) });
                 None
             } else {
-                Some(active[begin.unwrap_or(active.len() - 1)..].join(" → "))
+                let names = active[begin.unwrap_or(active.len() - 1)..].iter();
+                Some(names.map(|active| active.name.as_str()).collect::<Vec<_>>().join(" → "))
             }
         };
         if let Some(chain) = chain {
+            // Who closes a circle depends on where it was entered.
+            self.reads_own();
             return Some(Err(Arc::new(circle(variable, name, &chain))));
         }
         let resolved = self.node(variable, &variable.node).map_err(Arc::new);
-        lock(&self.active).pop();
-        lock(&self.resolved).insert(name.to_owned(), resolved.clone());
+        let read = lock(&self.active).pop().and_then(|active| active.read).map(Arc::new);
+        if let Some(read) = &read
+            && !self.own.contains_key(name)
+            && !read.iter().any(|name| self.own.contains_key(name))
+        {
+            let known = Known { resolved: resolved.clone(), read: read.clone() };
+            lock(&self.base.known).insert(name.to_owned(), known);
+        }
+        self.has_read(name, read.as_deref());
+        lock(&self.resolved).insert(name.to_owned(), (resolved.clone(), read));
         Some(resolved)
+    }
+
+    /// What was resolved before, for this host or for another with the same groups.
+    fn known(&self, name: &str) -> Option<(Resolved, Option<Arc<BTreeSet<String>>>)> {
+        if let Some(known) = lock(&self.resolved).get(name) {
+            return Some(known.clone());
+        }
+        if self.own.contains_key(name) {
+            return None;
+        }
+        let known = lock(&self.base.known).get(name).cloned()?;
+        let own = known.read.iter().any(|name| self.own.contains_key(name));
+        (!own).then_some((known.resolved, Some(known.read)))
+    }
+
+    /// Notes for the variable that is being resolved that it read another one, with all that this one read.
+    fn has_read(&self, name: &str, below: Option<&BTreeSet<String>>) {
+        if let Some(active) = lock(&self.active).last_mut() {
+            match below {
+                None => active.read = None,
+                Some(below) => {
+                    if let Some(read) = &mut active.read {
+                        read.insert(name.to_owned());
+                        read.extend(below.iter().cloned());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes that what is being resolved is this host's alone.
+    fn reads_own(&self) {
+        if let Some(active) = lock(&self.active).last_mut() {
+            active.read = None;
+        }
     }
 
     fn node(self: &Arc<Self>, variable: &Variable, node: &Node) -> Result<Value, Unresolved> {
@@ -132,9 +222,9 @@ impl Scope {
             source = inner.source();
         }
         if let Some(name) = error.undefined.as_deref().and_then(|path| path.split(['.', '[']).next())
-            && let Some(Err(inner)) = lock(&self.resolved).get(name)
+            && let Some((Err(inner), _)) = self.known(name)
         {
-            return Unresolved::clone(inner);
+            return Unresolved::clone(&inner);
         }
         let mut diagnostic = Diagnostic::new(format!("cannot resolve variable `{}`", variable.name))
             .cause(error.cause.clone());
@@ -151,7 +241,14 @@ impl Object for Scope {
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
         match self.resolve(key) {
-            None => magic::value(&self.world.upgrade()?, self.host, key),
+            None => {
+                let value = magic::value(&self.world.upgrade()?, self.host, key);
+                match value {
+                    Some(_) => self.reads_own(),
+                    None => self.has_read(key, Some(&BTreeSet::new())),
+                }
+                value
+            }
             Some(Ok(value)) => Some(value),
             Some(Err(reason)) if reason.undefined => None,
             Some(Err(reason)) => Some(failed(&reason)),
@@ -159,7 +256,7 @@ impl Object for Scope {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.variables.keys().map(|name| Value::from(name.as_str())).collect())
+        Enumerator::Values(self.variables().map(|it| Value::from(it.name.as_str())).collect())
     }
 }
 
@@ -194,4 +291,26 @@ fn circle(variable: &Variable, name: &str, chain: &str) -> Unresolved {
             .cause(format!("more than {MAX_CHAIN} variables read each other in a row"))
     };
     Unresolved { diagnostic: diagnostic.at(variable.file.place(variable.node.start)), undefined: false }
+}
+
+/// The variables of two maps by name; where both have one, the first map's.
+struct Merged<'s> {
+    own: Peekable<btree_map::Values<'s, String, Arc<Variable>>>,
+    base: Peekable<btree_map::Values<'s, String, Arc<Variable>>>,
+}
+
+impl<'s> Iterator for Merged<'s> {
+    type Item = &'s Arc<Variable>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let order = match (self.own.peek(), self.base.peek()) {
+            (Some(own), Some(base)) => own.name.cmp(&base.name),
+            (None, _) => return self.base.next(),
+            (Some(_), None) => return self.own.next(),
+        };
+        if order.is_eq() {
+            self.base.next();
+        }
+        if order.is_gt() { self.base.next() } else { self.own.next() }
+    }
 }

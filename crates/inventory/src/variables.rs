@@ -7,7 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use pq_secrets::{ExposeSecret, Identities, Values};
+use pq_secrets::{
+    ExposeSecret, Identities, SecretError, Values, VaultPasswords, is_ansible_vault, vault_password_files,
+};
 use pq_stream::{Diagnostic, MASTER_KEY, Place};
 
 use crate::concealed::{clear_key, conceal, unfit};
@@ -31,12 +33,14 @@ pub struct Loader {
     /// Files with identities that open age files.
     identity_files: Vec<PathBuf>,
     identities: OnceLock<Identities>,
+    passwords: OnceLock<VaultPasswords>,
 }
 
 impl Loader {
     /// A reader for that directory.
     pub fn new(directory: &Path, identity_files: Vec<PathBuf>) -> Self {
-        Loader { directory: directory.to_owned(), identity_files, identities: OnceLock::new() }
+        let (identities, passwords) = (OnceLock::new(), OnceLock::new());
+        Loader { directory: directory.to_owned(), identity_files, identities, passwords }
     }
 
     /// Reads a file as text; nothing of it is checked.
@@ -131,16 +135,10 @@ impl Loader {
             true => self.decrypted(name)?,
             false => {
                 let file = self.source(name)?;
-                if file.text().starts_with("$ANSIBLE_VAULT;") {
-                    let error = file.error(
-                        Mark { line: 1, column: 1 },
-                        format!("`{}` is encrypted with ansible-vault", file.shown),
-                    );
-                    return Err(Box::new(
-                        error.hint("decrypt it, and encrypt it with `age` under the name `….yml.age`"),
-                    ));
+                match is_ansible_vault(file.text()) {
+                    true => self.unvaulted(&file)?,
+                    false => file,
                 }
-                file
             }
         };
         let file = Arc::new(file);
@@ -177,23 +175,38 @@ impl Loader {
         let path = self.directory.join(name);
         let shown = path.display().to_string();
         let encrypted = file::bytes(&path)?;
-        let at_top = |mut diagnostic: Diagnostic| {
-            diagnostic.place = Some(Place { file: shown.clone(), line: 1, column: 1, text: String::new() });
-            Box::new(diagnostic)
-        };
+        let wrong = |error: SecretError| at_top(&shown, &error);
         let identities = match self.identities.get() {
             Some(identities) => identities,
             None => {
-                let loaded =
-                    Identities::load(&self.identity_files).map_err(|error| at_top(error.diagnostic()))?;
+                let loaded = Identities::load(&self.identity_files).map_err(wrong)?;
                 self.identities.get_or_init(|| loaded)
             }
         };
-        let plain = identities
-            .decrypt(&encrypted, &format!("`{shown}`"))
-            .map_err(|error| at_top(error.diagnostic()))?;
+        let plain = identities.decrypt(&encrypted, &format!("`{shown}`")).map_err(wrong)?;
         Ok(SourceFile::new(name.to_owned(), shown.clone(), plain.expose_secret().to_owned(), true))
     }
+
+    /// A file that `ansible-vault` encrypted as the text that it holds: a secret like that of an age file.
+    fn unvaulted(&self, file: &SourceFile) -> Result<SourceFile> {
+        let wrong = |error: SecretError| at_top(&file.shown, &error);
+        let passwords = match self.passwords.get() {
+            Some(passwords) => passwords,
+            None => {
+                let loaded = VaultPasswords::load(&vault_password_files()).map_err(wrong)?;
+                self.passwords.get_or_init(|| loaded)
+            }
+        };
+        let plain = passwords.decrypt(file.text(), &format!("`{}`", file.shown)).map_err(wrong)?;
+        Ok(SourceFile::new(file.name.clone(), file.shown.clone(), plain.expose_secret().to_owned(), true))
+    }
+}
+
+/// What is wrong with a whole encrypted file, at its first line.
+fn at_top(shown: &str, error: &SecretError) -> Box<Diagnostic> {
+    let mut diagnostic = error.diagnostic();
+    diagnostic.place = Some(Place { file: shown.to_owned(), line: 1, column: 1, text: String::new() });
+    Box::new(diagnostic)
 }
 
 /// Whether a name can be one of a secret variable.

@@ -9,7 +9,7 @@ use pq_stream::Diagnostic;
 use pq_template::Templates;
 
 use crate::groups::{ALL, Groups, Variable};
-use crate::scope::Scope;
+use crate::scope::{Base, Scope};
 use crate::variables::Loader;
 use crate::{file, hosts};
 
@@ -24,8 +24,11 @@ pub struct World {
     pub loader: Loader,
     /// Renders values.
     pub templates: Templates,
+    /// What the groups of some hosts set, by the groups' numbers: most hosts share theirs with others.
+    bases: Mutex<HashMap<Vec<usize>, Arc<Base>>>,
     /// What files give groups, by name.
-    given: Mutex<HashMap<String, Arc<Vec<Variable>>>>,
+    given: Mutex<HashMap<usize, Arc<Vec<Arc<Variable>>>>>,
+    /// The scopes that `hostvars` has asked for; it may ask for them again.
     scopes: Vec<OnceLock<Arc<Scope>>>,
     members: OnceLock<BTreeMap<String, Vec<String>>>,
 }
@@ -59,13 +62,14 @@ impl World {
             groups,
             loader,
             templates: Templates::new(),
+            bases: Mutex::default(),
             given: Mutex::default(),
             scopes,
             members: OnceLock::new(),
         }))
     }
 
-    /// The variables of a host, as templates see them.
+    /// The variables of a host, as templates see them; kept, so that nothing is resolved twice.
     ///
     /// # Errors
     /// Where a file that speaks for the host cannot be read or opened, or is wrong.
@@ -76,38 +80,89 @@ impl World {
         if let Some(scope) = slot.get() {
             return Ok(scope.clone());
         }
-        let scope = Arc::new(Scope::new(self, host, self.variables(host)?));
+        let scope = self.passing_scope(host)?;
         Ok(slot.get_or_init(|| scope).clone())
     }
 
-    /// What is set for a host, by Ansible's precedence: the hosts file's groups, then files for `all`, files for
-    /// the other groups from `all` down, the hosts file's line, files for the host.
-    fn variables(&self, host: usize) -> Result<BTreeMap<String, Variable>> {
-        let groups = self.groups.of_host(host);
-        let mut layers: Vec<Arc<Vec<Variable>>> = Vec::new();
-        for group in &groups {
-            layers.push(Arc::new(self.groups.groups[*group].variables.clone()));
+    /// The variables of a host for one who looks at each host once: not kept, unless `hostvars` has asked already.
+    ///
+    /// # Errors
+    /// As [`World::scope`].
+    pub fn passing_scope(self: &Arc<Self>, host: usize) -> Result<Arc<Scope>> {
+        match self.scopes.get(host).and_then(OnceLock::get) {
+            Some(scope) => Ok(scope.clone()),
+            None => Ok(Arc::new(Scope::new(self, host, self.base(host)?, self.own(host)?))),
         }
-        layers.push(self.of_group(ALL)?);
-        for group in groups.iter().filter(|group| **group != ALL) {
-            layers.push(self.of_group(*group)?);
-        }
-        let host = &self.groups.hosts[host];
-        layers.push(Arc::new(host.variables.clone()));
-        layers.push(Arc::new(self.loader.given("host_vars", &host.name)?));
-        let all = layers.iter().flat_map(|layer| layer.iter());
-        Ok(all.map(|variable| (variable.name.clone(), variable.clone())).collect())
     }
 
-    /// What files give a group; they are read once.
-    fn of_group(&self, group: usize) -> Result<Arc<Vec<Variable>>> {
-        let name = &self.groups.groups[group].name;
-        let known = self.given.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+    /// What is set for a host, by Ansible's precedence, lowest first: the hosts file's groups, then files for
+    /// `all`, files for the other groups from `all` down, the hosts file's line, files for the host.
+    ///
+    /// # Errors
+    /// As [`World::scope`].
+    pub(crate) fn layers(&self, host: usize) -> Result<Vec<Layer>> {
+        let mut layers = self.group_layers(&self.groups.of_host(host))?;
+        layers.extend(self.host_layers(host)?);
+        Ok(layers)
+    }
+
+    fn group_layers(&self, groups: &[usize]) -> Result<Vec<Layer>> {
+        let inline = |group: &usize| Layer {
+            source: LayerSource::Group(*group),
+            variables: Arc::new(self.groups.groups[*group].variables.clone()),
+        };
+        let mut layers: Vec<Layer> = groups.iter().map(inline).collect();
+        let rest = groups.iter().filter(|group| **group != ALL);
+        for group in [ALL].iter().chain(rest) {
+            layers.push(Layer {
+                source: LayerSource::GroupFiles(*group),
+                variables: self.files_of_group(*group)?,
+            });
+        }
+        Ok(layers)
+    }
+
+    fn host_layers(&self, host: usize) -> Result<[Layer; 2]> {
+        let host = &self.groups.hosts[host];
+        let files = self.loader.given("host_vars", &host.name)?.into_iter().map(Arc::new).collect();
+        Ok([
+            Layer { source: LayerSource::Host, variables: Arc::new(host.variables.clone()) },
+            Layer { source: LayerSource::HostFiles, variables: Arc::new(files) },
+        ])
+    }
+
+    /// What the groups of a host set, merged.
+    ///
+    /// # Errors
+    /// As [`World::scope`].
+    pub fn base(&self, host: usize) -> Result<Arc<Base>> {
+        let groups = self.groups.of_host(host);
+        let known = self.bases.lock().unwrap_or_else(PoisonError::into_inner).get(&groups).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
-        let given = Arc::new(self.loader.given("group_vars", name)?);
-        self.given.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), given.clone());
+        let base = Arc::new(Base::new(merged(&self.group_layers(&groups)?)));
+        self.bases.lock().unwrap_or_else(PoisonError::into_inner).insert(groups, base.clone());
+        Ok(base)
+    }
+
+    /// What the host itself sets, merged; it goes before what its groups set.
+    ///
+    /// # Errors
+    /// As [`World::scope`].
+    pub fn own(&self, host: usize) -> Result<BTreeMap<String, Arc<Variable>>> {
+        Ok(merged(&self.host_layers(host)?))
+    }
+
+    /// What files give a group; they are read once.
+    fn files_of_group(&self, group: usize) -> Result<Arc<Vec<Arc<Variable>>>> {
+        let known = self.given.lock().unwrap_or_else(PoisonError::into_inner).get(&group).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let read = self.loader.given("group_vars", &self.groups.groups[group].name)?;
+        let given = Arc::new(read.into_iter().map(Arc::new).collect::<Vec<_>>());
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).insert(group, given.clone());
         Ok(given)
     }
 
@@ -150,4 +205,31 @@ impl World {
     pub fn digest(&self) -> Result<String> {
         crate::digest::of(&self.loader.directory, file::bytes)
     }
+}
+
+/// Variables that one place sets for a host.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// Which place.
+    pub source: LayerSource,
+    /// What it sets, in its order; of one name the last counts.
+    pub variables: Arc<Vec<Arc<Variable>>>,
+}
+
+/// A place that may set variables for a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerSource {
+    /// The hosts file, for this group.
+    Group(usize),
+    /// The files in `group_vars`, for this group.
+    GroupFiles(usize),
+    /// The hosts file, for the host.
+    Host,
+    /// The files in `host_vars`.
+    HostFiles,
+}
+
+fn merged(layers: &[Layer]) -> BTreeMap<String, Arc<Variable>> {
+    let all = layers.iter().flat_map(|layer| layer.variables.iter());
+    all.map(|variable| (variable.name.clone(), variable.clone())).collect()
 }

@@ -52,6 +52,32 @@ pub enum SecretError {
         /// What is wrong with it.
         cause: String,
     },
+    /// A file that should hold the password of ansible-vault holds none that can be used.
+    VaultPassword {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        cause: &'static str,
+    },
+    /// There is no password to open with what ansible-vault encrypted.
+    NoVaultPassword {
+        /// What should have been opened.
+        what: String,
+    },
+    /// None of the passwords opens what ansible-vault encrypted.
+    VaultLocked {
+        /// What should have been opened.
+        what: String,
+        /// The label of the password, where it names one.
+        label: Option<String>,
+    },
+    /// It begins as what ansible-vault encrypted does, and is damaged or of another version.
+    VaultDamaged {
+        /// What should have been opened.
+        what: String,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// A token names a secret that is not there.
     Missing {
         /// Its name.
@@ -96,6 +122,19 @@ impl SecretError {
             }
             SecretError::Locked { .. } => PASS.to_owned(),
             SecretError::Damaged { .. } => "restore the file from a copy or from git".to_owned(),
+            SecretError::VaultPassword { .. } => {
+                "write the password alone into a file that is not executable, as in `chmod 0600 FILE`".to_owned()
+            }
+            SecretError::NoVaultPassword { .. } => {
+                "name the file that holds its password in `ANSIBLE_VAULT_PASSWORD_FILE`".to_owned()
+            }
+            SecretError::VaultLocked { .. } => {
+                "see whether `ansible-vault view` opens it with the same password; else restore the file".to_owned()
+            }
+            SecretError::VaultDamaged { .. } => {
+                "restore the file from a copy or from git; `ansible-vault rekey` renews one of an old version"
+                    .to_owned()
+            }
             SecretError::Missing { name } => format!(
                 "set `{name}` in an age file of the inventory, such as `group_vars/all/secrets.yml.age`"
             ),
@@ -118,14 +157,23 @@ impl SecretError {
             | SecretError::Identity { cause, .. }
             | SecretError::Recipient { cause, .. }
             | SecretError::Token { cause }
+            | SecretError::VaultDamaged { cause, .. }
             | SecretError::Damaged { cause, .. } => vec![cause.clone()],
-            SecretError::Sink { cause, .. } => vec![(*cause).to_owned()],
+            SecretError::Sink { cause, .. } | SecretError::VaultPassword { cause, .. } => {
+                vec![(*cause).to_owned()]
+            }
+            SecretError::VaultLocked { label, .. } => {
+                let label = label.as_ref().map(|label| format!("it wants the password of `{label}`"));
+                let wrong = "the password is wrong, or the file was changed".to_owned();
+                [wrong].into_iter().chain(label).collect()
+            }
             SecretError::Locked { recipients, .. } => {
                 vec![format!("it is encrypted to recipients of type {}", recipients.join(", "))]
             }
-            SecretError::NoRecipients | SecretError::NoIdentity { .. } | SecretError::Missing { .. } => {
-                vec![]
-            }
+            SecretError::NoRecipients
+            | SecretError::NoIdentity { .. }
+            | SecretError::NoVaultPassword { .. }
+            | SecretError::Missing { .. } => vec![],
         }
     }
 }
@@ -144,6 +192,14 @@ impl fmt::Display for SecretError {
             SecretError::NoIdentity { what } => write!(f, "there is no identity to open {what} with"),
             SecretError::Locked { what, .. } => write!(f, "none of the identities opens {what}"),
             SecretError::Damaged { what, .. } => write!(f, "{what} is no whole age file"),
+            SecretError::VaultPassword { file, .. } => {
+                write!(f, "`{}` holds no password of ansible-vault", file.display())
+            }
+            SecretError::NoVaultPassword { what } => {
+                write!(f, "{what} is encrypted with ansible-vault, and there is no password")
+            }
+            SecretError::VaultLocked { what, .. } => write!(f, "no password of ansible-vault opens {what}"),
+            SecretError::VaultDamaged { what, .. } => write!(f, "{what} is nothing that ansible-vault can open"),
             SecretError::Missing { name } => write!(f, "there is no secret `{name}`"),
             SecretError::Token { .. } => f.write_str("a text holds what only looks like a secret's token"),
             SecretError::Sink { name, sink, .. } => {

@@ -3,6 +3,7 @@
 //! It prints nothing and knows no inventory. No value is ever shown: values live in [`SecretString`]s, which
 //! are wiped when dropped, errors name secrets and files, and `Debug` of what holds values tells their names only.
 
+mod ansible_vault;
 mod derive;
 mod error;
 mod identity;
@@ -11,6 +12,7 @@ mod seal;
 mod vault;
 
 pub use age::secrecy::{ExposeSecret, SecretString};
+pub use ansible_vault::{VaultPasswords, is_ansible_vault, vault_password_files};
 pub use derive::{derive, salt};
 pub use error::SecretError;
 pub use identity::{Identities, identity_files};

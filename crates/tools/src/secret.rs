@@ -55,7 +55,7 @@ pub fn run() -> Result<Status, Failure> {
     let directory = crate::inventory::directory(inventory)?;
     let input = |diagnostic: Box<Diagnostic>| Failure::input(*diagnostic);
     let inventory = Inventory::open(&directory, files.clone()).map_err(input)?;
-    let records = inventory.stream(&[], SystemTime::now()).map_err(input)?;
+    let records = inventory.records(&[], SystemTime::now()).map_err(input)?;
     let asked = Asked::read(&name).map_err(Failure::input)?;
     let host = asked.host(&records).map_err(Failure::input)?;
     let recipes = directory.join("recipes");

@@ -1,14 +1,16 @@
 //! `pq-inventory`: the machines of an inventory directory, as the stream's first records.
 
-use std::fmt::Write as _;
+mod explain;
+mod text;
+
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Parser;
-use pq_cli::{EXIT_STATUS, Failure, Form, OutputArgs, printable};
+use pq_cli::{EXIT_STATUS, Failure, Form, OutputArgs};
 use pq_inventory::Inventory;
-use pq_stream::{Connection, ConnectionKind, Diagnostic, Host, Record, Status, Writer};
+use pq_stream::{Diagnostic, Status, Writer};
 
 /// Say which machines there are and what they should carry
 ///
@@ -29,6 +31,16 @@ struct Args {
     /// ~/.config/paquerette/identity.txt)
     #[arg(long, value_name = "FILE")]
     identity: Vec<PathBuf>,
+    /// Write the whole inventory, unresolved, in the protocol of Ansible's dynamic inventories
+    #[arg(long, conflicts_with_all = ["patterns", "host", "text"])]
+    list: bool,
+    /// Write the variables of one host, unresolved, in the same protocol
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["patterns", "text"])]
+    host: Option<String>,
+    /// Say where this variable is set for the hosts, which place wins, and what its templates read; also
+    /// `smtp.host`, `instances[0].domain`
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["list", "host"])]
+    explain: Option<String>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -41,10 +53,44 @@ pub fn run() -> Result<Status, Failure> {
     let args = Args::parse();
     let form = args.output.form()?;
     let directory = directory(args.inventory)?;
-    let input = |diagnostic: Box<Diagnostic>| Failure::input(*diagnostic);
-    let inventory = Inventory::open(&directory, pq_secrets::identity_files(&args.identity)).map_err(input)?;
-    let records = inventory.stream(&args.patterns, SystemTime::now()).map_err(input)?;
-    write(form, &records).map_err(|error| Failure::output(&error))?;
+    let inventory = Inventory::open(&directory, pq_secrets::identity_files(&args.identity))?;
+    let mut out = Vec::new();
+    if args.list {
+        inventory.list::<Failure>(&mut out)?;
+    } else if let Some(host) = &args.host {
+        inventory.host::<Failure>(host, &mut out)?;
+    } else if let Some(name) = &args.explain {
+        let explanations = inventory.explain(name, &args.patterns)?;
+        explain::demand(name, &explanations, &directory)?;
+        out = match form {
+            Form::Json => explain::json(name, &explanations),
+            Form::Text => explain::text(name, &explanations),
+        }
+        .into_bytes();
+    } else {
+        match form {
+            Form::Json => {
+                let mut writer = Writer::new(&mut out);
+                inventory.stream(&args.patterns, SystemTime::now(), |record| {
+                    writer.write(&record).map_err(Failure::from)
+                })?;
+            }
+            Form::Text => {
+                let mut machines = text::Machines::default();
+                inventory.stream(&args.patterns, SystemTime::now(), |record| {
+                    machines.add(record);
+                    Ok::<_, Failure>(())
+                })?;
+                out = machines.text().into_bytes();
+            }
+        }
+    }
+    // Where something is wrong, nothing is written: so only now.
+    let written = match form {
+        Form::Json => io::stdout().lock().write_all(&out),
+        Form::Text => anstream::stdout().write_all(&out),
+    };
+    written.map_err(|error| Failure::output(&error))?;
     Ok(Status::Done)
 }
 
@@ -67,59 +113,4 @@ pub(crate) fn directory(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
             .cause("the current directory holds neither `inventory/` nor a file `hosts`")
             .hint("name one with `-i DIR`, or set `PQ_INVENTORY`"),
     ))
-}
-
-fn write(form: Form, records: &[Record]) -> io::Result<()> {
-    match form {
-        Form::Json => {
-            let mut writer = Writer::new(io::BufWriter::new(io::stdout().lock()));
-            records.iter().try_for_each(|record| writer.write(record))?;
-            writer.flush()
-        }
-        Form::Text => anstream::stdout().write_all(text(records).as_bytes()),
-    }
-}
-
-/// The machines and their instances, for people.
-fn text(records: &[Record]) -> String {
-    let hosts: Vec<&Host> = records
-        .iter()
-        .filter_map(|record| match record {
-            Record::Host(host) => Some(host),
-            _ => None,
-        })
-        .collect();
-    let width = hosts.iter().map(|host| host.host.chars().count()).max().unwrap_or(0);
-    let mut text = String::new();
-    for host in &hosts {
-        let groups = host.groups.iter().filter(|group| *group != "all").map(String::as_str);
-        let groups = groups.collect::<Vec<_>>().join(" > ");
-        let os = host.os.as_deref().unwrap_or("no `os`");
-        let _ =
-            writeln!(text, "{:width$}  {}  {os}  {groups}", host.host, reached(&host.connection, &host.host));
-        for instance in &host.instances {
-            let domain = instance.keys.get("domain").and_then(|domain| domain.as_str()).unwrap_or("");
-            let (app, domain) = (instance.app.escape_debug(), domain.escape_debug());
-            let _ = writeln!(text, "  {app} {}  {domain}", instance.id);
-        }
-        let unresolved = host.vars.values().filter(|value| value.get("unresolved").is_some()).count();
-        if unresolved > 0 {
-            let are = if unresolved == 1 { "variable" } else { "variables" };
-            let _ = writeln!(text, "  {unresolved} {are} could not be resolved (`--json` says why)");
-        }
-    }
-    let are = if hosts.len() == 1 { "host" } else { "hosts" };
-    let _ = writeln!(text, "{} {are}; nothing was looked at, nothing changed", hosts.len());
-    printable(&text)
-}
-
-fn reached(connection: &Connection, name: &str) -> String {
-    match connection.kind {
-        ConnectionKind::Local => "this machine".to_owned(),
-        ConnectionKind::Ssh => {
-            let user = connection.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-            let port = connection.port.map(|port| format!(":{port}")).unwrap_or_default();
-            format!("ssh {user}{}{port}", connection.address.as_deref().unwrap_or(name))
-        }
-    }
 }

@@ -1,0 +1,277 @@
+//! Why a variable has its value: every place that sets it for a host, which one wins, what its templates read.
+//!
+//! Nothing is decided here: layers and values are those that the host's record is made of. A secret's text is
+//! nowhere in it: as it stands in its file a secret is `(secret)`, in a value its token stands.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use pq_stream::{Diagnostic, nearest};
+use pq_template::{Templates, to_json};
+use serde_json::Value;
+
+use crate::groups::Variable;
+use crate::magic;
+use crate::node::{Data, Mark, Node};
+use crate::scope::Scope;
+use crate::world::{LayerSource, World};
+
+type Result<T> = std::result::Result<T, Box<Diagnostic>>;
+
+/// A variable of one host, explained.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// The host.
+    pub host: String,
+    /// Every place that sets the variable, lowest precedence first: the last one wins.
+    pub settings: Vec<Setting>,
+    /// What its templates read, and what these read, in that order.
+    pub readings: Vec<Reading>,
+    /// Its value, or why it has none; nothing where nothing sets it.
+    pub value: Option<std::result::Result<Value, String>>,
+    /// A variable of the host with nearly that name, where nothing sets this one.
+    pub near: Option<String>,
+}
+
+/// A place that sets a variable.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// `file:line:column`.
+    pub place: String,
+    /// What speaks there: `group_vars of group prod`.
+    pub source: String,
+    /// The value as it stands there; nothing where a nested name has no such entry.
+    pub raw: Option<Value>,
+}
+
+/// A variable that a template reads.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// Its name.
+    pub name: String,
+    /// The variable whose template reads it.
+    pub by: String,
+    /// Where it is set.
+    pub place: String,
+    /// Its value, or why it has none.
+    pub value: std::result::Result<Value, String>,
+}
+
+/// Explains a variable of a host, or what stands inside it: `mail_domain`, `smtp.host`, `instances[0].domain`.
+///
+/// # Errors
+/// Where the name has no such form, or a file of the host is wrong.
+pub fn of_host(world: &Arc<World>, index: usize, name: &str) -> Result<Explanation> {
+    let (head, path) = split(name)?;
+    let scope = world.scope(index)?;
+    let mut settings = Vec::new();
+    let mut winner = None;
+    for layer in world.layers(index)? {
+        for variable in layer.variables.iter().filter(|variable| variable.name == head) {
+            let found = inside(variable, &path);
+            let mark = found.as_ref().map_or(variable.mark, |(mark, _)| *mark);
+            settings.push(Setting {
+                place: variable.file.place(mark).to_string(),
+                source: speaker(world, layer.source),
+                raw: found.as_ref().map(|(_, node)| raw(node)),
+            });
+            winner = found.map(|(_, node)| node);
+        }
+    }
+    let mut readings = Vec::new();
+    if let Some(node) = winner {
+        let mut seen = HashSet::from([head.to_owned()]);
+        chain(&scope, head, &node, &mut seen, &mut readings);
+    }
+    let value = match value(&scope, head) {
+        None => magic::value(world, index, head).map(|value| json(&value)),
+        set => set,
+    };
+    let value = value.map(|value| value.and_then(|value| part(value, &path, name)));
+    let near = match value {
+        Some(_) => None,
+        None => nearest(head, scope.variables().map(|variable| variable.name.clone())),
+    };
+    let host = world.groups.hosts[index].name.clone();
+    Ok(Explanation { host, settings, readings, value, near })
+}
+
+/// A step into a value.
+#[derive(Debug, PartialEq)]
+enum Part<'n> {
+    Key(&'n str),
+    Item(usize),
+}
+
+/// The variable's name, and the way into its value.
+fn split(name: &str) -> Result<(&str, Vec<Part<'_>>)> {
+    let wrong = || {
+        Box::new(
+            Diagnostic::new(format!("`{}` is no name of a variable", name.escape_debug()))
+                .hint("write `mail_domain`, `smtp.host` or `instances[0].domain`"),
+        )
+    };
+    let end = name.find(['.', '[']).unwrap_or(name.len());
+    let (head, mut rest) = name.split_at(end);
+    let mut path = Vec::new();
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix('[') {
+            let (number, after) = after.split_once(']').ok_or_else(wrong)?;
+            path.push(Part::Item(number.parse().map_err(|_| wrong())?));
+            rest = after;
+        } else {
+            let after = rest.strip_prefix('.').ok_or_else(wrong)?;
+            let (key, after) = after.split_at(after.find(['.', '[']).unwrap_or(after.len()));
+            if key.is_empty() {
+                return Err(wrong());
+            }
+            path.push(Part::Key(key));
+            rest = after;
+        }
+    }
+    if head.is_empty() { Err(wrong()) } else { Ok((head, path)) }
+}
+
+/// What stands at the end of the way, and where.
+fn inside(variable: &Variable, path: &[Part<'_>]) -> Option<(Mark, Arc<Node>)> {
+    let (mut mark, mut node) = (variable.mark, variable.node.clone());
+    for part in path {
+        (mark, node) = match (part, &node.data) {
+            (Part::Key(key), _) => node.entry(key).map(|(key, node)| (key.mark, node.clone()))?,
+            (Part::Item(at), Data::List(items)) => items.get(*at).map(|item| (item.start, item.clone()))?,
+            (Part::Item(_), _) => return None,
+        };
+    }
+    Some((mark, node))
+}
+
+fn part(mut value: Value, path: &[Part<'_>], name: &str) -> std::result::Result<Value, String> {
+    for part in path {
+        let inner = match part {
+            Part::Key(key) => value.get_mut(*key),
+            Part::Item(at) => value.get_mut(*at),
+        };
+        value =
+            inner.map(Value::take).ok_or_else(|| format!("the value holds no `{}`", name.escape_debug()))?;
+    }
+    Ok(value)
+}
+
+fn speaker(world: &World, source: LayerSource) -> String {
+    let group = |group: usize| &world.groups.groups[group].name;
+    match source {
+        LayerSource::Group(it) => format!("hosts file, group {}", group(it)),
+        LayerSource::GroupFiles(it) => format!("group_vars of {}", group(it)),
+        LayerSource::Host => "hosts file, the host".to_owned(),
+        LayerSource::HostFiles => "host_vars".to_owned(),
+    }
+}
+
+fn raw(node: &Node) -> Value {
+    match &node.data {
+        Data::Secret(_) => Value::from("(secret)"),
+        Data::List(items) => items.iter().map(|item| raw(item)).collect(),
+        Data::Map(entries) => entries.iter().map(|(key, node)| (key.text(), raw(node))).collect(),
+        scalar => scalar.scalar().and_then(|value| to_json(&value).ok()).unwrap_or_default(),
+    }
+}
+
+fn value(scope: &Arc<Scope>, name: &str) -> Option<std::result::Result<Value, String>> {
+    Some(match scope.resolve(name)? {
+        Ok(value) => json(&value),
+        Err(reason) => {
+            let cause = reason.diagnostic.causes.first().unwrap_or(&reason.diagnostic.message);
+            Err(match &reason.diagnostic.place {
+                Some(place) => format!("{cause}, at {place}"),
+                None => cause.clone(),
+            })
+        }
+    })
+}
+
+fn json(value: &pq_template::Value) -> std::result::Result<Value, String> {
+    to_json(value).map_err(|error| error.detail().unwrap_or("it has no form as data").to_owned())
+}
+
+/// The variables that a value's templates read, each once.
+fn chain(scope: &Arc<Scope>, by: &str, node: &Node, seen: &mut HashSet<String>, readings: &mut Vec<Reading>) {
+    let mut names = Vec::new();
+    read_by(node, &mut names);
+    for name in names {
+        let Some(variable) = scope.variable(&name) else { continue };
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let place = variable.file.place(variable.mark).to_string();
+        let value = value(scope, &name).unwrap_or(Ok(Value::Null));
+        readings.push(Reading { name: name.clone(), by: by.to_owned(), place, value });
+        chain(scope, &name, &variable.node, seen, readings);
+    }
+}
+
+fn read_by(node: &Node, names: &mut Vec<String>) {
+    match &node.data {
+        Data::Text(text) if Templates::is_template(text) => names.extend(words(text)),
+        Data::List(items) => items.iter().for_each(|item| read_by(item, names)),
+        Data::Map(entries) => entries.iter().for_each(|(_, node)| read_by(node, names)),
+        _ => {}
+    }
+}
+
+/// The words in a template's braces that may name variables: not those in quotes, nor after a dot or a `|`.
+fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = text;
+    while let Some(begin) = rest.find("{{").into_iter().chain(rest.find("{%")).min() {
+        let inner = &rest[begin + 2..];
+        let close = if rest[begin..].starts_with("{{") { "}}" } else { "%}" };
+        let end = inner.find(close).unwrap_or(inner.len());
+        let (mut quote, mut before, mut word) = (None, ' ', String::new());
+        for c in inner[..end].chars().chain([' ']) {
+            if let Some(open) = quote {
+                quote = Some(open).filter(|open| *open != c);
+                continue;
+            }
+            if c.is_alphanumeric() || c == '_' {
+                word.push(c);
+                continue;
+            }
+            if !word.is_empty() {
+                let word = std::mem::take(&mut word);
+                if !matches!(before, '.' | '|') && !word.starts_with(|c: char| c.is_ascii_digit()) {
+                    words.push(word);
+                }
+                before = ' ';
+            }
+            quote = Some(c).filter(|c| matches!(c, '\'' | '"'));
+            if !c.is_whitespace() {
+                before = c;
+            }
+        }
+        rest = &inner[end..];
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_in_quotes_and_names_of_filters_and_fields_are_no_variables() {
+        assert_eq!(
+            words("x {{ a.b | default('c d') }} y {% if e == \"f\" %}{{ g }}{% endif %}").join(" "),
+            "a if e g endif"
+        );
+        assert!(words("plain a").is_empty());
+    }
+
+    #[test]
+    fn a_name_leads_into_its_value() {
+        let (head, path) = split("instances[0].domain").unwrap();
+        assert_eq!((head, path), ("instances", vec![Part::Item(0), Part::Key("domain")]));
+        for wrong in ["", ".a", "a[x]", "a[0", "a..b", "a[0]b"] {
+            assert!(split(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `pq-inventory --explain`: where a variable's value comes from, for people and for programs.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use pq_cli::{Failure, printable};
+use pq_inventory::Explanation;
+use pq_recipes::Catalogue;
+use pq_stream::Diagnostic;
+use serde_json::{Value, json};
+
+/// Refuses a name that has a value for none of the hosts; what recipes say about it is told.
+///
+/// # Errors
+/// That nothing sets it, or that the inventory's own recipes are wrong.
+pub fn demand(name: &str, explanations: &[Explanation], directory: &Path) -> Result<(), Failure> {
+    if explanations.iter().any(|explanation| explanation.value.is_some()) {
+        return Ok(());
+    }
+    let name = name.escape_debug().to_string();
+    let mut error = Diagnostic::new(format!("nothing sets variable `{name}`"));
+    let catalogue = Catalogue::load(Some(&directory.join("recipes"))).map_err(Failure::input)?;
+    let variables = catalogue.components().flat_map(|component| &component.variables);
+    let declared = catalogue.host.variables.iter().chain(variables).find(|(known, _)| **known == name);
+    if let Some((_, variable)) = declared {
+        error = error.hint(format!("recipes read it ({}): {}", variable.words(), variable.about));
+    } else if let Some(near) = explanations.iter().find_map(|explanation| explanation.near.as_ref()) {
+        error = error.hint(format!("did you mean `{near}`?"));
+    }
+    Err(Failure::input(error))
+}
+
+/// A block a host.
+pub fn text(name: &str, explanations: &[Explanation]) -> String {
+    let mut text = String::new();
+    for explanation in explanations {
+        let _ = writeln!(text, "{}: {name}", explanation.host);
+        let count = explanation.settings.len();
+        for (at, setting) in explanation.settings.iter().enumerate() {
+            let word = if at + 1 == count { "wins" } else { "loses" };
+            let raw = setting.raw.as_ref().map_or("(does not hold it)".to_owned(), Value::to_string);
+            let _ = writeln!(text, "  {word:5}  {}  {raw}  ({})", setting.place, setting.source);
+        }
+        for reading in &explanation.readings {
+            let value = shown(&reading.value);
+            let _ = writeln!(
+                text,
+                "  reads  {}  {} = {value}  (for {})",
+                reading.place, reading.name, reading.by
+            );
+        }
+        let value = explanation.value.as_ref().map_or("nothing sets it".to_owned(), shown);
+        let _ = writeln!(text, "  value  {value}");
+    }
+    printable(&text)
+}
+
+fn shown(value: &Result<Value, String>) -> String {
+    match value {
+        Ok(value) => value.to_string(),
+        Err(reason) => format!("none: {reason}"),
+    }
+}
+
+/// A line for each place, each variable that is read, and the value.
+pub fn json(name: &str, explanations: &[Explanation]) -> String {
+    let mut text = String::new();
+    for explanation in explanations {
+        let host = &explanation.host;
+        let count = explanation.settings.len();
+        for (at, setting) in explanation.settings.iter().enumerate() {
+            let line = json!({
+                "type": "layer", "host": host, "name": name, "place": setting.place,
+                "source": setting.source, "raw": setting.raw, "wins": at + 1 == count,
+            });
+            let _ = writeln!(text, "{line}");
+        }
+        for reading in &explanation.readings {
+            let (value, unresolved) = halves(&reading.value);
+            let line = json!({
+                "type": "read", "host": host, "name": reading.name, "by": reading.by,
+                "place": reading.place, "value": value, "unresolved": unresolved,
+            });
+            let _ = writeln!(text, "{line}");
+        }
+        let (value, unresolved) = explanation.value.as_ref().map_or((None, None), halves);
+        let line = json!({
+            "type": "value", "host": host, "name": name, "set": explanation.value.is_some(),
+            "value": value, "unresolved": unresolved,
+        });
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+fn halves(value: &Result<Value, String>) -> (Option<&Value>, Option<&String>) {
+    (value.as_ref().ok(), value.as_ref().err())
+}

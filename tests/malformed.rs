@@ -1,0 +1,56 @@
+//! Malformed inventories: each ends with status 2, nothing on stdout, the file that is to blame and no more than a
+//! second of processor time and 100 MB; and no secret of one is shown. A few odd ones are right, and must not fail.
+//!
+//! Files that are only readable by others, and what the command line can get wrong, are not here.
+
+#![expect(clippy::unwrap_used, reason = "what the runner itself cannot do ends the test")]
+
+#[path = "malformed/case.rs"]
+mod case;
+#[path = "malformed/sealed.rs"]
+mod sealed;
+#[path = "malformed/tables.rs"]
+mod tables;
+
+use std::sync::Mutex;
+
+use case::Case;
+
+/// Runs every case on two threads, and fails with all that is wrong.
+fn try_all(cases: &[Case], judge: fn(&Case, &case::Outcome) -> Vec<String>) {
+    let (next, wrong) = (Mutex::new(cases.iter()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let Some(case) = next.lock().unwrap().next() else { break };
+                    let outcome = case.run();
+                    let mut found = judge(case, &outcome);
+                    found.extend(outcome.leaks());
+                    if !found.is_empty() {
+                        let said: String = outcome.stderr.chars().take(400).collect();
+                        let text = format!("--- {}: {}\n{said}", case.name, found.join("; "));
+                        wrong.lock().unwrap().push(text);
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
+fn what_is_malformed_is_refused_with_its_place() {
+    try_all(&tables::refused(), |case, outcome| outcome.unlike_a_refusal(case));
+}
+
+#[test]
+fn what_is_wrong_with_a_sealed_file_shows_nothing_of_it() {
+    try_all(&sealed::refused(), |case, outcome| outcome.unlike_a_refusal(case));
+}
+
+#[test]
+fn what_is_odd_and_right_is_read() {
+    try_all(&tables::read(), |_, outcome| outcome.unlike_a_success());
+}

@@ -1,0 +1,170 @@
+//! One inventory that is made, read by `pq-inventory`, and taken away; and what is asked of the outcome.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use base64::Engine as _;
+use wait4::Wait4 as _;
+
+/// The secret that no output may hold; what it is in url, json and base64 differs from what it is raw.
+pub const CANARY: &str = "canary/9f+Vogel=\"27";
+
+/// What a run may cost: more in an unoptimised build.
+const SECONDS: f64 = if cfg!(debug_assertions) { 8.0 } else { 1.0 };
+const BYTES: u64 = 100_000_000;
+
+/// An inventory, by the files that it holds.
+pub struct Case {
+    /// A sentence.
+    pub name: String,
+    /// Paths below the inventory, and what stands there.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// The file, and the line where there is one, that the error must name.
+    pub blames: String,
+}
+
+/// How a run ended.
+pub struct Outcome {
+    code: Option<i32>,
+    stdout: String,
+    pub stderr: String,
+    seconds: f64,
+    bytes: u64,
+    left: Vec<String>,
+}
+
+impl Case {
+    /// A case with a `hosts` file of one host and another file.
+    pub fn with(name: impl Into<String>, path: &str, content: impl Into<Vec<u8>>, blames: &str) -> Self {
+        let mut files = vec![(path.to_owned(), content.into())];
+        if path != "hosts" {
+            files.push(("hosts".to_owned(), b"a ansible_connection=local\n".to_vec()));
+        }
+        Case { name: name.into(), files, blames: blames.to_owned() }
+    }
+
+    /// Reads it as a person would, with backtraces wanted and no mask on what is made.
+    pub fn run(&self) -> Outcome {
+        let place = tempfile::tempdir().unwrap();
+        let inventory = place.path().join("inventory");
+        let identity = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/secrets/tests/ed25519");
+        for (path, content) in &self.files {
+            let path = inventory.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        let before = listing(place.path());
+        let out = tempfile::tempdir().unwrap();
+        let to = |name: &str| Stdio::from(fs::File::create(out.path().join(name)).unwrap());
+        let mut child = Command::new("sh")
+            .args(["-c", "umask 000; exec timeout -s KILL 20 \"$0\" --json --identity \"$1\""])
+            .arg(pq_tests::tools().join("pq-inventory"))
+            .arg(identity)
+            .current_dir(place.path())
+            .env_clear()
+            .envs([("PATH", "/usr/bin:/bin"), ("RUST_BACKTRACE", "1")])
+            .envs([("HOME", place.path()), ("TMPDIR", place.path())])
+            .stdin(Stdio::null())
+            .stdout(to("stdout"))
+            .stderr(to("stderr"))
+            .spawn()
+            .unwrap();
+        let used = child.wait4().unwrap();
+        let read =
+            |name: &str| String::from_utf8_lossy(&fs::read(out.path().join(name)).unwrap()).into_owned();
+        let mut left = listing(place.path());
+        left.retain(|path| !before.contains(path));
+        Outcome {
+            code: used.status.code().or_else(|| used.status.signal().map(|signal| 128 + signal)),
+            stdout: read("stdout"),
+            stderr: read("stderr"),
+            seconds: (used.rusage.utime + used.rusage.stime).as_secs_f64(),
+            bytes: used.rusage.maxrss,
+            left,
+        }
+    }
+}
+
+impl Outcome {
+    /// What about it is not as an error has to be.
+    pub fn unlike_a_refusal(&self, case: &Case) -> Vec<String> {
+        let mut found = self.too_much();
+        let mut demand = |holds: bool, what: &str| {
+            if !holds {
+                found.push(what.to_owned());
+            }
+        };
+        demand(self.code == Some(2), &format!("status {:?}", self.code));
+        demand(self.stdout.is_empty(), "something on stdout");
+        demand(self.stderr.contains("error: "), "no error");
+        demand(self.stderr.contains(&case.blames), &format!("`{}` is not named", case.blames));
+        found
+    }
+
+    /// What about it is not as a success has to be.
+    pub fn unlike_a_success(&self) -> Vec<String> {
+        let mut found = self.too_much();
+        if self.code != Some(0) {
+            found.push(format!("status {:?}", self.code));
+        }
+        found
+    }
+
+    fn too_much(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.seconds > SECONDS {
+            found.push(format!("{:.1} s of processor time", self.seconds));
+        }
+        if self.bytes > BYTES {
+            found.push(format!("{} MB", self.bytes / 1_000_000));
+        }
+        if self.stderr.contains("panicked") || self.stderr.contains("backtrace") {
+            found.push("a panic".to_owned());
+        }
+        if self.stderr.len() > 20_000 {
+            found.push(format!("{} bytes on stderr", self.stderr.len()));
+        }
+        if !self.left.is_empty() {
+            found.push(format!("left behind: {:?}", self.left));
+        }
+        found
+    }
+
+    /// Where the canary is seen.
+    pub fn leaks(&self) -> Vec<String> {
+        let hex: String = CANARY.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let url: String = CANARY
+            .chars()
+            .map(|char| match char.is_ascii_alphanumeric() {
+                true => char.to_string(),
+                false => format!("%{:02X}", u32::from(char)),
+            })
+            .collect();
+        let base64 = base64::engine::general_purpose::STANDARD.encode(CANARY);
+        let json = serde_json::to_string(CANARY).unwrap();
+        let forms = [CANARY, &hex, &url, &base64, json.trim_matches('"'), "9f+Vogel"];
+        let seen = |text: &str| forms.iter().any(|form| text.contains(form));
+        let mut found = Vec::new();
+        if seen(&self.stdout) {
+            found.push("THE CANARY on stdout".to_owned());
+        }
+        if seen(&self.stderr) {
+            found.push("THE CANARY on stderr".to_owned());
+        }
+        found
+    }
+}
+
+fn listing(directory: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(listing(&path));
+        }
+        found.push(path.display().to_string());
+    }
+    found
+}
