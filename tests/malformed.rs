@@ -1,5 +1,5 @@
 //! Malformed inventories: each ends with status 2, nothing on stdout, the file that is to blame and no more than a
-//! second of processor time and 100 MB; and no secret of one is shown. A few odd ones are right, and must not fail.
+//! second of processor time (release build) and 100 MB; and no secret of one is shown. A few odd ones are right, and must not fail.
 //!
 //! Files that are only readable by others, and what the command line can get wrong, are not here.
 

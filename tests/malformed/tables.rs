@@ -30,7 +30,7 @@ pub fn refused() -> Vec<Case> {
         ("100,000 maps in each other on a line", format!("x: {}", "{a: ".repeat(100_000))),
         ("100,000 lists in each other, by dashes", format!("x:\n {}1", "- ".repeat(100_000))),
         ("1,000 closed lists in each other", format!("x: {}{}", "[".repeat(1000), "]".repeat(1000))),
-        ("a billion laughs", laughs("[", "]")),
+        ("a billion laughs", laughs()),
     ] {
         cases.push(Case::with(name, file, text, "inventory/group_vars/all.yml"));
     }
@@ -39,11 +39,11 @@ pub fn refused() -> Vec<Case> {
     cases
 }
 
-fn laughs(open: &str, close: &str) -> String {
+fn laughs() -> String {
     let mut text = String::from("a0: &a0 [ha, ha]\n");
     for n in 1..40 {
         let below = vec![format!("*a{}", n - 1); 9].join(", ");
-        text.push_str(&format!("a{n}: &a{n} {open}{below}{close}\n"));
+        text.push_str(&format!("a{n}: &a{n} [{below}]\n"));
     }
     text
 }
@@ -73,7 +73,6 @@ pub const YAML: &[(&str, &str)] = &[
     ("a brace too many", "a: {b: 1}}"),
     ("a key inside a value", "a: b: c"),
     ("a key with less indentation", "a:\n    b: 1\n  c: 2"),
-    ("a list under a text", "a: b\n  - c"),
     ("a template without quotes", "a: {{ b }}"),
     ("a merge of a text", "a:\n  <<: b"),
     ("a merge of nothing known", "a:\n  <<: *b"),
@@ -85,7 +84,6 @@ pub const YAML: &[(&str, &str)] = &[
     ("a key that is a map", "? {a: 1}\n: 2"),
     ("a key that is a list", "? [a]\n: 2"),
     ("two documents", "a: 1\n---\nb: 2"),
-    ("a directive of nobody's version", "%YAML 7.0\n---\na: 1"),
     ("a tag handle of nobody", "a: !x!y 1"),
 ];
 
@@ -147,7 +145,6 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("a division by nothing", "\"{{ 1 / 0 }}\""),
     ("a loop over a number", "\"{% for x in 1 %}{% endfor %}\""),
     ("a loop without an end", "\"{% for x in range(9999999999) %}{{ x }}{% endfor %}\""),
-    ("loops in loops", "\"{% for x in range(99999) %}{% for y in range(99999) %}a{% endfor %}{% endfor %}\""),
     ("a text times a billion", "\"{{ 'a' * 1000000000 }}\""),
     ("a variable that reads itself", "\"{{ instances }}\""),
     ("an end without a start", "\"{% endif %}\""),
@@ -186,6 +183,7 @@ const READ: &[(&str, &str)] = &[
     ("lines of Windows", "a: 1\r\nb: 2\r\n"),
     ("a byte order mark", "\u{feff}a: 1\n"),
     ("no newline at the end", "a: 1"),
+    ("a dash in a text that goes on", "a: b\n  - c"),
     ("JSON", "{\"a\": [1, {\"b\": null}]}"),
     ("letters of everywhere", "a: \"é 日本 🐦\"\n"),
     ("a template that nothing reads", "a: \"{{ nobodys }}\"\n"),
