@@ -145,6 +145,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("a division by nothing", "\"{{ 1 / 0 }}\""),
     ("a loop over a number", "\"{% for x in 1 %}{% endfor %}\""),
     ("a loop without an end", "\"{% for x in range(9999999999) %}{{ x }}{% endfor %}\""),
+    ("loops in loops", "\"{% for x in range(99999) %}{% for y in range(99999) %}a{% endfor %}{% endfor %}\""),
     ("a text times a billion", "\"{{ 'a' * 1000000000 }}\""),
     ("a variable that reads itself", "\"{{ instances }}\""),
     ("an end without a start", "\"{% endif %}\""),

@@ -12,6 +12,9 @@ use crate::context::Context;
 use crate::error::TemplateError;
 use crate::{filters, functions, json, methods, questions, sinks, yaml};
 
+/// Instructions that one rendering may take: a loop without an end is an error within a second.
+const FUEL: u64 = 5_000_000;
+
 /// The environment in which everything is rendered.
 pub struct Templates {
     environment: Environment<'static>,
@@ -36,6 +39,7 @@ impl Templates {
     pub fn new() -> Self {
         let mut environment = Environment::empty();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_fuel(Some(FUEL));
         environment.set_debug(true);
         compile::add_guards(&mut environment);
         filters::add(&mut environment);
