@@ -1,4 +1,4 @@
-//! The `hosts` file in INI form: groups, `:children`, `:vars`, ranges, variables beside hosts.
+//! The `hosts` file; here in INI form: groups, `:children`, `:vars`, ranges, variables beside hosts.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::concealed::clear_key;
 use crate::file::{SourceFile, short};
 use crate::groups::{Groups, UNGROUPED, Variable};
 use crate::node::{Data, Mark, Node};
-use crate::{python, range, words};
+use crate::{hosts_yaml, python, range, words};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
@@ -24,8 +24,10 @@ enum Section {
 /// # Errors
 /// What is wrong, and where.
 pub fn read(file: &Arc<SourceFile>) -> Result<Groups> {
-    let mut reader =
-        Reader { file, groups: Groups::default(), declared: vec![0, UNGROUPED], mentioned: Vec::new() };
+    if file.name != "hosts" || hosts_yaml::is_meant(file.text()) {
+        return hosts_yaml::read(file);
+    }
+    let mut reader = Reader::new(file);
     let mut section = Section::Hosts(UNGROUPED);
     for (index, line) in file.text().lines().enumerate() {
         let indent = line.len() - line.trim_start().len();
@@ -53,23 +55,66 @@ fn is_heading(text: &str) -> bool {
     !text[..end].starts_with("[:") && (rest.is_empty() || rest.starts_with(['#', ';']))
 }
 
-struct Reader<'f> {
-    file: &'f Arc<SourceFile>,
-    groups: Groups,
+/// Whether groups may be called that.
+pub fn is_group_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(char::is_whitespace) && !name.contains('/')
+}
+
+/// Hosts and groups as far as the file was read.
+pub struct Reader<'f> {
+    /// The file.
+    pub file: &'f Arc<SourceFile>,
+    /// What was read.
+    pub groups: Groups,
     /// Groups with a heading of their own, or that are somebody's child.
     declared: Vec<usize>,
     /// Groups that must turn out to be declared, and where they are mentioned.
     mentioned: Vec<(usize, Mark)>,
 }
 
-impl Reader<'_> {
+impl<'f> Reader<'f> {
+    /// A reader that has read nothing.
+    pub fn new(file: &'f Arc<SourceFile>) -> Self {
+        Reader { file, groups: Groups::default(), declared: vec![0, UNGROUPED], mentioned: Vec::new() }
+    }
+
+    /// The group of that name, which the file says there is.
+    pub fn declare(&mut self, name: &str, mark: Mark) -> usize {
+        let group = self.groups.add_group(name);
+        self.declared.push(group);
+        self.mentioned.push((group, mark));
+        group
+    }
+
+    /// Puts hosts into a group, with the variables beside them.
+    pub fn add(&mut self, names: &[String], group: usize, variables: &[Arc<Variable>]) {
+        for name in names {
+            let host = self.groups.add_host(name);
+            self.groups.hosts[host].groups.insert(group);
+            self.groups.hosts[host].variables.extend(variables.iter().cloned());
+        }
+    }
+
+    /// Sets a variable for a group.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn group_variable(&mut self, group: usize, name: &str, node: Node, mark: Mark) -> Result<()> {
+        let variable = self.make(name, node, mark)?;
+        match (&variable.node.data, name) {
+            (Data::Int(priority), "ansible_group_priority") => self.groups.groups[group].priority = *priority,
+            _ => self.groups.groups[group].variables.push(variable),
+        }
+        Ok(())
+    }
+
     fn heading(&mut self, text: &str, mark: Mark) -> Result<Section> {
         let Some(end) = text.find(']') else {
             return Err(self.file.error(mark, "the heading has no `]`"));
         };
         let inside = &text[1..end];
         let (name, kind) = inside.split_once(':').unwrap_or((inside, ""));
-        if name.is_empty() || name.contains(char::is_whitespace) || name.contains('/') {
+        if !is_group_name(name) {
             return Err(self.file.error(mark, format!("`{}` is no name of a group", short(name))));
         }
         let group = self.groups.add_group(name);
@@ -115,11 +160,7 @@ impl Reader<'_> {
             let node = python::value(value, at(word.column + name.chars().count() + 1));
             variables.push(self.make(name, node, at(word.column))?);
         }
-        for name in names {
-            let host = self.groups.add_host(&name);
-            self.groups.hosts[host].groups.insert(group);
-            self.groups.hosts[host].variables.extend(variables.iter().cloned());
-        }
+        self.add(&names, group, &variables);
         Ok(())
     }
 
@@ -143,16 +184,14 @@ impl Reader<'_> {
         let before = text.len() - value.trim_start().len();
         let column = mark.column + text[..before].chars().count();
         let node = python::value(value.trim(), Mark { column, ..mark });
-        let variable = self.make(name.trim(), node, mark)?;
-        if let (Data::Int(priority), "ansible_group_priority") = (&variable.node.data, name.trim()) {
-            self.groups.groups[group].priority = *priority;
-        } else {
-            self.groups.groups[group].variables.push(variable);
-        }
-        Ok(())
+        self.group_variable(group, name.trim(), node, mark)
     }
 
-    fn make(&self, name: &str, node: Node, mark: Mark) -> Result<Arc<Variable>> {
+    /// A variable of this file.
+    ///
+    /// # Errors
+    /// A name or a value that may not stand here.
+    pub fn make(&self, name: &str, node: Node, mark: Mark) -> Result<Arc<Variable>> {
         if matches!(&node.data, Data::Text(text) if text.contains(OPENING)) {
             return Err(self.file.error(node.start, format!("a value holds the text `{OPENING}`")));
         }
@@ -166,7 +205,11 @@ impl Reader<'_> {
         Ok(Arc::new(Variable { name, node, mark, file: self.file.clone(), secrets: Arc::default() }))
     }
 
-    fn finish(mut self) -> Result<Groups> {
+    /// Hosts and groups, each in its place.
+    ///
+    /// # Errors
+    /// A group that is not there, or in a circle.
+    pub fn finish(mut self) -> Result<Groups> {
         let undeclared = self.mentioned.iter().find(|(group, _)| !self.declared.contains(group));
         if let Some((group, mark)) = undeclared {
             let name = &self.groups.groups[*group].name;

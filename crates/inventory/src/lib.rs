@@ -13,6 +13,7 @@ mod file;
 mod genuine;
 mod groups;
 mod hosts;
+mod hosts_yaml;
 mod instances;
 mod inventory;
 mod list;
