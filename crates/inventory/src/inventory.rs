@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use pq_secrets::{Recipients, SecretError, Values, seal};
 use pq_stream::{Diagnostic, End, FORMAT, Record, Run, Secret, Status, utc};
 
-use crate::world::World;
 use crate::explain::{self, Explanation};
+use crate::world::World;
 use crate::{list, pattern, record};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
