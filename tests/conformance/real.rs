@@ -1,15 +1,10 @@
-//! The real ansible-core, in a virtual environment that is made once for each content of `requirements.txt`.
+//! The real ansible-core, in a virtual environment.
 
-use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Mutex;
 
 use serde_json::Value;
-
-/// Two tests of one process would make the same environment.
-static MAKING: Mutex<()> = Mutex::new(());
 
 /// An environment with ansible-core.
 pub struct Real {
@@ -20,10 +15,9 @@ impl Real {
     /// The environment, made where there is none. Without Python nothing is compared, which is said; with
     /// `PQ_E2E=require` that is a failure.
     pub fn find() -> Option<Real> {
-        let _making = MAKING.lock().unwrap();
         let required = std::env::var("PQ_E2E").is_ok_and(|wish| wish == "require");
-        match make() {
-            Ok(real) => Some(real),
+        match pq_tests::ansible() {
+            Ok(bin) => Some(Real { bin }),
             Err(cause) if required => panic!("there is no ansible-core to compare with: {cause}"),
             Err(cause) => {
                 eprintln!("conformance: SKIPPED, for want of ansible-core: {cause}");
@@ -84,32 +78,4 @@ impl Real {
 
 fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
-}
-
-fn make() -> Result<Real, String> {
-    let requirements = super::root().join("requirements.txt");
-    let wanted = fs::read_to_string(&requirements).unwrap();
-    // Beside the test: target/<profile>/deps/<test>
-    let test = std::env::current_exe().map_err(|error| error.to_string())?;
-    let place = test.ancestors().nth(3).unwrap_or(&test).join("ansible");
-    let (real, marker) = (Real { bin: place.join("bin") }, place.join("requirements.txt"));
-    if fs::read_to_string(&marker).is_ok_and(|made| made == wanted) {
-        return Ok(real);
-    }
-    if place.exists() {
-        fs::remove_dir_all(&place).map_err(|error| error.to_string())?;
-    }
-    succeed(Command::new("python3").args(["-m", "venv"]).arg(&place))?;
-    let pip =
-        ["-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:", "-r"];
-    succeed(Command::new(real.bin.join("python")).args(pip).arg(&requirements))?;
-    // Last: an environment that was not finished has no marker.
-    fs::write(&marker, wanted).map_err(|error| error.to_string())?;
-    Ok(real)
-}
-
-fn succeed(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    output.status.success().then_some(()).ok_or_else(|| format!("{command:?}: {}", said.trim()))
 }

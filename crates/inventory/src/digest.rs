@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
 /// What counts, below the inventory directory; identities and editors' files do not.
-const PARTS: [&str; 5] = [".age-recipients", "group_vars", "host_vars", "hosts", "recipes"];
+const PARTS: [&str; 7] =
+    [".age-recipients", "group_vars", "host_vars", "hosts", "hosts.yaml", "hosts.yml", "recipes"];
 
 /// The SHA-256, in hexadecimal, over names, lengths and contents, by name. Links are not followed.
 ///

@@ -12,6 +12,9 @@ use crate::{hosts_yaml, python, range, words};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
+/// What the file may be called. Under the plain name it is in either form, else in YAML.
+pub const NAMES: [&str; 3] = ["hosts", "hosts.yml", "hosts.yaml"];
+
 /// What the lines below a heading are.
 enum Section {
     Hosts(usize),
@@ -24,7 +27,7 @@ enum Section {
 /// # Errors
 /// What is wrong, and where.
 pub fn read(file: &Arc<SourceFile>) -> Result<Groups> {
-    if file.name != "hosts" || hosts_yaml::is_meant(file.text()) {
+    if file.name != NAMES[0] || hosts_yaml::is_meant(file.text()) {
         return hosts_yaml::read(file);
     }
     let mut reader = Reader::new(file);

@@ -50,13 +50,25 @@ impl World {
             ));
         }
         let loader = Loader::new(directory, identity_files);
-        if file::leads_to(&directory.join("hosts"))?.is_none() {
+        let mut found = Vec::new();
+        for name in hosts::NAMES {
+            if file::leads_to(&directory.join(name))?.is_some() {
+                found.push(name);
+            }
+        }
+        if let [first, second, ..] = found[..] {
+            return Err(Box::new(
+                Diagnostic::new(format!("the inventory `{shown}` has both `{first}` and `{second}`"))
+                    .hint("put all machines into one of them"),
+            ));
+        }
+        let Some(name) = found.first() else {
             return Err(Box::new(
                 Diagnostic::new(format!("the inventory `{shown}` has no file `hosts`"))
                     .hint("name your machines in it, one a line, below a group such as `[prod]`"),
             ));
-        }
-        let groups = hosts::read(&Arc::new(loader.source("hosts")?))?;
+        };
+        let groups = hosts::read(&Arc::new(loader.source(name)?))?;
         let scopes = groups.hosts.iter().map(|_| OnceLock::new()).collect();
         Ok(Arc::new(World {
             groups,
