@@ -54,3 +54,19 @@ fn what_is_wrong_with_a_sealed_file_shows_nothing_of_it() {
 fn what_is_odd_and_right_is_read() {
     try_all(&tables::read(), |_, outcome| outcome.unlike_a_success());
 }
+
+#[test]
+fn a_secret_that_is_shown_would_be_seen_in_each_form() {
+    let quoted = serde_json::to_string(case::CANARY).unwrap();
+    for form in [case::CANARY, &quoted, "Y2FuYXJ5LzlmK1ZvZ2VsPSIyNw==", "canary%2F9f%2BVogel%3D%2227"] {
+        assert!(!case::Outcome::that_said(&format!("x{form}x")).leaks().is_empty(), "{form}");
+    }
+    assert!(case::Outcome::that_said("a canary").leaks().is_empty());
+}
+
+#[test]
+fn three_hundred_and_more_are_tried() {
+    let (plain, sealed) = (tables::refused().len(), sealed::refused().len());
+    println!("{plain} inventories in clear, {sealed} sealed ones, {} that are right", tables::read().len());
+    assert!(plain + sealed >= 300, "{plain} and {sealed}");
+}

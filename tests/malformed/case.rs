@@ -88,6 +88,12 @@ impl Case {
 }
 
 impl Outcome {
+    /// One that holds a text on stderr, to try what is looked for.
+    pub fn that_said(text: &str) -> Self {
+        let (stdout, stderr) = (String::new(), text.to_owned());
+        Outcome { code: None, stdout, stderr, seconds: 0.0, bytes: 0, left: Vec::new() }
+    }
+
     /// What about it is not as an error has to be.
     pub fn unlike_a_refusal(&self, case: &Case) -> Vec<String> {
         let mut found = self.too_much();
