@@ -1,12 +1,13 @@
 //! What an inventory costs, beside `ansible-inventory --list` on the same directory, in the same run.
 //!
-//! `make bench-inventory`. The inventory is drawn up here: 20 groups, 30 variables a host of which a third are
-//! templates (half of those read the host's own name or variables), and every tenth host has a file of its own. Each command runs in a fresh process that is started by a
-//! small one, so that the memory told is the command's own; of several runs the median counts.
+//! `make bench-inventory`. The inventory is drawn up here: 20 groups with 30 variables each, a third of them
+//! templates, half of which lead to the host's own name or variables; a host is in two groups and in `all`, and every
+//! tenth has a file of its own. Each command runs in a fresh process that a small one starts, so that the memory told
+//! is the command's own; of several runs the median counts.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
@@ -15,7 +16,8 @@ use serde_json::{Value, json};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-const GROUPS: usize = 20;
+/// Groups of hosts; two more have these as children.
+const LEAVES: usize = 18;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
@@ -162,13 +164,13 @@ fn sorted(value: &Value) -> Value {
 }
 
 /// An inventory of that many hosts.
-fn write_inventory(directory: &PathBuf, hosts: usize) -> Result<()> {
+fn write_inventory(directory: &Path, hosts: usize) -> Result<()> {
     fs::create_dir_all(directory.join("group_vars"))?;
     fs::create_dir_all(directory.join("host_vars"))?;
     let mut text = String::new();
-    for group in 0..GROUPS {
+    for group in 0..LEAVES {
         writeln!(text, "[g{group:02}]")?;
-        for host in (group..hosts).step_by(GROUPS) {
+        for host in (group..hosts).step_by(LEAVES) {
             writeln!(
                 text,
                 "h{host:05} ansible_host=192.0.2.{} rack={} shelf=s{}",
@@ -179,34 +181,21 @@ fn write_inventory(directory: &PathBuf, hosts: usize) -> Result<()> {
         }
     }
     writeln!(text, "[prod:children]")?;
-    (0..GROUPS / 2).try_for_each(|group| writeln!(text, "g{group:02}"))?;
+    (0..LEAVES / 2).try_for_each(|group| writeln!(text, "g{group:02}"))?;
     writeln!(text, "[test:children]")?;
-    (GROUPS / 2..GROUPS).try_for_each(|group| writeln!(text, "g{group:02}"))?;
+    (LEAVES / 2..LEAVES).try_for_each(|group| writeln!(text, "g{group:02}"))?;
     fs::write(directory.join("hosts"), text)?;
     let mut all = String::from("base_path: /srv\n");
-    for at in 0..11 {
-        writeln!(all, "all_text_{at}: a text of some length, number {at}\nall_list_{at}: [1, two, {at}]")?;
-        if at == 4 {
-            break;
-        }
-    }
     all.push_str("log_path: \"{{ base_path }}/log\"\nfqdn: \"{{ inventory_hostname }}.example.org\"\n");
     all.push_str(
         "url: \"https://{{ fqdn }}:{{ group_port | default(443) }}/\"\nplace: \"{{ rack }}/{{ shelf }}\"\n",
     );
     fs::write(directory.join("group_vars/all.yml"), all)?;
-    for group in 0..GROUPS {
-        let mut text = format!("group_port: {}\ngroup_name: g{group:02}\n", 8000 + group);
-        text.push_str("group_log: \"{{ log_path }}/{{ group_name }}\"\ngroup_dirs: [\"{{ log_path }}\", \"{{ base_path }}/www\"]\n");
-        text.push_str(
-            "group_url: \"{{ url }}{{ group_name | upper }}\"\ngroup_next: \"{{ group_port + 1 }}\"\n",
-        );
-        text.push_str("group_map: { path: \"{{ group_log }}\", mode: '0750', keep: 7 }\ngroup_where: \"{{ place }} in {{ group_names | join(',') }}\"\n");
-        for at in 0..4 {
-            writeln!(text, "group_text_{at}: text {at} of the group")?;
-        }
-        fs::write(directory.join(format!("group_vars/g{group:02}.yml")), text)?;
+    for group in 0..LEAVES {
+        write_group(directory, &format!("g{group:02}"), "group")?;
     }
+    write_group(directory, "prod", "stage")?;
+    write_group(directory, "test", "stage")?;
     for host in (0..hosts).step_by(10) {
         fs::write(
             directory.join(format!("host_vars/h{host:05}.yml")),
@@ -214,4 +203,30 @@ fn write_inventory(directory: &PathBuf, hosts: usize) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// The file of a group: 30 variables, a third of them templates.
+fn write_group(directory: &Path, group: &str, kind: &str) -> Result<()> {
+    let mut text = format!("{kind}_port: 8443\n{kind}_name: {group}\n");
+    for (name, value) in [
+        ("log", "{{ log_path }}/{{ KIND_name }}"),
+        ("url", "{{ url }}{{ KIND_name | upper }}"),
+        ("next", "{{ KIND_port + 1 }}"),
+        ("where", "{{ place }} in {{ group_names | join(',') }}"),
+        ("backup", "{{ base_path }}/backups/{{ KIND_name }}"),
+        ("names", "{{ [KIND_name, fqdn] }}"),
+        ("open", "{{ KIND_port == 8443 }}"),
+        ("mail", "root@{{ fqdn }}"),
+    ] {
+        writeln!(text, "{kind}_{name}: \"{}\"", value.replace("KIND", kind))?;
+    }
+    writeln!(text, "{kind}_dirs: [\"{{{{ log_path }}}}\", \"{{{{ base_path }}}}/www\"]")?;
+    writeln!(text, "{kind}_map: {{ path: \"{{{{ {kind}_log }}}}\", mode: '0750', keep: 7 }}")?;
+    for at in 0..12 {
+        writeln!(text, "{kind}_text_{at}: a text of some length, number {at}")?;
+    }
+    for at in 0..6 {
+        writeln!(text, "{kind}_list_{at}: [1, two, {{ three: {at}, four: true }}]")?;
+    }
+    Ok(fs::write(directory.join(format!("group_vars/{group}.yml")), text)?)
 }

@@ -41,7 +41,8 @@ pub fn write<E: From<Box<Diagnostic>> + From<io::Error>>(
         variables(base, &own, out)?;
         out.write_all(b"}")?;
     }
-    out.write_all(b"}}")?;
+    // How values that are no plain JSON are spelt: `__ansible_unsafe`, `__ansible_vault`.
+    out.write_all(b"},\"profile\":\"inventory_legacy\"}")?;
     let mut members: Vec<Vec<&str>> = vec![Vec::new(); groups.groups.len()];
     for host in &groups.hosts {
         host.groups.iter().for_each(|group| members[*group].push(&host.name));

@@ -36,6 +36,9 @@ impl std::error::Error for Unresolved {}
 
 type Resolved = Result<Value, Arc<Unresolved>>;
 
+/// What was resolved, and every name that was read on the way; no names where it is this host's alone.
+type Noted = (Resolved, Option<Arc<BTreeSet<String>>>);
+
 /// What the groups of some hosts set, and what of it came out the same for all of them.
 #[derive(Debug)]
 pub struct Base {
@@ -66,7 +69,7 @@ pub struct Scope {
     host: usize,
     base: Arc<Base>,
     own: BTreeMap<String, Arc<Variable>>,
-    resolved: Mutex<HashMap<String, (Resolved, Option<Arc<BTreeSet<String>>>)>>,
+    resolved: Mutex<HashMap<String, Noted>>,
     /// The variables that are being resolved now, outermost first.
     active: Mutex<Vec<Active>>,
 }
@@ -151,7 +154,7 @@ impl Scope {
     }
 
     /// What was resolved before, for this host or for another with the same groups.
-    fn known(&self, name: &str) -> Option<(Resolved, Option<Arc<BTreeSet<String>>>)> {
+    fn known(&self, name: &str) -> Option<Noted> {
         if let Some(known) = lock(&self.resolved).get(name) {
             return Some(known.clone());
         }

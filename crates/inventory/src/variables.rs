@@ -3,9 +3,11 @@
 //! As in Ansible, of `web/`, `web.yml`, `web.yaml` and `web.json` the first that exists counts; age files
 //! (`web.yml.age`) come after it and override it. In a directory the files are read by name, hidden ones not.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pq_secrets::{
     ExposeSecret, Identities, SecretError, Values, VaultPasswords, is_ansible_vault, vault_password_files,
@@ -15,7 +17,7 @@ use pq_stream::{Diagnostic, MASTER_KEY, Place};
 use crate::concealed::{clear_key, conceal, unfit};
 use crate::file::{self, SourceFile};
 use crate::groups::Variable;
-use crate::node::{Data, Mark};
+use crate::node::Data;
 use crate::yaml;
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
@@ -34,13 +36,16 @@ pub struct Loader {
     identity_files: Vec<PathBuf>,
     identities: OnceLock<Identities>,
     passwords: OnceLock<VaultPasswords>,
+    /// The names in the directories of variables, by directory.
+    listed: Mutex<HashMap<String, Arc<HashSet<String>>>>,
 }
 
 impl Loader {
     /// A reader for that directory.
     pub fn new(directory: &Path, identity_files: Vec<PathBuf>) -> Self {
         let (identities, passwords) = (OnceLock::new(), OnceLock::new());
-        Loader { directory: directory.to_owned(), identity_files, identities, passwords }
+        let (directory, listed) = (directory.to_owned(), Mutex::default());
+        Loader { directory, identity_files, identities, passwords, listed }
     }
 
     /// Reads a file as text; nothing of it is checked.
@@ -68,7 +73,15 @@ impl Loader {
 
     /// The files, below the inventory directory, in the order in which they are read.
     fn files(&self, kind: &str, name: &str) -> Result<Vec<String>> {
-        let exists = |name: &str| file::leads_to(&self.directory.join(name));
+        let listed = self.listed(kind)?;
+        let exists = |path: &str| {
+            // A name with a slash leads elsewhere; all others are known without asking the system again.
+            let below = path.strip_prefix(kind).and_then(|path| path.strip_prefix('/')).unwrap_or(path);
+            match below.contains('/') || listed.contains(below) {
+                true => file::leads_to(&self.directory.join(path)),
+                false => Ok(None),
+            }
+        };
         let mut found = Vec::new();
         let plain = format!("{kind}/{name}");
         let candidates =
@@ -87,6 +100,31 @@ impl Loader {
             }
         }
         Ok(found)
+    }
+
+    /// The names in `group_vars` or `host_vars`, read once: most hosts have no file of their own.
+    fn listed(&self, kind: &str) -> Result<Arc<HashSet<String>>> {
+        let mut known = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(kind) {
+            return Ok(known.clone());
+        }
+        let path = self.directory.join(kind);
+        let cannot = |error: io::Error| {
+            let error = Diagnostic::new(format!("cannot read directory `{}`", path.display()))
+                .cause(file::cause(&error));
+            Box::new(error)
+        };
+        let mut names = HashSet::new();
+        match fs::read_dir(&path) {
+            Ok(entries) => {
+                for entry in entries {
+                    names.extend(entry.map_err(cannot)?.file_name().into_string().ok());
+                }
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(cannot(error)),
+        }
+        Ok(known.entry(kind.to_owned()).or_insert(Arc::new(names)).clone())
     }
 
     fn below(&self, directory: &str, depth: usize, found: &mut Vec<String>) -> Result<()> {

@@ -82,7 +82,8 @@ impl VaultPasswords {
 
 /// The password that a file holds.
 fn password(file: &Path) -> Result<SecretString, SecretError> {
-    let cannot = |error: std::io::Error| SecretError::Read { file: file.to_owned(), cause: error.to_string() };
+    let cannot =
+        |error: std::io::Error| SecretError::Read { file: file.to_owned(), cause: error.to_string() };
     let wrong = |cause| SecretError::VaultPassword { file: file.to_owned(), cause };
     if fs::metadata(file).map_err(cannot)?.permissions().mode() & 0o111 != 0 {
         return Err(wrong("it is executable, and no program is run for a password"));
@@ -113,12 +114,17 @@ impl Envelope {
             ["$ANSIBLE_VAULT", "1.0", ..] => {
                 return Err("it is of version 1.0, which cannot be checked for changes".to_owned());
             }
-            _ => return Err("its first line is not `$ANSIBLE_VAULT;1.1;AES256`, nor of version 1.2".to_owned()),
+            _ => {
+                return Err(
+                    "its first line is not `$ANSIBLE_VAULT;1.1;AES256`, nor of version 1.2".to_owned()
+                );
+            }
         };
-        let inner = unhex(&lines.collect::<String>()).ok_or("a character in it is no hex, or one is missing")?;
-        let mut parts = inner.split(|byte| *byte == b'\n').map(|part| {
-            std::str::from_utf8(part).ok().and_then(unhex).filter(|bytes| !bytes.is_empty())
-        });
+        let inner =
+            unhex(&lines.collect::<String>()).ok_or("a character in it is no hex, or one is missing")?;
+        let mut parts = inner
+            .split(|byte| *byte == b'\n')
+            .map(|part| std::str::from_utf8(part).ok().and_then(unhex).filter(|bytes| !bytes.is_empty()));
         match (parts.next().flatten(), parts.next().flatten(), parts.next().flatten(), parts.next()) {
             (Some(salt), Some(mac), Some(ciphertext), None)
                 if mac.len() == 32 && ciphertext.len() % BLOCK == 0 =>

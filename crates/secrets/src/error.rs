@@ -199,7 +199,9 @@ impl fmt::Display for SecretError {
                 write!(f, "{what} is encrypted with ansible-vault, and there is no password")
             }
             SecretError::VaultLocked { what, .. } => write!(f, "no password of ansible-vault opens {what}"),
-            SecretError::VaultDamaged { what, .. } => write!(f, "{what} is nothing that ansible-vault can open"),
+            SecretError::VaultDamaged { what, .. } => {
+                write!(f, "{what} is nothing that ansible-vault can open")
+            }
             SecretError::Missing { name } => write!(f, "there is no secret `{name}`"),
             SecretError::Token { .. } => f.write_str("a text holds what only looks like a secret's token"),
             SecretError::Sink { name, sink, .. } => {
