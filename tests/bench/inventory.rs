@@ -135,6 +135,14 @@ fn same(ours: &Value, theirs: &Value) -> Result<()> {
     if sorted(ours) == sorted(theirs) {
         return Ok(());
     }
+    if let Some(hosts) = theirs["_meta"]["hostvars"].as_object() {
+        for (host, theirs) in hosts {
+            let ours = &ours["_meta"]["hostvars"][host];
+            if ours != theirs {
+                return Err(format!("the answers differ for `{host}`:\n{ours}\n{theirs}").into());
+            }
+        }
+    }
     let keys = |value: &Value| value.as_object().map(|map| map.keys().cloned().collect::<Vec<_>>());
     for key in keys(theirs).unwrap_or_default() {
         if sorted(&ours[&key]) != sorted(&theirs[&key]) {
@@ -214,7 +222,7 @@ fn write_group(directory: &Path, group: &str, kind: &str) -> Result<()> {
         ("next", "{{ KIND_port + 1 }}"),
         ("where", "{{ place }} in {{ group_names | join(',') }}"),
         ("backup", "{{ base_path }}/backups/{{ KIND_name }}"),
-        ("names", "{{ [KIND_name, fqdn] }}"),
+        ("both", "{{ [KIND_name, fqdn] }}"),
         ("open", "{{ KIND_port == 8443 }}"),
         ("mail", "root@{{ fqdn }}"),
     ] {

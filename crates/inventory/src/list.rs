@@ -15,6 +15,30 @@ use crate::node::{Data, Node};
 use crate::scope::Base;
 use crate::world::World;
 
+/// What Ansible sets itself, whatever an inventory says, and therefore leaves out here (ansible-core 2.19,
+/// `INTERNAL_VARS`).
+const INTERNAL: [&str; 19] = [
+    "ansible_config_file",
+    "ansible_diff_mode",
+    "ansible_facts",
+    "ansible_forks",
+    "ansible_inventory_sources",
+    "ansible_limit",
+    "ansible_playbook_python",
+    "ansible_run_tags",
+    "ansible_skip_tags",
+    "ansible_verbosity",
+    "ansible_version",
+    "group_names",
+    "groups",
+    "inventory_dir",
+    "inventory_file",
+    "inventory_hostname",
+    "inventory_hostname_short",
+    "omit",
+    "playbook_dir",
+];
+
 /// Writes the whole inventory.
 ///
 /// # Errors
@@ -95,7 +119,8 @@ pub fn write_host<E: From<Box<Diagnostic>> + From<io::Error>>(
 type Written = BTreeMap<String, Vec<u8>>;
 
 fn entries(variables: &BTreeMap<String, Arc<Variable>>) -> Written {
-    variables.iter().map(|(name, variable)| (name.clone(), entry(variable))).collect()
+    let told = variables.iter().filter(|(name, _)| !INTERNAL.contains(&name.as_str()));
+    told.map(|(name, variable)| (name.clone(), entry(variable))).collect()
 }
 
 fn entry(variable: &Variable) -> Vec<u8> {
@@ -116,7 +141,7 @@ fn variables(base: &Written, own: &BTreeMap<String, Arc<Variable>>, out: &mut im
         comma(out)?;
         out.write_all(entry)?;
     }
-    for variable in own.values() {
+    for variable in own.values().filter(|variable| !INTERNAL.contains(&variable.name.as_str())) {
         comma(out)?;
         out.write_all(&entry(variable))?;
     }

@@ -8,6 +8,7 @@
 //! chance, so that the same source and context give the same text.
 
 mod ansible;
+mod cache;
 mod compile;
 mod context;
 mod error;

@@ -7,7 +7,8 @@ use minijinja::machinery::{self, make_string_output};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
-use crate::compile::{self, Refusal};
+use crate::cache::Cache;
+use crate::compile::{self, Compiled, Refusal};
 use crate::context::Context;
 use crate::error::TemplateError;
 use crate::{filters, functions, json, methods, questions, sinks, yaml};
@@ -20,6 +21,8 @@ pub struct Templates {
     environment: Environment<'static>,
     files: SyntaxConfig,
     values: SyntaxConfig,
+    /// Compiled values; files are rendered once.
+    compiled: Cache,
 }
 
 impl fmt::Debug for Templates {
@@ -54,7 +57,7 @@ impl Templates {
             builder.trim_blocks(true).lstrip_blocks(lstrip).keep_trailing_newline(true);
             builder.build().unwrap_or_default()
         };
-        Templates { environment, files: syntax(true), values: syntax(false) }
+        Templates { environment, files: syntax(true), values: syntax(false), compiled: Cache::default() }
     }
 
     /// Whether a text has anything to render.
@@ -118,7 +121,26 @@ impl Templates {
         native: bool,
     ) -> Result<Value, TemplateError> {
         let refused = |refusal| TemplateError::new(name, source, context, refusal);
-        let compiled = compile::compile(name, source, syntax, native).map_err(refused)?;
+        if native {
+            // The engine's own errors would name another value with the same source: ours name this one.
+            let kept = self
+                .compiled
+                .get(source, |source| compile::compile("value", source, syntax, native))
+                .map_err(refused)?;
+            self.eval(name, source, context, kept.borrow_dependent())
+        } else {
+            let compiled = compile::compile(name, source, syntax, native).map_err(refused)?;
+            self.eval(name, source, context, &compiled)
+        }
+    }
+
+    fn eval(
+        &self,
+        name: &str,
+        source: &str,
+        context: &Context,
+        compiled: &Compiled<'_>,
+    ) -> Result<Value, TemplateError> {
         let mut text = String::new();
         let blocks = BTreeMap::new();
         let (value, _) = machinery::eval(
@@ -129,7 +151,7 @@ impl Templates {
             &mut make_string_output(&mut text),
             AutoEscape::None,
         )
-        .map_err(|error| refused(Refusal::from(error)))?;
+        .map_err(|error| TemplateError::new(name, source, context, Refusal::from(error)))?;
         match (compiled.single, value) {
             (true, Some(value)) => Ok(value),
             (true, None) => {

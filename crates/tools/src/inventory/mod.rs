@@ -1,6 +1,7 @@
 //! `pq-inventory`: the machines of an inventory directory, as the stream's first records.
 
 mod explain;
+mod held;
 mod text;
 
 use std::io::{self, Write as _};
@@ -11,6 +12,8 @@ use clap::Parser;
 use pq_cli::{EXIT_STATUS, Failure, Form, OutputArgs};
 use pq_inventory::Inventory;
 use pq_stream::{Diagnostic, Status, Writer};
+
+use self::held::Held;
 
 /// Say which machines there are and what they should carry
 ///
@@ -54,7 +57,7 @@ pub fn run() -> Result<Status, Failure> {
     let form = args.output.form()?;
     let directory = directory(args.inventory)?;
     let inventory = Inventory::open(&directory, pq_secrets::identity_files(&args.identity))?;
-    let mut out = Vec::new();
+    let mut out = Held::new()?;
     if args.list {
         inventory.list::<Failure>(&mut out)?;
     } else if let Some(host) = &args.host {
@@ -62,11 +65,11 @@ pub fn run() -> Result<Status, Failure> {
     } else if let Some(name) = &args.explain {
         let explanations = inventory.explain(name, &args.patterns)?;
         explain::demand(name, &explanations, &directory)?;
-        out = match form {
+        let text = match form {
             Form::Json => explain::json(name, &explanations),
             Form::Text => explain::text(name, &explanations),
-        }
-        .into_bytes();
+        };
+        out.write_all(text.as_bytes())?;
     } else {
         match form {
             Form::Json => {
@@ -81,15 +84,17 @@ pub fn run() -> Result<Status, Failure> {
                     machines.add(record);
                     Ok::<_, Failure>(())
                 })?;
-                out = machines.text().into_bytes();
+                out.write_all(machines.text().as_bytes())?;
             }
         }
     }
     // Where something is wrong, nothing is written: so only now.
     let written = match form {
-        Form::Json => io::stdout().lock().write_all(&out),
-        Form::Text => anstream::stdout().write_all(&out),
+        Form::Json => out.release(io::stdout().lock()),
+        Form::Text => out.release(anstream::stdout()),
     };
+    // The process ends here, and takes what was read with it: no need to do so piece by piece.
+    std::mem::forget(inventory);
     written.map_err(|error| Failure::output(&error))?;
     Ok(Status::Done)
 }
