@@ -5,17 +5,24 @@
 
 mod ansible_vault;
 mod derive;
+mod draft;
 mod error;
+mod header;
 mod identity;
+mod make;
 mod recipients;
 mod seal;
+pub mod store;
 mod vault;
 
 pub use age::secrecy::{ExposeSecret, SecretString};
 pub use ansible_vault::{VaultPasswords, is_ansible_vault, vault_password_files};
 pub use derive::{derive, salt};
+pub use draft::Draft;
 pub use error::SecretError;
+pub use header::{Header, Listed};
 pub use identity::{Identities, identity_files};
+pub use make::{new_identity, new_password};
 pub use recipients::Recipients;
 pub use seal::{Values, is_age, open, seal};
 pub use vault::Vault;

@@ -63,7 +63,7 @@ impl Identities {
 }
 
 /// The message without its armor; white space before the armor is skipped.
-fn dearmored(encrypted: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn dearmored(encrypted: &[u8]) -> Result<Vec<u8>, String> {
     let input = if encrypted.starts_with(MAGIC) { encrypted } else { encrypted.trim_ascii_start() };
     let mut binary = Vec::new();
     ArmoredReader::new(input)
