@@ -105,6 +105,7 @@ impl Outcome {
         demand(self.code == Some(2), &format!("status {:?}", self.code));
         demand(self.stdout.is_empty(), "something on stdout");
         demand(self.stderr.contains("error: "), "no error");
+        demand(self.stderr.contains("hint: "), "no hint");
         demand(self.stderr.contains(&case.blames), &format!("`{}` is not named", case.blames));
         found
     }

@@ -44,12 +44,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
             files.push(path.to_owned());
         }
     } else if metadata.is_dir() {
-        let cannot = |error: std::io::Error| {
-            Box::new(
-                Diagnostic::new(format!("cannot read directory `{}`", path.display()))
-                    .cause(crate::file::cause(&error)),
-            )
-        };
+        let cannot = |error: std::io::Error| crate::file::refused("directory ", path, &error);
         for entry in fs::read_dir(path).map_err(cannot)? {
             collect(&entry.map_err(cannot)?.path(), files)?;
         }

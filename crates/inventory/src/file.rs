@@ -9,6 +9,9 @@ use pq_stream::{Diagnostic, Place};
 
 use crate::node::Mark;
 
+/// What the system says of a symbolic link that leads in a circle.
+const ELOOP: i32 = 40;
+
 /// Larger files are refused.
 const MAX_FILE: u64 = 16 << 20;
 
@@ -79,16 +82,14 @@ pub fn short(text: &str) -> String {
 /// # Errors
 /// Where that cannot be told, or the path is a link that leads nowhere.
 pub fn leads_to(path: &Path) -> Result<Option<Metadata>, Box<Diagnostic>> {
-    let cannot =
-        |cause: String| Box::new(Diagnostic::new(format!("cannot read `{}`", path.display())).cause(cause));
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) => match (error.kind(), fs::symlink_metadata(path)) {
-            (ErrorKind::NotFound, Ok(_)) => Err(Box::new(
-                cannot("it is a symbolic link to nothing".to_owned()).hint("mend or remove the link"),
-            )),
+            (ErrorKind::NotFound, Ok(_)) => {
+                Err(unreadable("", path, "it is a symbolic link to nothing", "mend or remove the link"))
+            }
             (ErrorKind::NotFound | ErrorKind::NotADirectory, _) => Ok(None),
-            _ => Err(cannot(cause(&error))),
+            _ => Err(refused("", path, &error)),
         },
     }
 }
@@ -97,6 +98,22 @@ pub fn leads_to(path: &Path) -> Result<Option<Metadata>, Box<Diagnostic>> {
 pub fn cause(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or("").to_lowercase()
+}
+
+/// The error of a path that cannot be read, with what the system said; `what` is empty, or `directory `.
+pub fn refused(what: &str, path: &Path, error: &io::Error) -> Box<Diagnostic> {
+    let hint = match error.kind() {
+        ErrorKind::PermissionDenied => "see with `namei -l` who may read it, and run this as one of them",
+        _ if error.raw_os_error() == Some(ELOOP) => "mend or remove the symbolic link that leads in a circle",
+        ErrorKind::NotFound => "it was there a moment ago: run this again when nobody changes the inventory",
+        _ => "see with `ls -l` what it is, and whether its disk can be read",
+    };
+    unreadable(what, path, &cause(error), hint)
+}
+
+fn unreadable(what: &str, path: &Path, cause: &str, hint: &str) -> Box<Diagnostic> {
+    let error = Diagnostic::new(format!("cannot read {what}`{}`", path.display()));
+    Box::new(error.cause(cause).hint(hint))
 }
 
 /// What it is that has no content to read: a named pipe could be waited for without end.
@@ -114,17 +131,18 @@ fn kind(what: FileType) -> &'static str {
 /// # Errors
 /// Where it cannot be read, is larger, or is no regular file.
 pub fn bytes(path: &Path) -> Result<Vec<u8>, Box<Diagnostic>> {
-    let cannot =
-        |cause: String| Box::new(Diagnostic::new(format!("cannot read `{}`", path.display())).cause(cause));
-    let what = fs::metadata(path).map_err(|error| cannot(cause(&error)))?.file_type();
+    let refused = |error: io::Error| refused("", path, &error);
+    let what = fs::metadata(path).map_err(refused)?.file_type();
     if !what.is_file() {
-        return Err(cannot(format!("it is {}, not a file", kind(what))));
+        let cause = format!("it is {}, not a file", kind(what));
+        return Err(unreadable("", path, &cause, "put a file in its place, or remove it"));
     }
-    let file = fs::File::open(path).map_err(|error| cannot(cause(&error)))?;
+    let file = fs::File::open(path).map_err(refused)?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| cannot(cause(&error)))?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(refused)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(cannot("it is larger than 16 MiB".to_owned()));
+        let hint = "is it meant to lie here? variables are a few lines: move the rest elsewhere";
+        return Err(unreadable("", path, "it is larger than 16 MiB", hint));
     }
     Ok(bytes)
 }
@@ -152,7 +170,8 @@ pub fn text(bytes: Vec<u8>, shown: &str) -> Result<String, Box<Diagnostic>> {
             let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
             let place = Place { file: shown.to_owned(), line, column, text: String::new() };
-            Err(Box::new(Diagnostic::new(format!("`{shown}` is no text file")).cause(cause).at(place)))
+            let error = Diagnostic::new(format!("`{shown}` is no text file")).cause(cause).at(place);
+            Err(Box::new(error.hint("save it as UTF-8, as in `iconv -f latin1 -t utf-8`, or restore it")))
         }
     }
 }

@@ -63,6 +63,12 @@ pub fn is_group_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(char::is_whitespace) && !name.contains('/')
 }
 
+/// The error of a group that may not be called that.
+pub fn no_group_name(file: &SourceFile, mark: Mark, name: &str) -> Box<Diagnostic> {
+    let error = file.error(mark, format!("`{}` is no name of a group", short(name)));
+    Box::new(error.hint("a group's name has neither spaces nor slashes: `web_servers`"))
+}
+
 /// Hosts and groups as far as the file was read.
 pub struct Reader<'f> {
     /// The file.
@@ -113,12 +119,13 @@ impl<'f> Reader<'f> {
 
     fn heading(&mut self, text: &str, mark: Mark) -> Result<Section> {
         let Some(end) = text.find(']') else {
-            return Err(self.file.error(mark, "the heading has no `]`"));
+            let error = self.file.error(mark, "the heading has no `]`");
+            return Err(Box::new(error.hint("write `[name]`, alone on its line")));
         };
         let inside = &text[1..end];
         let (name, kind) = inside.split_once(':').unwrap_or((inside, ""));
         if !is_group_name(name) {
-            return Err(self.file.error(mark, format!("`{}` is no name of a group", short(name))));
+            return Err(no_group_name(self.file, mark, name));
         }
         let group = self.groups.add_group(name);
         match kind {
@@ -143,7 +150,10 @@ impl<'f> Reader<'f> {
 
     fn host(&mut self, text: &str, group: usize, mark: Mark) -> Result<()> {
         let at = |column: usize| Mark { column: mark.column + column - 1, ..mark };
-        let words = words::split(text).map_err(|(column, cause)| self.file.error(at(column), cause))?;
+        let words = words::split(text).map_err(|(column, cause)| {
+            let error = self.file.error(at(column), cause);
+            Box::new(error.hint("a quote or backslash that is meant so stands behind a backslash"))
+        })?;
         let Some((first, rest)) = words.split_first() else { return Ok(()) };
         let (names, port) =
             range::expand(&first.text).map_err(|cause| Box::new(self.file.error(mark, cause).hint(
@@ -196,13 +206,15 @@ impl<'f> Reader<'f> {
     /// A name or a value that may not stand here.
     pub fn make(&self, name: &str, node: Node, mark: Mark) -> Result<Arc<Variable>> {
         if matches!(&node.data, Data::Text(text) if text.contains(OPENING)) {
-            return Err(self.file.error(node.start, format!("a value holds the text `{OPENING}`")));
+            let error = self.file.error(node.start, format!("a value holds the text `{OPENING}`"));
+            return Err(Box::new(error.hint("to use a secret, name its variable: `{{ smtp_password }}`")));
         }
         if name == MASTER_KEY {
             return Err(clear_key(self.file, mark));
         }
         if name.is_empty() {
-            return Err(self.file.error(mark, "the variable has no name"));
+            let error = self.file.error(mark, "the variable has no name");
+            return Err(Box::new(error.hint("write `name=value`, without spaces around the `=`")));
         }
         let (name, node) = (name.to_owned(), Arc::new(node));
         Ok(Arc::new(Variable { name, node, mark, file: self.file.clone(), secrets: Arc::default() }))
@@ -231,7 +243,8 @@ impl<'f> Reader<'f> {
                 .find(|(group, _)| self.groups.groups[*group].name == name)
                 .copied()
                 .unwrap_or((0, Mark { line: 1, column: 1 }));
-            self.file.error(mark, format!("group `{name}` is its own ancestor"))
+            let error = self.file.error(mark, format!("group `{name}` is its own ancestor"));
+            Box::new(error.hint("take it, or a group above it, from the children of those below"))
         })?;
         Ok(self.groups)
     }

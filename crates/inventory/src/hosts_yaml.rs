@@ -8,7 +8,7 @@ use pq_stream::{Diagnostic, nearest};
 
 use crate::file::{SourceFile, short};
 use crate::groups::Groups;
-use crate::hosts::{Reader, is_group_name};
+use crate::hosts::{Reader, is_group_name, no_group_name};
 use crate::node::{Data, Key, Mark, Node};
 use crate::{range, yaml};
 
@@ -31,7 +31,8 @@ pub fn is_meant(text: &str) -> bool {
 pub fn read(file: &Arc<SourceFile>) -> Result<Groups> {
     let mut reader = Reader::new(file);
     let Some(root) = yaml::load(file)? else {
-        return Err(file.error(Mark { line: 1, column: 1 }, "the file names no group"));
+        let error = file.error(Mark { line: 1, column: 1 }, "the file names no group");
+        return Err(Box::new(error.hint("write `all:`, below it `hosts:`, and below that your machines")));
     };
     for (key, node) in map(file, &root, "the file")? {
         group(&mut reader, key, node)?;
@@ -43,7 +44,7 @@ pub fn read(file: &Arc<SourceFile>) -> Result<Groups> {
 fn group(reader: &mut Reader<'_>, key: &Key, node: &Node) -> Result<usize> {
     let name = key.text();
     if !is_group_name(&name) {
-        return Err(reader.file.error(key.mark, format!("`{}` is no name of a group", short(&name))));
+        return Err(no_group_name(reader.file, key.mark, &name));
     }
     let group = reader.declare(&name, key.mark);
     for (key, below) in map(reader.file, node, "a group")? {
@@ -83,7 +84,10 @@ fn hosts(reader: &mut Reader<'_>, group: usize, key: &Key, node: &Node) -> Resul
         let error = reader.file.error(key.mark, "the name of a host is a text");
         return Err(Box::new(error.hint("put it in quotes")));
     };
-    let (names, port) = range::expand(pattern).map_err(|cause| reader.file.error(key.mark, cause))?;
+    let (names, port) = range::expand(pattern).map_err(|cause| {
+        let error = reader.file.error(key.mark, cause);
+        Box::new(error.hint("a key below `hosts` is a host, or a pattern such as `web[01:10]`"))
+    })?;
     let mut variables = Vec::new();
     if let Some(port) = port {
         let node = Node { data: Data::Int(port.into()), start: key.mark, end: key.mark };

@@ -48,7 +48,10 @@ pub fn read(variable: &Variable, value: &Value) -> Result<Vec<Instance>> {
         let (app, id) = (required("app")?, required("id")?);
         let at = |name: &str| node.entry(name).map_or_else(|| node.clone(), |(_, node)| node.clone());
         if let Err(cause) = valid_instance_id(&id) {
-            return Err(error(&at("id"), cause.to_string()));
+            let what = error(&at("id"), cause.to_string());
+            return Err(Box::new(
+                what.hint("it names the system user and the directories too: choose one such as `wiki`"),
+            ));
         }
         if let Some(first) = instances.iter().position(|known| known.id == id) {
             let other = variable.file.place(places[first].start);

@@ -151,5 +151,6 @@ impl Reader<'_> {
 
 fn wrong(variable: &Variable, cause: &str) -> Box<Diagnostic> {
     let message = format!("cannot use variable `{}`", variable.name);
-    Box::new(Diagnostic::new(message).at(variable.file.place(variable.node.start)).cause(cause))
+    let error = Diagnostic::new(message).at(variable.file.place(variable.node.start)).cause(cause);
+    Box::new(error.hint("mend it there; for the usual one leave the variable out"))
 }

@@ -231,7 +231,7 @@ impl Scope {
         }
         let mut diagnostic = Diagnostic::new(format!("cannot resolve variable `{}`", variable.name))
             .cause(error.cause.clone());
-        diagnostic.hints.extend(error.hint.clone());
+        diagnostic.hints.push(error.hint.clone().unwrap_or_else(|| hint(error, &variable.name)));
         diagnostic.place = Some(place(variable, node, error));
         Unresolved { diagnostic, undefined: error.undefined.is_some() }
     }
@@ -286,6 +286,19 @@ fn place(variable: &Variable, node: &Node, error: &TemplateError) -> Place {
     variable.file.place(node.start)
 }
 
+/// What to do where the engine knows no cure.
+fn hint(error: &TemplateError, variable: &str) -> String {
+    match &error.undefined {
+        Some(name) if !name.is_empty() => {
+            format!("set it for the host or one of its groups, or write `{{{{ {name} | default('…') }}}}`")
+        }
+        _ if error.cause.starts_with("syntax error") => {
+            "mend the template; a text that is none is written `!unsafe '…'`".to_owned()
+        }
+        _ => format!("mend the template; `pq-inventory --explain {variable}` shows what it reads"),
+    }
+}
+
 fn circle(variable: &Variable, name: &str, chain: &str) -> Unresolved {
     let diagnostic = if chain.split(" → ").next() == Some(name) {
         Diagnostic::new(format!("variable `{name}` needs itself")).cause(format!("{chain} → {name}"))
@@ -293,6 +306,7 @@ fn circle(variable: &Variable, name: &str, chain: &str) -> Unresolved {
         Diagnostic::new(format!("variable `{name}` is read by too long a chain of variables"))
             .cause(format!("more than {MAX_CHAIN} variables read each other in a row"))
     };
+    let diagnostic = diagnostic.hint("give one of them a value that reads none of the others");
     Unresolved { diagnostic: diagnostic.at(variable.file.place(variable.node.start)), undefined: false }
 }
 

@@ -22,7 +22,7 @@ use crate::yaml;
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
-const EXTENSIONS: [&str; 3] = ["yml", "yaml", "json"];
+pub(crate) const EXTENSIONS: [&str; 3] = ["yml", "yaml", "json"];
 
 /// Directories below a group's are read to this depth.
 const MAX_DEPTH: usize = 16;
@@ -72,7 +72,7 @@ impl Loader {
     }
 
     /// The files, below the inventory directory, in the order in which they are read.
-    fn files(&self, kind: &str, name: &str) -> Result<Vec<String>> {
+    pub(crate) fn files(&self, kind: &str, name: &str) -> Result<Vec<String>> {
         let listed = self.listed(kind)?;
         let exists = |path: &str| {
             // A name with a slash leads elsewhere; all others are known without asking the system again.
@@ -109,11 +109,7 @@ impl Loader {
             return Ok(known.clone());
         }
         let path = self.directory.join(kind);
-        let cannot = |error: io::Error| {
-            let error = Diagnostic::new(format!("cannot read directory `{}`", path.display()))
-                .cause(file::cause(&error));
-            Box::new(error)
-        };
+        let cannot = |error: io::Error| file::refused("directory ", &path, &error);
         let mut names = HashSet::new();
         match fs::read_dir(&path) {
             Ok(entries) => {
@@ -132,6 +128,7 @@ impl Loader {
         let cannot = |cause: String| {
             Box::new(Diagnostic::new(format!("cannot read directory `{}`", path.display())).cause(cause))
         };
+        let refused = |error: io::Error| file::refused("directory ", &path, &error);
         if depth > MAX_DEPTH {
             return Err(Box::new(
                 cannot("it is more than 16 directories deep".to_owned())
@@ -139,9 +136,11 @@ impl Loader {
             ));
         }
         let mut names = Vec::new();
-        for entry in fs::read_dir(&path).map_err(|error| cannot(file::cause(&error)))? {
-            let name = entry.map_err(|error| cannot(file::cause(&error)))?.file_name();
-            names.push(name.into_string().map_err(|_| cannot("a name in it is no UTF-8".to_owned()))?);
+        for entry in fs::read_dir(&path).map_err(refused)? {
+            let name = entry.map_err(refused)?.file_name();
+            names.push(name.into_string().map_err(|_| {
+                Box::new(cannot("a name in it is no UTF-8".to_owned()).hint("rename that file, or remove it"))
+            })?);
         }
         names.sort();
         for name in names.iter().filter(|name| !name.starts_with('.') && !name.ends_with('~')) {
@@ -248,7 +247,7 @@ fn at_top(shown: &str, error: &SecretError) -> Box<Diagnostic> {
 }
 
 /// Whether a name can be one of a secret variable.
-fn is_variable(name: &str) -> bool {
+pub fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

@@ -107,7 +107,8 @@ impl Loader<'_> {
             Event::SequenceEnd | Event::MappingEnd => self.close(mark(span.end)),
             Event::Alias(anchor) => {
                 let Some(found) = self.anchors.get(&anchor).cloned() else {
-                    return Err(self.file.error(start, "this alias stands inside the value that it names"));
+                    let error = self.file.error(start, "this alias stands inside the value that it names");
+                    return Err(Box::new(error.hint("write the value out, or move the anchor `&name`")));
                 };
                 self.unfolded = self.unfolded.saturating_add(found.weight);
                 if self.unfolded > MAX_UNFOLDED {
@@ -126,10 +127,15 @@ impl Loader<'_> {
 
     fn open(&mut self, start: Mark, anchor: usize, kind: Kind) -> Result<()> {
         if self.stack.len() >= MAX_DEPTH {
-            return Err(self.file.error(start, "this is nested more than 100 levels deep"));
+            return Err(self.too_deep(start));
         }
         self.stack.push(Open { start, anchor, weight: 1, depth: 0, kind });
         Ok(())
+    }
+
+    fn too_deep(&self, start: Mark) -> Box<Diagnostic> {
+        let error = self.file.error(start, "this is nested more than 100 levels deep");
+        Box::new(error.hint("is a bracket or a brace not closed? else put the inner part into a variable"))
     }
 
     fn close(&mut self, end: Mark) -> Result<()> {
@@ -150,7 +156,7 @@ impl Loader<'_> {
         let level = self.stack.len();
         let start = finished.node.start;
         if level + finished.depth > MAX_DEPTH {
-            return Err(self.file.error(start, "this is nested more than 100 levels deep"));
+            return Err(self.too_deep(start));
         }
         let Some(open) = self.stack.last_mut() else {
             self.root = Some(finished);
@@ -162,7 +168,8 @@ impl Loader<'_> {
             Kind::List(items) => items.push(finished.node),
             Kind::Map { key: key @ None, .. } => match &finished.node.data {
                 Data::List(_) | Data::Map(_) => {
-                    return Err(self.file.error(start, "a list or map cannot be a key"));
+                    let error = self.file.error(start, "a list or map cannot be a key");
+                    return Err(Box::new(error.hint("a key is a word, or a text in quotes")));
                 }
                 data => *key = Some(Key { data: data.clone(), mark: start }),
             },
@@ -198,7 +205,8 @@ impl Loader<'_> {
         for source in sources {
             let Data::Map(brought) = &source.data else {
                 let error = self.file.error(source.start, "`<<` takes a map, or a list of maps");
-                return Err(Box::new(error.cause(format!("this is {}", source.data.kind()))));
+                let error = error.cause(format!("this is {}", source.data.kind()));
+                return Err(Box::new(error.hint("write `<<: *name`, where `&name` stands at a map")));
             };
             for (key, node) in brought {
                 if taken.insert(key.identity()) {
@@ -243,7 +251,10 @@ impl Loader<'_> {
                         | ("bool", Data::Bool(_))
                         | ("null", Data::Null)
                 );
-                fits.then_some(data).ok_or_else(|| self.file.error(start, format!("this is no `!!{wanted}`")))
+                fits.then_some(data).ok_or_else(|| {
+                    let error = self.file.error(start, format!("this is no `!!{wanted}`"));
+                    Box::new(error.hint("mend the value, or leave the tag out"))
+                })
             }
             Some(("!", "vault" | "vault-encrypted")) => {
                 let error = self.file.error(start, "a value encrypted with ansible-vault cannot be read");
@@ -269,7 +280,8 @@ impl Loader<'_> {
             None => String::new(),
         };
         let shown = self.file.quoted(&shown);
-        self.file.error(start, format!("there is no tag{shown} here"))
+        let error = self.file.error(start, format!("there is no tag{shown} here"));
+        Box::new(error.hint("leave the tag out; a text that begins with `!` needs quotes"))
     }
 
     fn awaits_key(&self) -> bool {
@@ -286,7 +298,7 @@ impl Loader<'_> {
                 &line[..at].trim_start(),
                 line[at..].trim()
             ))),
-            None => error,
+            None => Box::new(error.hint("a key is a word, or a text in quotes")),
         }
     }
 
@@ -294,7 +306,10 @@ impl Loader<'_> {
     fn syntax_error(&self, at: Mark, info: &str) -> Box<Diagnostic> {
         let error = self.file.error(at, format!("`{}` is no YAML", self.file.shown));
         if self.file.is_secret() {
-            return Box::new(error.cause("what is wrong is not shown, since the file is secret"));
+            let error = error.cause("what is wrong is not shown, since the file is secret");
+            return Box::new(
+                error.hint("look at that line where you can decrypt it, as with `pq-secret edit`"),
+            );
         }
         let error = error.cause(info.to_lowercase());
         let line = self.file.line(at.line);
@@ -309,8 +324,17 @@ impl Loader<'_> {
             error.hint(
                 "an alias `*name` stands behind its anchor `&name`; a text that begins with `*` needs quotes",
             )
+        } else if info.contains("quoted scalar") {
+            error.hint("close the quote; in double quotes a backslash is written twice")
+        } else if info.contains("flow") || info.contains("bracket") || info.contains("recursion") {
+            error.hint("see whether each `[` and `{` is closed; a text that begins with one needs quotes")
+        } else if info.contains("character") {
+            error.hint("put a text that begins with one of `@`, `%`, `*`, `&`, `!` or a backtick in quotes")
+        } else if info.contains("handle") {
+            error.hint("leave the tag out; a text that begins with `!` needs quotes")
         } else {
             error
+                .hint("see whether this line and the one before are indented alike, and each key has its `:`")
         })
     }
 }
