@@ -8,6 +8,7 @@
 
 mod concealed;
 mod digest;
+mod document;
 mod explain;
 mod file;
 mod genuine;
@@ -30,5 +31,6 @@ mod words;
 mod world;
 mod yaml;
 
+pub use document::Document;
 pub use explain::{Explanation, Reading, Setting};
 pub use inventory::Inventory;
