@@ -18,6 +18,7 @@ mod guard;
 mod json;
 mod methods;
 mod questions;
+mod reads;
 mod sinks;
 mod templates;
 #[cfg(test)]
@@ -31,4 +32,5 @@ pub use json::{from_json, to_json};
 pub use minijinja::Value;
 pub use minijinja::value;
 pub use minijinja::{Error, ErrorKind};
+pub use reads::Reads;
 pub use templates::Templates;
