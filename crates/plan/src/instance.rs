@@ -1,6 +1,6 @@
 //! Instances: the life of one, written once. A recipe only says what is particular to its application.
 
-mod keys;
+pub(crate) mod keys;
 mod life;
 mod process;
 mod release;

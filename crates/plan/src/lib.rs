@@ -4,6 +4,7 @@
 //! templates are rendered here, so that a step carries content only; every step was read as the executor reads it.
 
 mod choice;
+mod complaints;
 mod draft;
 mod firewall;
 mod instance;
@@ -16,4 +17,6 @@ mod server;
 mod values;
 
 pub use choice::Choice;
+pub use complaints::complaints;
+pub use instance::keys::is_of_one;
 pub use planner::{Part, Plan, Planner};

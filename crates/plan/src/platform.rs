@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use pq_recipes::App;
-use pq_stream::{Diagnostic, Instance, nearest};
+use pq_recipes::{App, Catalogue};
+use pq_stream::{Diagnostic, Host, Instance, nearest};
 use serde_json::json;
 
 use crate::draft::Draft;
+use crate::instance::keys;
 use crate::recipe::Recipe;
 use crate::values;
 
@@ -44,13 +45,21 @@ pub(crate) fn components(draft: &mut Draft<'_>, wanted: &[String]) -> Result<(),
 
 /// The recipe of an instance's application.
 pub(crate) fn app<'p>(draft: &Draft<'p>, instance: &Instance) -> Result<&'p App, Diagnostic> {
-    let catalogue = draft.catalogue;
+    recipe_of(draft.catalogue, draft.host, instance)
+}
+
+/// The same, without a plan.
+pub(crate) fn recipe_of<'c>(
+    catalogue: &'c Catalogue,
+    host: &Host,
+    instance: &Instance,
+) -> Result<&'c App, Diagnostic> {
     catalogue.app(&instance.app).ok_or_else(|| {
         let error = Diagnostic::new(format!(
             "there is no recipe for `{}`, the application of `{}` on `{}`",
-            instance.app, instance.id, draft.host.host
+            instance.app, instance.id, host.host
         ));
-        let error = match values::origin(draft.host, &["instances"]) {
+        let error = match keys::place(host, instance, "app") {
             Some(place) => error.at(place),
             None => error,
         };

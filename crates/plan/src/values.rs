@@ -69,7 +69,7 @@ impl Reading<'_> {
         let mut values = Map::new();
         for (name, variable) in variables {
             if let Some(found) = find(name)? {
-                values.insert(name.clone(), self.accept(variable, &found)?);
+                values.insert(name.clone(), accept(variable, &found)?);
             } else if let Some(default) = &variable.default {
                 let value = self.renderer.node(source, default, self.scope)?;
                 let value = variable.accept(&value).ok_or_else(|| {
@@ -82,35 +82,38 @@ impl Reading<'_> {
         }
         Ok(values)
     }
+}
 
-    fn accept(&self, variable: &Variable, found: &Found<'_>) -> Result<Value, Diagnostic> {
-        if let Some(value) = variable.accept(found.value)
-            && (!secret(&value) || variable.kind == pq_recipes::Kind::Text)
-        {
-            return match variable.twice(&value) {
-                None => Ok(value),
-                Some(item) => Err(at(
-                    Diagnostic::new(format!("{} has `{}` twice", found.name, shown(item)))
-                        .hint("leave one out"),
-                    found.place.clone(),
-                )),
-            };
-        }
-        let shown = shown(found.value);
-        let error = match secret(found.value) {
-            true => Diagnostic::new(format!("{} cannot be a secret", found.name)),
-            false => Diagnostic::new(format!("{} cannot be `{shown}`", found.name)),
+/// The value in its variable's normal form.
+///
+/// # Errors
+/// Where it is not of the variable's type.
+pub(crate) fn accept(variable: &Variable, found: &Found<'_>) -> Result<Value, Diagnostic> {
+    if let Some(value) = variable.accept(found.value)
+        && (!secret(&value) || variable.kind == pq_recipes::Kind::Text)
+    {
+        return match variable.twice(&value) {
+            None => Ok(value),
+            Some(item) => Err(at(
+                Diagnostic::new(format!("{} has `{}` twice", found.name, shown(item))).hint("leave one out"),
+                found.place.clone(),
+            )),
         };
-        let error = error.cause(format!("it must be {}", variable.words()));
-        let error = match (variable.kind, found.value) {
-            (pq_recipes::Kind::Text, Value::Number(number)) => {
-                error.hint(format!("write it in quotes: \"{number}\""))
-            }
-            (_, value) if variable.many && !value.is_array() => error.hint("write a list: [first, second]"),
-            _ => error,
-        };
-        Err(at(error, found.place.clone()))
     }
+    let shown = shown(found.value);
+    let error = match secret(found.value) {
+        true => Diagnostic::new(format!("{} cannot be a secret", found.name)),
+        false => Diagnostic::new(format!("{} cannot be `{shown}`", found.name)),
+    };
+    let error = error.cause(format!("it must be {}", variable.words()));
+    let error = match (variable.kind, found.value) {
+        (pq_recipes::Kind::Text, Value::Number(number)) => {
+            error.hint(format!("write it in quotes: \"{number}\""))
+        }
+        (_, value) if variable.many && !value.is_array() => error.hint("write a list: [first, second]"),
+        _ => error,
+    };
+    Err(at(error, found.place.clone()))
 }
 
 /// A value as people write it.

@@ -1,6 +1,8 @@
 //! The keys of an instance: those that every one may have, and those of its application.
 
-use pq_recipes::App;
+use std::collections::BTreeMap;
+
+use pq_recipes::{App, Variable};
 use pq_stream::{Diagnostic, Host, Instance, nearest};
 use serde_json::{Map, Value};
 
@@ -17,7 +19,9 @@ pub(super) fn read(
 ) -> Result<Map<String, Value>, Diagnostic> {
     let host = draft.host;
     let shared = &draft.catalogue.instance;
-    known(host, instance, app, shared.variables.keys())?;
+    if let Some(error) = strangers(host, instance, app, &shared.variables).into_iter().next() {
+        return Err(error);
+    }
     let mut values = draft.scope.get("vars").and_then(Value::as_object).cloned().unwrap_or_default();
     let of_host = |name: &str| values::of_host(host, name);
     for (source, variables, prefix) in [
@@ -32,11 +36,7 @@ pub(super) fn read(
                 place: place(host, instance, name),
             })),
             // what tells one instance from another has no value for all of them
-            _ if prefix.is_empty()
-                && ["domain", "aliases", "version", "state", "secret_scope"].contains(&name) =>
-            {
-                Ok(None)
-            }
+            _ if prefix.is_empty() && is_of_one(name) => Ok(None),
             _ => of_host(&format!("{prefix}{name}")),
         })?;
         for name in variables.keys().filter(|name| !found.contains_key(*name)) {
@@ -51,31 +51,35 @@ pub(super) fn read(
     Ok(values)
 }
 
-/// Refuses keys that neither every instance nor the application knows.
-fn known<'n>(
+/// Whether a key tells one instance from another: then it has no value for all of a host's.
+pub fn is_of_one(key: &str) -> bool {
+    ["domain", "aliases", "version", "state", "secret_scope"].contains(&key)
+}
+
+/// The errors of keys that neither every instance nor the application knows.
+pub(crate) fn strangers(
     host: &Host,
     instance: &Instance,
-    app: &'n App,
-    shared: impl Iterator<Item = &'n String>,
-) -> Result<(), Diagnostic> {
-    let known: Vec<String> = shared.chain(app.variables.keys()).cloned().collect();
-    let Some(wrong) = instance.keys.keys().find(|key| !known.contains(key)) else { return Ok(()) };
-    let error = Diagnostic::new(format!(
-        "`{}` on `{}` has the key `{wrong}`, which `{}` does not know",
-        instance.id, host.host, app.name
-    ));
-    let error = match place(host, instance, wrong) {
-        Some(place) => error.at(place),
-        None => error,
+    app: &App,
+    shared: &BTreeMap<String, Variable>,
+) -> Vec<Diagnostic> {
+    let known: Vec<String> = shared.keys().chain(app.variables.keys()).cloned().collect();
+    let error = |wrong: &String| {
+        let error = Diagnostic::new(format!(
+            "`{}` on `{}` has the key `{wrong}`, which `{}` does not know",
+            instance.id, host.host, app.name
+        ));
+        let error = values::at(error, place(host, instance, wrong));
+        match nearest(wrong, known.iter().cloned()) {
+            Some(name) => error.hint(format!("did you mean `{name}`?")),
+            None => error.hint(format!("it knows {}", known.join(", "))),
+        }
     };
-    Err(match nearest(wrong, known.iter().cloned()) {
-        Some(name) => error.hint(format!("did you mean `{name}`?")),
-        None => error.hint(format!("it knows {}", known.join(", "))),
-    })
+    instance.keys.keys().filter(|key| !known.contains(key)).map(error).collect()
 }
 
 /// Where a key of an instance is set, as exactly as the inventory says.
-pub(super) fn place(host: &Host, instance: &Instance, key: &str) -> Option<pq_stream::Place> {
+pub(crate) fn place(host: &Host, instance: &Instance, key: &str) -> Option<pq_stream::Place> {
     let index = host.instances.iter().position(|it| it.id == instance.id).unwrap_or_default();
     let names = [format!("instances[{index}].{key}"), format!("instances[{index}]"), "instances".to_owned()];
     values::origin(host, &names.each_ref().map(String::as_str))
