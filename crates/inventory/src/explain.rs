@@ -1,16 +1,18 @@
 //! Why a variable has its value: every place that sets it for a host, which one wins, what its templates read.
 //!
 //! Nothing is decided here: layers and values are those that the host's record is made of. A secret's text is
-//! nowhere in it: as it stands in its file a secret is `(secret)`, in a value its token stands.
+//! nowhere in it unless it is asked for: as it stands in its file a secret is `(secret)`, in a value its token stands.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use pq_stream::{Diagnostic, nearest};
-use pq_template::{Templates, to_json};
+use pq_secrets::{ExposeSecret, Values, Vault};
+use pq_stream::{Diagnostic, Redactor, nearest};
+use pq_template::{Reads, Templates, to_json};
 use serde_json::Value;
 
 use crate::groups::Variable;
+use crate::list::Secrets;
 use crate::magic;
 use crate::node::{Data, Mark, Node};
 use crate::scope::Scope;
@@ -61,7 +63,7 @@ pub struct Reading {
 ///
 /// # Errors
 /// Where the name has no such form, or a file of the host is wrong.
-pub fn of_host(world: &Arc<World>, index: usize, name: &str) -> Result<Explanation> {
+pub fn of_host(world: &Arc<World>, index: usize, name: &str, secrets: Secrets) -> Result<Explanation> {
     let (head, path) = split(name)?;
     let scope = world.scope(index)?;
     let mut settings = Vec::new();
@@ -73,7 +75,7 @@ pub fn of_host(world: &Arc<World>, index: usize, name: &str) -> Result<Explanati
             settings.push(Setting {
                 place: variable.file.place(mark).to_string(),
                 source: speaker(world, layer.source),
-                raw: found.as_ref().map(|(_, node)| raw(node)),
+                raw: found.as_ref().map(|(_, node)| raw(node, variable, secrets)),
             });
             winner = found.map(|(_, node)| node);
         }
@@ -93,7 +95,38 @@ pub fn of_host(world: &Arc<World>, index: usize, name: &str) -> Result<Explanati
         None => nearest(head, scope.variables().map(|variable| variable.name.clone())),
     };
     let host = world.groups.hosts[index].name.clone();
-    Ok(Explanation { host, settings, readings, value, near })
+    let mut explanation = Explanation { host, settings, readings, value, near };
+    if secrets == Secrets::Revealed {
+        explanation.reveal(&scope);
+    }
+    Ok(explanation)
+}
+
+impl Explanation {
+    /// Puts the values of secrets in the places of their tokens.
+    fn reveal(&mut self, scope: &Scope) {
+        let mut values = Values::new();
+        for variable in scope.variables() {
+            values.extend(variable.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        let vault = Vault::new(&self.host, values);
+        let read = self.readings.iter_mut().map(|reading| &mut reading.value);
+        read.chain(&mut self.value).flatten().for_each(|value| fill(value, &vault));
+    }
+}
+
+/// The value with secrets in the places of their tokens; what is no token of a secret of the host stays as it is.
+fn fill(value: &mut Value, vault: &Vault) {
+    match value {
+        Value::String(text) => {
+            if let Ok(filled) = vault.fill(text, &mut Redactor::default()) {
+                *text = filled;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| fill(item, vault)),
+        Value::Object(map) => map.values_mut().for_each(|item| fill(item, vault)),
+        _ => {}
+    }
 }
 
 /// A step into a value.
@@ -167,11 +200,16 @@ fn speaker(world: &World, source: LayerSource) -> String {
     }
 }
 
-fn raw(node: &Node) -> Value {
+fn raw(node: &Node, variable: &Variable, secrets: Secrets) -> Value {
     match &node.data {
-        Data::Secret(_) => Value::from("(secret)"),
-        Data::List(items) => items.iter().map(|item| raw(item)).collect(),
-        Data::Map(entries) => entries.iter().map(|(key, node)| (key.text(), raw(node))).collect(),
+        Data::Secret(name) => match (secrets, variable.secrets.get(name)) {
+            (Secrets::Revealed, Some(value)) => Value::from(value.expose_secret()),
+            _ => Value::from("(secret)"),
+        },
+        Data::List(items) => items.iter().map(|item| raw(item, variable, secrets)).collect(),
+        Data::Map(entries) => {
+            entries.iter().map(|(key, node)| (key.text(), raw(node, variable, secrets))).collect()
+        }
         scalar => scalar.scalar().and_then(|value| to_json(&value).ok()).unwrap_or_default(),
     }
 }
@@ -209,62 +247,19 @@ fn chain(scope: &Arc<Scope>, by: &str, node: &Node, seen: &mut HashSet<String>, 
     }
 }
 
+/// The names that the templates in a value read.
 fn read_by(node: &Node, names: &mut Vec<String>) {
     match &node.data {
-        Data::Text(text) if Templates::is_template(text) => names.extend(words(text)),
+        Data::Text(text) if Templates::is_template(text) => names.extend(Reads::of(text).names),
         Data::List(items) => items.iter().for_each(|item| read_by(item, names)),
         Data::Map(entries) => entries.iter().for_each(|(_, node)| read_by(node, names)),
         _ => {}
     }
 }
 
-/// The words in a template's braces that may name variables: not those in quotes, nor after a dot or a `|`.
-fn words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut rest = text;
-    while let Some(begin) = rest.find("{{").into_iter().chain(rest.find("{%")).min() {
-        let inner = &rest[begin + 2..];
-        let close = if rest[begin..].starts_with("{{") { "}}" } else { "%}" };
-        let end = inner.find(close).unwrap_or(inner.len());
-        let (mut quote, mut before, mut word) = (None, ' ', String::new());
-        for c in inner[..end].chars().chain([' ']) {
-            if let Some(open) = quote {
-                quote = Some(open).filter(|open| *open != c);
-                continue;
-            }
-            if c.is_alphanumeric() || c == '_' {
-                word.push(c);
-                continue;
-            }
-            if !word.is_empty() {
-                let word = std::mem::take(&mut word);
-                if !matches!(before, '.' | '|') && !word.starts_with(|c: char| c.is_ascii_digit()) {
-                    words.push(word);
-                }
-                before = ' ';
-            }
-            quote = Some(c).filter(|c| matches!(c, '\'' | '"'));
-            if !c.is_whitespace() {
-                before = c;
-            }
-        }
-        rest = &inner[end..];
-    }
-    words
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_in_quotes_and_names_of_filters_and_fields_are_no_variables() {
-        assert_eq!(
-            words("x {{ a.b | default('c d') }} y {% if e == \"f\" %}{{ g }}{% endif %}").join(" "),
-            "a if e g endif"
-        );
-        assert!(words("plain a").is_empty());
-    }
 
     #[test]
     fn a_name_leads_into_its_value() {

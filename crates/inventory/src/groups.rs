@@ -1,12 +1,14 @@
 //! Hosts, groups and who is in what.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use pq_secrets::Values;
+use serde_json::Value;
 
 use crate::file::SourceFile;
 use crate::node::{Mark, Node};
+use crate::record::entry;
 
 /// A variable as one file sets it.
 #[derive(Debug, Clone)]
@@ -21,21 +23,66 @@ pub struct Variable {
     pub file: Arc<SourceFile>,
     /// The texts of the secrets in its value, by their names.
     pub secrets: Arc<Values>,
+    /// Where it is set, as an entry of the record's `origins`, once it was asked for.
+    origin: OnceLock<String>,
+}
+
+impl Variable {
+    /// A variable that a file sets.
+    pub fn new(name: String, node: Arc<Node>, mark: Mark, file: Arc<SourceFile>, secrets: Values) -> Self {
+        // Nearly all have none, and share it.
+        static NONE: LazyLock<Arc<Values>> = LazyLock::new(Arc::default);
+        let secrets = if secrets.is_empty() { NONE.clone() } else { Arc::new(secrets) };
+        Variable { name, node, mark, file, secrets, origin: OnceLock::new() }
+    }
+
+    /// A place in its file, named from the inventory directory on: `group_vars/all.yml:3:1`.
+    pub fn at(&self, mark: Mark) -> String {
+        format!("{}:{}:{}", self.file.name, mark.line, mark.column)
+    }
+
+    /// Where it is set, as an entry of the record's `origins`, written anew.
+    pub fn write_origin(&self) -> String {
+        entry(&self.name, &Value::from(self.at(self.mark)))
+    }
+
+    /// The same, written once.
+    pub fn origin(&self) -> &str {
+        self.origin.get_or_init(|| self.write_origin())
+    }
 }
 
 /// A group.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Group {
     /// Its name.
     pub name: String,
     /// The groups that it is a child of.
     pub parents: BTreeSet<usize>,
+    /// The groups that are its children, in the order in which they became that.
+    pub children: Vec<usize>,
+    /// The hosts that are listed in it, in the order in which they were.
+    pub hosts: Vec<usize>,
     /// What the hosts file sets for it.
     pub variables: Vec<Arc<Variable>>,
     /// Distance from `all`, by the longest way.
     pub depth: usize,
-    /// `ansible_group_priority`; groups of one depth are ordered by it.
+    /// `ansible_group_priority`, 1 where nothing sets it; groups of one depth are ordered by it.
     pub priority: i64,
+}
+
+impl Group {
+    fn new(name: &str) -> Self {
+        Group {
+            name: name.to_owned(),
+            parents: BTreeSet::new(),
+            children: Vec::new(),
+            hosts: Vec::new(),
+            variables: Vec::new(),
+            depth: 0,
+            priority: 1,
+        }
+    }
 }
 
 /// A host.
@@ -86,7 +133,7 @@ impl Groups {
             return *found;
         }
         let index = self.groups.len();
-        self.groups.push(Group { name: name.to_owned(), ..Group::default() });
+        self.groups.push(Group::new(name));
         self.group_names.insert(name.to_owned(), index);
         index
     }
@@ -100,6 +147,20 @@ impl Groups {
         self.hosts.push(Host { name: name.to_owned(), ..Host::default() });
         self.host_names.insert(name.to_owned(), index);
         index
+    }
+
+    /// Makes a group the child of another.
+    pub fn adopt(&mut self, parent: usize, child: usize) {
+        if self.groups[child].parents.insert(parent) {
+            self.groups[parent].children.push(child);
+        }
+    }
+
+    /// Lists a host in a group.
+    pub fn enlist(&mut self, host: usize, group: usize) {
+        if self.hosts[host].groups.insert(group) {
+            self.groups[group].hosts.push(host);
+        }
     }
 
     /// The group of that name.
@@ -117,18 +178,20 @@ impl Groups {
     /// # Errors
     /// The name of a group that is its own ancestor.
     pub fn finish(&mut self) -> Result<(), String> {
-        for (index, group) in self.groups.iter_mut().enumerate() {
-            if index != ALL && group.parents.is_empty() {
-                group.parents.insert(ALL);
+        for index in UNGROUPED..self.groups.len() {
+            if self.groups[index].parents.is_empty() {
+                self.adopt(ALL, index);
             }
         }
-        for host in &mut self.hosts {
-            host.groups.remove(&ALL);
-            if host.groups.len() > 1 {
-                host.groups.remove(&UNGROUPED);
+        for index in 0..self.hosts.len() {
+            let groups = &mut self.hosts[index].groups;
+            // It stays in `all`'s own list, which says where it comes in the order of all hosts.
+            groups.remove(&ALL);
+            if groups.len() > 1 && groups.remove(&UNGROUPED) {
+                self.groups[UNGROUPED].hosts.retain(|host| *host != index);
             }
-            if host.groups.is_empty() {
-                host.groups.insert(UNGROUPED);
+            if self.hosts[index].groups.is_empty() {
+                self.enlist(index, UNGROUPED);
             }
         }
         // Each round settles at least one level; more rounds than groups mean a circle.
@@ -175,8 +238,17 @@ impl Groups {
         sorted
     }
 
-    /// The hosts of a group and of those below it, in the order of the file.
+    /// The hosts of a group and of those below it, as Ansible orders them: a group's own hosts first, then its
+    /// children's, then theirs. (From the grandchildren on, Ansible's order differs from run to run.)
     pub fn members(&self, group: usize) -> Vec<usize> {
-        (0..self.hosts.len()).filter(|host| self.of_host(*host).contains(&group)).collect()
+        let (mut order, mut at) = (vec![group], 0);
+        let mut seen = BTreeSet::from([group]);
+        while let Some(next) = order.get(at) {
+            order.extend(self.groups[*next].children.iter().filter(|child| seen.insert(**child)));
+            at += 1;
+        }
+        let mut listed = vec![false; self.hosts.len()];
+        let hosts = order.iter().flat_map(|group| &self.groups[*group].hosts).copied();
+        hosts.filter(|host| !std::mem::replace(&mut listed[*host], true)).collect()
     }
 }

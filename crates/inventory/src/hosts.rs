@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pq_secrets::Values;
 use pq_stream::{Diagnostic, MASTER_KEY, OPENING, nearest};
 
 use crate::concealed::clear_key;
@@ -99,7 +100,7 @@ impl<'f> Reader<'f> {
     pub fn add(&mut self, names: &[String], group: usize, variables: &[Arc<Variable>]) {
         for name in names {
             let host = self.groups.add_host(name);
-            self.groups.hosts[host].groups.insert(group);
+            self.groups.enlist(host, group);
             self.groups.hosts[host].variables.extend(variables.iter().cloned());
         }
     }
@@ -110,10 +111,23 @@ impl<'f> Reader<'f> {
     /// What is wrong with it.
     pub fn group_variable(&mut self, group: usize, name: &str, node: Node, mark: Mark) -> Result<()> {
         let variable = self.make(name, node, mark)?;
-        match (&variable.node.data, name) {
-            (Data::Int(priority), "ansible_group_priority") => self.groups.groups[group].priority = *priority,
-            _ => self.groups.groups[group].variables.push(variable),
+        if name != "ansible_group_priority" {
+            self.groups.groups[group].variables.push(variable);
+            return Ok(());
         }
+        // What Python's `int` makes of it.
+        let priority = match &variable.node.data {
+            Data::Int(priority) => Some(*priority),
+            Data::Bool(it) => Some(i64::from(*it)),
+            Data::Text(text) => text.trim().parse().ok(),
+            Data::Float(number) if number.abs() < 1e15 => Some(number.trunc() as i64),
+            _ => None,
+        };
+        let Some(priority) = priority else {
+            let error = self.file.error(variable.node.start, "`ansible_group_priority` is a whole number");
+            return Err(Box::new(error.cause(format!("this is {}", variable.node.data.kind()))));
+        };
+        self.groups.groups[group].priority = priority;
         Ok(())
     }
 
@@ -185,7 +199,7 @@ impl<'f> Reader<'f> {
         }
         let child = self.groups.add_group(name);
         self.mentioned.push((child, mark));
-        self.groups.groups[child].parents.insert(parent);
+        self.groups.adopt(parent, child);
         Ok(())
     }
 
@@ -217,7 +231,7 @@ impl<'f> Reader<'f> {
             return Err(Box::new(error.hint("write `name=value`, without spaces around the `=`")));
         }
         let (name, node) = (name.to_owned(), Arc::new(node));
-        Ok(Arc::new(Variable { name, node, mark, file: self.file.clone(), secrets: Arc::default() }))
+        Ok(Arc::new(Variable::new(name, node, mark, self.file.clone(), Values::new())))
     }
 
     /// Hosts and groups, each in its place.

@@ -57,7 +57,7 @@ fn group(reader: &mut Reader<'_>, key: &Key, node: &Node) -> Result<usize> {
             "children" => {
                 for (key, node) in section(reader.file, below, "`children`")? {
                     let child = self::group(reader, &key, &node)?;
-                    reader.groups.groups[child].parents.insert(group);
+                    reader.groups.adopt(group, child);
                 }
             }
             "hosts" => {

@@ -9,8 +9,10 @@ use pq_secrets::{Recipients, SecretError, Values, seal};
 use pq_stream::{Diagnostic, End, FORMAT, Record, Run, Secret, Status, utc};
 
 use crate::explain::{self, Explanation};
+use crate::list::{self, Secrets};
+use crate::survey::{self, Survey};
 use crate::world::World;
-use crate::{list, pattern, record};
+use crate::{pattern, record};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
@@ -30,7 +32,7 @@ impl Inventory {
         Ok(Inventory { world: World::open(directory, identity_files)? })
     }
 
-    /// The whole stream for the hosts that the patterns mean, record by record: `run`, each host with its sealed
+    /// The whole stream for the hosts that the patterns mean, line by line: `run`, each host with its sealed
     /// secrets, `end`. When one host is wrong, nothing of what came before is worth writing.
     ///
     /// # Errors
@@ -39,29 +41,34 @@ impl Inventory {
         &self,
         patterns: &[String],
         now: SystemTime,
-        mut each: impl FnMut(Record) -> std::result::Result<(), E>,
+        mut each: impl FnMut(&str) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         let hosts = pattern::select(&self.world.groups, patterns)?;
-        each(Record::Run(Run {
+        each(&line(&Record::Run(Run {
             format: FORMAT,
             inventory: self.world.absolute()?,
             digest: self.world.digest()?,
             time: utc(now),
-        }))?;
+        }))?)?;
         let mut recipients = None;
         for index in &hosts {
             let (host, secrets) = record::of_host(&self.world, *index)?;
-            let name = host.host.clone();
-            each(Record::Host(host))?;
+            each(&host)?;
             if !secrets.is_empty() {
                 let recipients = match &recipients {
                     Some(recipients) => recipients,
                     None => recipients.insert(self.recipients()?),
                 };
-                each(Record::Secret(sealed(name, &secrets, recipients)?))?;
+                let name = self.world.groups.hosts[*index].name.clone();
+                each(&line(&Record::Secret(sealed(name, &secrets, recipients)?))?)?;
             }
         }
-        each(Record::End(End { host: None, hosts: Some(hosts.len()), status: Status::Done, counts: None }))
+        each(&line(&Record::End(End {
+            host: None,
+            hosts: Some(hosts.len()),
+            status: Status::Done,
+            counts: None,
+        }))?)
     }
 
     /// The records of [`Inventory::stream`].
@@ -70,8 +77,8 @@ impl Inventory {
     /// What is wrong with the inventory, and where.
     pub fn records(&self, patterns: &[String], now: SystemTime) -> Result<Vec<Record>> {
         let mut records = Vec::new();
-        self.stream(patterns, now, |record| {
-            records.push(record);
+        self.stream(patterns, now, |line| {
+            records.push(serde_json::from_str(line).map_err(unwritable)?);
             Ok::<_, Box<Diagnostic>>(())
         })?;
         Ok(records)
@@ -83,9 +90,10 @@ impl Inventory {
     /// What is wrong with the inventory, and where; or what the output answers.
     pub fn list<E: From<Box<Diagnostic>> + From<io::Error>>(
         &self,
+        secrets: Secrets,
         out: &mut impl Write,
     ) -> std::result::Result<(), E> {
-        list::write(&self.world, out)
+        list::write(&self.world, secrets, out)
     }
 
     /// Writes what `ansible-inventory --host NAME` prints.
@@ -95,18 +103,27 @@ impl Inventory {
     pub fn host<E: From<Box<Diagnostic>> + From<io::Error>>(
         &self,
         name: &str,
+        secrets: Secrets,
         out: &mut impl Write,
     ) -> std::result::Result<(), E> {
-        list::write_host(&self.world, pattern::host(&self.world.groups, name)?, out)
+        list::write_host(&self.world, pattern::host(&self.world.groups, name)?, secrets, out)
     }
 
     /// Why a variable has its value, for each host that the patterns mean.
     ///
     /// # Errors
     /// Where the name or a pattern is wrong, or a file of a host.
-    pub fn explain(&self, name: &str, patterns: &[String]) -> Result<Vec<Explanation>> {
+    pub fn explain(&self, name: &str, patterns: &[String], secrets: Secrets) -> Result<Vec<Explanation>> {
         let hosts = pattern::select(&self.world.groups, patterns)?;
-        hosts.into_iter().map(|host| explain::of_host(&self.world, host, name)).collect()
+        hosts.into_iter().map(|host| explain::of_host(&self.world, host, name, secrets)).collect()
+    }
+
+    /// What the whole inventory sets and reads, and what is odd about it.
+    ///
+    /// # Errors
+    /// What is wrong with the inventory, and where.
+    pub fn survey(&self) -> Result<Survey> {
+        survey::of(&self.world)
     }
 
     /// Who may open what is sealed.
@@ -118,6 +135,16 @@ impl Inventory {
         };
         loaded.map_err(|error| Box::new(error.diagnostic()))
     }
+}
+
+/// A record as a line.
+fn line(record: &Record) -> Result<String> {
+    serde_json::to_string(record).map_err(unwritable)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+fn unwritable(error: serde_json::Error) -> Box<Diagnostic> {
+    Box::new(Diagnostic::new("a record has no form as JSON").cause(error.to_string()))
 }
 
 fn sealed(host: String, secrets: &Values, recipients: &Recipients) -> Result<Secret> {

@@ -6,11 +6,14 @@
 //! Always true here: a host's files are checked before its first record exists; an error points into a file;
 //! no text of an encrypted file is in an error.
 
+mod clear;
 mod concealed;
 mod digest;
 mod document;
 mod explain;
 mod file;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod genuine;
 mod groups;
 mod hosts;
@@ -26,6 +29,8 @@ mod range;
 mod record;
 mod scalar;
 mod scope;
+mod stray;
+mod survey;
 mod variables;
 mod words;
 mod world;
@@ -34,3 +39,5 @@ mod yaml;
 pub use document::Document;
 pub use explain::{Explanation, Reading, Setting};
 pub use inventory::Inventory;
+pub use list::Secrets;
+pub use survey::{Finding, Setter, Survey};

@@ -1,13 +1,16 @@
 //! The inventory in the protocol of Ansible's dynamic inventories: groups with their hosts and children, and every
 //! host's variables as they stand in the files, merged and unresolved.
 //!
-//! It is written as it is read, host by host; what hosts have in common is put into JSON once.
+//! It is written as it is read, host by host; what hosts have in common is put into JSON once. The texts of secrets
+//! are in it only where they are asked for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use pq_secrets::ExposeSecret;
 use pq_stream::Diagnostic;
+use pq_template::Templates;
 use serde_json::Value;
 
 use crate::groups::{ALL, UNGROUPED, Variable};
@@ -15,28 +18,52 @@ use crate::node::{Data, Node};
 use crate::scope::Base;
 use crate::world::World;
 
+/// What stands in the places of secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Secrets {
+    /// Their tokens.
+    #[default]
+    Hidden,
+    /// Their values, in clear.
+    Revealed,
+}
+
 /// What Ansible sets itself, whatever an inventory says, and therefore leaves out here (ansible-core 2.19,
-/// `INTERNAL_VARS`).
-const INTERNAL: [&str; 19] = [
+/// `INTERNAL_STATIC_VARS`).
+const INTERNAL: [&str; 33] = [
+    "ansible_async_path",
+    "ansible_collection_name",
     "ansible_config_file",
+    "ansible_dependent_role_names",
     "ansible_diff_mode",
     "ansible_facts",
     "ansible_forks",
     "ansible_inventory_sources",
     "ansible_limit",
+    "ansible_play_batch",
+    "ansible_play_hosts",
+    "ansible_play_hosts_all",
+    "ansible_play_role_names",
     "ansible_playbook_python",
+    "ansible_role_name",
+    "ansible_role_names",
     "ansible_run_tags",
     "ansible_skip_tags",
     "ansible_verbosity",
     "ansible_version",
     "group_names",
     "groups",
+    "hostvars",
     "inventory_dir",
     "inventory_file",
     "inventory_hostname",
     "inventory_hostname_short",
-    "omit",
+    "play_hosts",
     "playbook_dir",
+    "role_name",
+    "role_names",
+    "role_path",
+    "role_uuid",
 ];
 
 /// Writes the whole inventory.
@@ -45,6 +72,7 @@ const INTERNAL: [&str; 19] = [
 /// What is wrong with the inventory, or what the output answers.
 pub fn write<E: From<Box<Diagnostic>> + From<io::Error>>(
     world: &World,
+    secrets: Secrets,
     out: &mut impl Write,
 ) -> Result<(), E> {
     let groups = &world.groups;
@@ -54,7 +82,7 @@ pub fn write<E: From<Box<Diagnostic>> + From<io::Error>>(
     for (index, host) in groups.hosts.iter().enumerate() {
         let (base, own) = (world.base(index)?, world.own(index)?);
         let known = bases.entry(Arc::as_ptr(&base));
-        let (_, base) = known.or_insert_with(|| (base.clone(), entries(&base.variables)));
+        let (_, base) = known.or_insert_with(|| (base.clone(), entries(&base.variables, secrets)));
         if base.is_empty() && own.is_empty() {
             continue;
         }
@@ -62,26 +90,21 @@ pub fn write<E: From<Box<Diagnostic>> + From<io::Error>>(
         first = false;
         out.write_all(text(&host.name).as_bytes())?;
         out.write_all(b":{")?;
-        variables(base, &own, out)?;
+        variables(base, &own, secrets, out)?;
         out.write_all(b"}")?;
     }
     // How values that are no plain JSON are spelt: `__ansible_unsafe`, `__ansible_vault`.
     out.write_all(b"},\"profile\":\"inventory_legacy\"}")?;
-    let mut members: Vec<Vec<&str>> = vec![Vec::new(); groups.groups.len()];
-    for host in &groups.hosts {
-        host.groups.iter().for_each(|group| members[*group].push(&host.name));
-    }
-    let mut children: Vec<BTreeSet<&str>> = vec![BTreeSet::new(); groups.groups.len()];
+    let names_of = |hosts: &[usize]| hosts.iter().map(|host| groups.hosts[*host].name.as_str()).collect();
     for (index, group) in groups.groups.iter().enumerate() {
-        // A group that is `all`'s child only for want of another parent is its child all the same.
-        let listed = index != UNGROUPED || !members[UNGROUPED].is_empty();
-        for parent in group.parents.iter().filter(|_| listed) {
-            children[*parent].insert(&group.name);
-        }
-    }
-    children[ALL].insert("ungrouped");
-    for (index, group) in groups.groups.iter().enumerate() {
-        let (hosts, children) = (&members[index], &children[index]);
+        // Every host is in `all`, so that its own list has nothing to tell.
+        let hosts: Vec<&str> = if index == ALL { Vec::new() } else { names_of(&group.hosts) };
+        // As in Ansible, `ungrouped` is listed below `all` also where it is empty, and nowhere else then.
+        let listed = |child: &&usize| {
+            index == ALL || **child != UNGROUPED || !groups.groups[UNGROUPED].hosts.is_empty()
+        };
+        let children: BTreeSet<&str> =
+            group.children.iter().filter(listed).map(|child| groups.groups[*child].name.as_str()).collect();
         if hosts.is_empty() && children.is_empty() {
             continue;
         }
@@ -106,11 +129,12 @@ pub fn write<E: From<Box<Diagnostic>> + From<io::Error>>(
 pub fn write_host<E: From<Box<Diagnostic>> + From<io::Error>>(
     world: &World,
     host: usize,
+    secrets: Secrets,
     out: &mut impl Write,
 ) -> Result<(), E> {
     let (base, own) = (world.base(host)?, world.own(host)?);
     out.write_all(b"{")?;
-    variables(&entries(&base.variables), &own, out)?;
+    variables(&entries(&base.variables, secrets), &own, secrets, out)?;
     out.write_all(b"}\n")?;
     Ok(())
 }
@@ -118,20 +142,25 @@ pub fn write_host<E: From<Box<Diagnostic>> + From<io::Error>>(
 /// Variables by name, each as `"name":value`.
 type Written = BTreeMap<String, Vec<u8>>;
 
-fn entries(variables: &BTreeMap<String, Arc<Variable>>) -> Written {
+fn entries(variables: &BTreeMap<String, Arc<Variable>>, secrets: Secrets) -> Written {
     let told = variables.iter().filter(|(name, _)| !INTERNAL.contains(&name.as_str()));
-    told.map(|(name, variable)| (name.clone(), entry(variable))).collect()
+    told.map(|(name, variable)| (name.clone(), entry(variable, secrets))).collect()
 }
 
-fn entry(variable: &Variable) -> Vec<u8> {
+fn entry(variable: &Variable, secrets: Secrets) -> Vec<u8> {
     let mut entry = text(&variable.name).into_bytes();
     entry.push(b':');
-    entry.extend(raw(&variable.node).to_string().into_bytes());
+    entry.extend(raw(&variable.node, variable, secrets).to_string().into_bytes());
     entry
 }
 
 /// What the groups set, unless the host sets it too, and what the host sets.
-fn variables(base: &Written, own: &BTreeMap<String, Arc<Variable>>, out: &mut impl Write) -> io::Result<()> {
+fn variables(
+    base: &Written,
+    own: &BTreeMap<String, Arc<Variable>>,
+    secrets: Secrets,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let mut first = true;
     let mut comma = |out: &mut dyn Write| {
         let comma: &[u8] = if std::mem::take(&mut first) { b"" } else { b"," };
@@ -143,7 +172,7 @@ fn variables(base: &Written, own: &BTreeMap<String, Arc<Variable>>, out: &mut im
     }
     for variable in own.values().filter(|variable| !INTERNAL.contains(&variable.name.as_str())) {
         comma(out)?;
-        out.write_all(&entry(variable))?;
+        out.write_all(&entry(variable, secrets))?;
     }
     Ok(())
 }
@@ -162,7 +191,7 @@ fn text(text: &str) -> String {
 }
 
 /// A value as it stands in its file.
-fn raw(node: &Node) -> Value {
+fn raw(node: &Node, variable: &Variable, secrets: Secrets) -> Value {
     match &node.data {
         Data::Null => Value::Null,
         Data::Bool(it) => Value::from(*it),
@@ -170,9 +199,23 @@ fn raw(node: &Node) -> Value {
         Data::Large(it) => Value::from(*it),
         Data::Float(it) => Value::from(*it),
         Data::Text(it) => Value::from(it.as_str()),
-        Data::Raw(it) => Value::from_iter([("__ansible_unsafe", it.as_str())]),
-        Data::Secret(name) => Value::from(format!("@secret{{{name}}}")),
-        Data::List(items) => items.iter().map(|item| raw(item)).collect(),
-        Data::Map(entries) => entries.iter().map(|(key, node)| (key.text(), raw(node))).collect(),
+        Data::Raw(it) => unsafe_text(it),
+        Data::Secret(name) => match (secrets, variable.secrets.get(name)) {
+            // What looks like a template in a secret is none.
+            (Secrets::Revealed, Some(value)) if Templates::is_template(value.expose_secret()) => {
+                unsafe_text(value.expose_secret())
+            }
+            (Secrets::Revealed, Some(value)) => Value::from(value.expose_secret()),
+            _ => Value::from(format!("@secret{{{name}}}")),
+        },
+        Data::List(items) => items.iter().map(|item| raw(item, variable, secrets)).collect(),
+        Data::Map(entries) => {
+            entries.iter().map(|(key, node)| (key.text(), raw(node, variable, secrets))).collect()
+        }
     }
+}
+
+/// A text that Ansible does not take for a template.
+fn unsafe_text(text: &str) -> Value {
+    Value::from_iter([("__ansible_unsafe", text)])
 }

@@ -5,23 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pq_secrets::Values;
-use pq_stream::{Connection, ConnectionKind, Diagnostic, Host, Place};
+use pq_stream::{Connection, ConnectionKind, Diagnostic, Host, Place, Record};
 use pq_template::to_json;
 use serde_json::{Map, Value, json};
 
 use crate::groups::Variable;
-use crate::node::Mark;
 use crate::scope::Scope;
 use crate::world::World;
 use crate::{genuine, instances};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
-/// The record of a host, and the values of its secrets.
+/// The record of a host as a line of the stream, and the values of its secrets.
 ///
 /// # Errors
 /// Where a file of the host is wrong, or what every host is asked (instances, connection, os) is.
-pub fn of_host(world: &Arc<World>, index: usize) -> Result<(Host, Values)> {
+pub fn of_host(world: &Arc<World>, index: usize) -> Result<(String, Values)> {
     let host = &world.groups.hosts[index];
     let named = |mut diagnostic: Box<Diagnostic>| {
         diagnostic.causes.push(format!("host `{}` needs it", host.name));
@@ -29,41 +28,99 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<(Host, Values)> {
     };
     let scope = world.passing_scope(index)?;
     let read = Reader { scope: &scope, directory: &world.loader.directory };
-    let (mut vars, mut origins, mut secrets) = (Map::new(), BTreeMap::new(), Values::new());
+    let mut secrets = Values::new();
     for variable in scope.variables() {
         secrets.extend(variable.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
+    let (mut vars, mut origins) = (String::new(), String::new());
     for variable in scope.variables() {
-        let name = &variable.name;
-        let value = read.any(name);
-        genuine::demand(variable, &value, &secrets).map_err(named)?;
-        vars.insert(name.clone(), value);
-        let mark = variable.mark;
-        origins.insert(name.clone(), format!("{}:{}:{}", variable.file.name, mark.line, mark.column));
+        let write = || -> Result<String> {
+            let value = read.any(&variable.name);
+            genuine::demand(variable, &value, &secrets).map_err(named)?;
+            Ok(entry(&variable.name, &value))
+        };
+        match scope.shared(&variable.name) {
+            None => add(&mut vars, &write()?),
+            Some(known) => match known.written.get() {
+                Some(written) => add(&mut vars, written),
+                None => add(
+                    &mut vars,
+                    known.written.get_or_init({
+                        let written = write()?;
+                        || written
+                    }),
+                ),
+            },
+        }
+        // What groups set is written for many hosts, what a host sets only once.
+        match scope.is_own(&variable.name) {
+            true => add(&mut origins, &variable.write_origin()),
+            false => add(&mut origins, variable.origin()),
+        }
+        if variable.name == "instances" {
+            let mut places = instances::places(variable);
+            places.sort();
+            for (name, mark) in places {
+                add(&mut origins, &entry(&name, &Value::from(variable.at(mark))));
+            }
+        }
     }
     let instances = match read.needed("instances").map_err(named)? {
-        Some((variable, value)) => {
-            let place = |mark: Mark| format!("{}:{}:{}", variable.file.name, mark.line, mark.column);
-            origins.extend(instances::places(variable).into_iter().map(|(name, mark)| (name, place(mark))));
-            instances::read(variable, &value).map_err(named)?
-        }
+        Some((variable, value)) => instances::read(variable, &value).map_err(named)?,
         None => Vec::new(),
     };
-    let record = Host {
+    let groups = world.groups.of_host(index).into_iter();
+    // What is left to write is small: the record's own form, with the two maps put in where it has none.
+    let record = Record::Host(Host {
         host: host.name.clone(),
-        groups: world
-            .groups
-            .of_host(index)
-            .into_iter()
-            .map(|group| world.groups.groups[group].name.clone())
-            .collect(),
+        groups: groups.map(|group| world.groups.groups[group].name.clone()).collect(),
         connection: read.connection().map_err(named)?,
         os: read.text("os").map_err(named)?,
         instances,
-        vars,
-        origins,
-    };
-    Ok((record, secrets))
+        vars: Map::new(),
+        origins: BTreeMap::new(),
+    });
+    let mut line = serde_json::to_string(&record).map_err(|error| unwritten(&host.name, &error))?;
+    let empty = r#""vars":{},"origins":{}}"#;
+    if !line.ends_with(empty) {
+        return Err(unwritten(&host.name, &"its record ends otherwise than expected"));
+    }
+    line.truncate(line.len() - empty.len());
+    line.reserve(vars.len() + origins.len() + empty.len());
+    for part in [r#""vars":{"#, &vars, r#"},"origins":{"#, &origins, "}}"] {
+        line.push_str(part);
+    }
+    Ok((line, secrets))
+}
+
+/// The record of a host, read back from its line.
+///
+/// # Errors
+/// As [`of_host`].
+pub fn typed(world: &Arc<World>, index: usize) -> Result<Host> {
+    let (line, _) = of_host(world, index)?;
+    match serde_json::from_str(&line) {
+        Ok(Record::Host(host)) => Ok(host),
+        Ok(_) => Err(unwritten(&world.groups.hosts[index].name, &"it is another record")),
+        Err(error) => Err(unwritten(&world.groups.hosts[index].name, &error)),
+    }
+}
+
+/// Puts an entry into what stands between the braces of a map.
+fn add(entries: &mut String, entry: &str) {
+    if !entries.is_empty() {
+        entries.push(',');
+    }
+    entries.push_str(entry);
+}
+
+/// `"name":value`.
+pub fn entry(name: &str, value: &Value) -> String {
+    format!("{}:{value}", Value::from(name))
+}
+
+fn unwritten(host: &str, cause: &dyn std::fmt::Display) -> Box<Diagnostic> {
+    Box::new(Diagnostic::new(format!("cannot write the record of `{host}`")).cause(cause.to_string()))
 }
 
 struct Reader<'s> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 use std::fmt;
 use std::iter::Peekable;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use pq_stream::{Diagnostic, Place};
 use pq_template::value::{Enumerator, Object};
@@ -45,7 +45,7 @@ pub struct Base {
     /// By name.
     pub variables: BTreeMap<String, Arc<Variable>>,
     /// What was resolved without reading anything that is the host's own.
-    known: Mutex<HashMap<String, Known>>,
+    known: Mutex<HashMap<String, Arc<Known>>>,
 }
 
 impl Base {
@@ -56,9 +56,11 @@ impl Base {
 }
 
 /// A variable of a base, resolved.
-#[derive(Debug, Clone)]
-struct Known {
+#[derive(Debug)]
+pub struct Known {
     resolved: Resolved,
+    /// Its name and value as the host's record has them, once somebody has written one.
+    pub written: OnceLock<String>,
     /// Every name that was read on the way, set or not: a host that sets one of them resolves anew.
     read: Arc<BTreeSet<String>>,
 }
@@ -113,6 +115,11 @@ impl Scope {
         self.own.get(name).or_else(|| self.base.variables.get(name))
     }
 
+    /// Whether the host itself sets it.
+    pub fn is_own(&self, name: &str) -> bool {
+        self.own.contains_key(name)
+    }
+
     /// A variable's value; nothing where nothing sets it.
     ///
     /// # Errors
@@ -143,10 +150,10 @@ impl Scope {
         let read = lock(&self.active).pop().and_then(|active| active.read).map(Arc::new);
         if let Some(read) = &read
             && !self.own.contains_key(name)
-            && !read.iter().any(|name| self.own.contains_key(name))
+            && !self.sets_any(read)
         {
-            let known = Known { resolved: resolved.clone(), read: read.clone() };
-            lock(&self.base.known).insert(name.to_owned(), known);
+            let known = Known { resolved: resolved.clone(), written: OnceLock::new(), read: read.clone() };
+            lock(&self.base.known).insert(name.to_owned(), Arc::new(known));
         }
         self.has_read(name, read.as_deref());
         lock(&self.resolved).insert(name.to_owned(), (resolved.clone(), read));
@@ -158,12 +165,25 @@ impl Scope {
         if let Some(known) = lock(&self.resolved).get(name) {
             return Some(known.clone());
         }
+        let known = self.shared(name)?;
+        Some((known.resolved.clone(), Some(known.read.clone())))
+    }
+
+    /// What was resolved for another host with the same groups, where nothing of this host's own plays a part.
+    pub fn shared(&self, name: &str) -> Option<Arc<Known>> {
         if self.own.contains_key(name) {
             return None;
         }
         let known = lock(&self.base.known).get(name).cloned()?;
-        let own = known.read.iter().any(|name| self.own.contains_key(name));
-        (!own).then_some((known.resolved, Some(known.read)))
+        (!self.sets_any(&known.read)).then_some(known)
+    }
+
+    /// Whether the host itself sets one of these.
+    fn sets_any(&self, names: &BTreeSet<String>) -> bool {
+        match self.own.len() < names.len() {
+            true => self.own.keys().any(|name| names.contains(name)),
+            false => names.iter().any(|name| self.own.contains_key(name)),
+        }
     }
 
     /// Notes for the variable that is being resolved that it read another one, with all that this one read.

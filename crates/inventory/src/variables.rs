@@ -201,8 +201,7 @@ impl Loader {
                 false if name == MASTER_KEY => return Err(clear_key(&file, key.mark)),
                 false => node.clone(),
             };
-            let (file, secrets) = (file.clone(), Arc::new(secrets));
-            given.push(Variable { name, node, mark: key.mark, file, secrets });
+            given.push(Variable::new(name, node, key.mark, file.clone(), secrets));
         }
         Ok(())
     }

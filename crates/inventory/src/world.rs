@@ -181,16 +181,10 @@ impl World {
     /// The hosts of every group, by name: the variable `groups`.
     pub fn members(&self) -> &BTreeMap<String, Vec<String>> {
         self.members.get_or_init(|| {
-            let mut members: BTreeMap<String, Vec<String>> =
-                self.groups.groups.iter().map(|group| (group.name.clone(), Vec::new())).collect();
-            for (index, host) in self.groups.hosts.iter().enumerate() {
-                for group in self.groups.of_host(index) {
-                    if let Some(hosts) = members.get_mut(&self.groups.groups[group].name) {
-                        hosts.push(host.name.clone());
-                    }
-                }
-            }
-            members
+            let name = |host: usize| self.groups.hosts[host].name.clone();
+            let groups = self.groups.groups.iter().enumerate();
+            let members = |group: usize| self.groups.members(group).into_iter().map(name).collect();
+            groups.map(|(index, group)| (group.name.clone(), members(index))).collect()
         })
     }
 
@@ -229,7 +223,7 @@ pub struct Layer {
 }
 
 /// A place that may set variables for a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LayerSource {
     /// The hosts file, for this group.
     Group(usize),

@@ -6,8 +6,10 @@ use std::path::Path;
 use pq_cli::{Failure, printable};
 use pq_inventory::Explanation;
 use pq_recipes::Catalogue;
-use pq_stream::Diagnostic;
+use pq_stream::{Diagnostic, nearest};
 use serde_json::{Value, json};
+
+use super::declared;
 
 /// Refuses a name that has a value for none of the hosts; what recipes say about it is told.
 ///
@@ -17,16 +19,15 @@ pub fn demand(name: &str, explanations: &[Explanation], directory: &Path) -> Res
     if explanations.iter().any(|explanation| explanation.value.is_some()) {
         return Ok(());
     }
-    let name = name.escape_debug().to_string();
-    let mut error = Diagnostic::new(format!("nothing sets variable `{name}`"));
     let catalogue = Catalogue::load(Some(&directory.join("recipes"))).map_err(Failure::input)?;
-    let variables = catalogue.components().flat_map(|component| &component.variables);
-    let declared = catalogue.host.variables.iter().chain(variables).find(|(known, _)| **known == name);
-    if let Some((_, variable)) = declared {
-        error = error.hint(format!("recipes read it ({}): {}", variable.words(), variable.about));
-    } else if let Some(near) = explanations.iter().find_map(|explanation| explanation.near.as_ref()) {
-        error = error.hint(format!("did you mean `{near}`?"));
+    let mut error = Diagnostic::new(format!("nothing sets variable `{}`", name.escape_debug()));
+    let hints = declared::hints(&catalogue, name);
+    if hints.is_empty() {
+        let near = explanations.iter().find_map(|explanation| explanation.near.clone());
+        let near = near.or_else(|| nearest(name, declared::names(&catalogue)));
+        error.hints.extend(near.map(|near| format!("did you mean `{near}`?")));
     }
+    error.hints.extend(hints);
     Err(Failure::input(error))
 }
 

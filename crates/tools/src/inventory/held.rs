@@ -2,10 +2,14 @@
 
 use std::io::{self, BufWriter, Write};
 
+use zstd::stream::raw::CParameter;
 use zstd::stream::{copy_decode, write::Encoder};
 
-/// Compression's fastest level: the output is alike enough.
-const LEVEL: i32 = 1;
+/// One of compression's fastest levels: the output is alike enough.
+const LEVEL: i32 = -5;
+
+/// How far back it looks, as a power of two: further than a few hosts gains nothing.
+const WINDOW: u32 = 16;
 
 /// Text that nobody has seen yet.
 pub struct Held {
@@ -18,7 +22,9 @@ impl Held {
     /// # Errors
     /// Where there is no memory for it.
     pub fn new() -> io::Result<Self> {
-        Ok(Held { encoder: BufWriter::with_capacity(64 << 10, Encoder::new(Vec::new(), LEVEL)?) })
+        let mut encoder = Encoder::new(Vec::new(), LEVEL)?;
+        encoder.set_parameter(CParameter::WindowLog(WINDOW))?;
+        Ok(Held { encoder: BufWriter::with_capacity(32 << 10, encoder) })
     }
 
     /// Writes all of it.

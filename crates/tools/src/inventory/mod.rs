@@ -1,14 +1,17 @@
 //! `pq-inventory`: the machines of an inventory directory, as the stream's first records.
 
+mod declared;
 mod explain;
 mod held;
+mod lint;
+mod reveal;
 mod text;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use clap::Parser;
+use clap::{ArgGroup, Parser};
 use pq_cli::{EXIT_STATUS, Failure, Form, OutputArgs};
 use pq_inventory::Inventory;
 use pq_stream::{Diagnostic, Status, Writer};
@@ -22,6 +25,7 @@ use self::held::Held;
 /// wrong with one of the machines, nothing is written at all.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_STATUS)]
+#[command(group(ArgGroup::new("revealing").args(["list", "host", "explain"])))]
 struct Args {
     /// Hosts and groups: names, `web*`, `prod:!db`; every host when none is given
     #[arg(value_name = "PATTERN")]
@@ -44,6 +48,19 @@ struct Args {
     /// `smtp.host`, `instances[0].domain`
     #[arg(long, value_name = "NAME", conflicts_with_all = ["list", "host"])]
     explain: Option<String>,
+    /// Say what is odd about the inventory: variables that nothing reads or that cannot be resolved, values that
+    /// recipes refuse, files that nobody reads, secrets in clear; exit status 3 where there is something
+    #[arg(long, conflicts_with_all = ["patterns", "list", "host", "explain"])]
+    lint: bool,
+    /// With --list, --host or --explain, show the values of secrets in the places of their tokens
+    #[arg(long, requires = "revealing")]
+    reveal: bool,
+    /// Let --reveal write secrets also into a pipe or a file
+    #[arg(long, requires = "reveal")]
+    yes: bool,
+    /// Show every variable of each machine, and where it is set (text)
+    #[arg(short, long, conflicts_with_all = ["list", "host", "explain", "lint"])]
+    verbose: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -55,35 +72,46 @@ struct Args {
 pub fn run() -> Result<Status, Failure> {
     let args = Args::parse();
     let form = args.output.form()?;
+    let secrets = reveal::secrets(args.reveal, args.yes)?;
     let directory = directory(args.inventory)?;
+    let mut status = Status::Done;
     let inventory = Inventory::open(&directory, pq_secrets::identity_files(&args.identity))?;
     let mut out = Held::new()?;
     if args.list {
-        inventory.list::<Failure>(&mut out)?;
+        inventory.list::<Failure>(secrets, &mut out)?;
     } else if let Some(host) = &args.host {
-        inventory.host::<Failure>(host, &mut out)?;
+        inventory.host::<Failure>(host, secrets, &mut out)?;
     } else if let Some(name) = &args.explain {
-        let explanations = inventory.explain(name, &args.patterns)?;
+        let explanations = inventory.explain(name, &args.patterns, secrets)?;
         explain::demand(name, &explanations, &directory)?;
         let text = match form {
             Form::Json => explain::json(name, &explanations),
             Form::Text => explain::text(name, &explanations),
         };
         out.write_all(text.as_bytes())?;
+    } else if args.lint {
+        let findings = lint::findings(&inventory, &directory)?;
+        if !findings.is_empty() {
+            status = Status::Differs;
+        }
+        let text = match form {
+            Form::Json => lint::json(&findings),
+            Form::Text => lint::text(&findings),
+        };
+        out.write_all(text.as_bytes())?;
     } else {
         match form {
             Form::Json => {
                 let mut writer = Writer::new(&mut out);
-                inventory.stream(&args.patterns, SystemTime::now(), |record| {
-                    writer.write(&record).map_err(Failure::from)
+                inventory.stream(&args.patterns, SystemTime::now(), |line| {
+                    writer.copy(line).map_err(Failure::from)
                 })?;
             }
             Form::Text => {
-                let mut machines = text::Machines::default();
-                inventory.stream(&args.patterns, SystemTime::now(), |record| {
+                let mut machines = text::Machines::new(args.verbose);
+                for record in inventory.records(&args.patterns, SystemTime::now())? {
                     machines.add(record);
-                    Ok::<_, Failure>(())
-                })?;
+                }
                 out.write_all(machines.text().as_bytes())?;
             }
         }
@@ -96,7 +124,7 @@ pub fn run() -> Result<Status, Failure> {
     // The process ends here, and takes what was read with it: no need to do so piece by piece.
     std::mem::forget(inventory);
     written.map_err(|error| Failure::output(&error))?;
-    Ok(Status::Done)
+    Ok(status)
 }
 
 /// The inventory directory.

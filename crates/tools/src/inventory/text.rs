@@ -4,11 +4,14 @@ use std::fmt::Write as _;
 
 use pq_cli::printable;
 use pq_stream::{Connection, ConnectionKind, Host, Record};
+use serde_json::Value;
 
 /// The machines of a stream, as far as people are shown them.
 #[derive(Debug, Default)]
 pub struct Machines {
     machines: Vec<Machine>,
+    /// Whether every variable is shown.
+    verbose: bool,
 }
 
 #[derive(Debug)]
@@ -19,10 +22,15 @@ struct Machine {
 }
 
 impl Machines {
+    /// No machine yet; with `verbose`, each will be shown with all of its variables.
+    pub fn new(verbose: bool) -> Self {
+        Machines { machines: Vec::new(), verbose }
+    }
+
     /// Takes a host's record; others say nothing here.
     pub fn add(&mut self, record: Record) {
         if let Record::Host(host) = record {
-            self.machines.push(machine(&host));
+            self.machines.push(machine(&host, self.verbose));
         }
     }
 
@@ -41,7 +49,7 @@ impl Machines {
     }
 }
 
-fn machine(host: &Host) -> Machine {
+fn machine(host: &Host, verbose: bool) -> Machine {
     let groups = host.groups.iter().filter(|group| *group != "all").map(String::as_str);
     let groups = groups.collect::<Vec<_>>().join(" > ");
     let os = host.os.as_deref().unwrap_or("no `os`");
@@ -52,12 +60,28 @@ fn machine(host: &Host) -> Machine {
         let _ = writeln!(below, "  {app} {}  {domain}", instance.id);
     }
     let unresolved = host.vars.values().filter(|value| value.get("unresolved").is_some()).count();
-    if unresolved > 0 {
+    if verbose {
+        below.push_str(&variables(host));
+    } else if unresolved > 0 {
         let are = if unresolved == 1 { "variable" } else { "variables" };
-        let _ = writeln!(below, "  {unresolved} {are} could not be resolved (`--json` says why)");
+        let _ = writeln!(below, "  {unresolved} {are} could not be resolved (`-v` says why)");
     }
     let line = format!("{}  {os}  {groups}", reached(&host.connection, &host.host));
     Machine { name: host.host.clone(), line, below }
+}
+
+/// Every variable, its value, and where it is set.
+fn variables(host: &Host) -> String {
+    let mut text = String::new();
+    for (name, value) in &host.vars {
+        let value = match value.get("unresolved") {
+            Some(Value::String(reason)) => format!("none: {reason}"),
+            _ => value.to_string(),
+        };
+        let place = host.origins.get(name).map_or("", String::as_str);
+        let _ = writeln!(text, "    {name} = {value}  ({place})");
+    }
+    text
 }
 
 fn reached(connection: &Connection, name: &str) -> String {

@@ -1,0 +1,177 @@
+//! Files below `group_vars/` and `host_vars/` that nobody reads.
+//!
+//! What is read is asked of the loader, so that nothing is said here of how files are found. Hidden files and
+//! `README…` are left alone.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs;
+use std::path::Path;
+
+use pq_stream::{Diagnostic, Place, nearest};
+
+use crate::file;
+use crate::variables::EXTENSIONS;
+use crate::world::World;
+
+type Result<T> = std::result::Result<T, Box<Diagnostic>>;
+
+const FORM: &str =
+    "files of variables end in `.yml`, `.yaml` or `.json`, with `.age` behind it where they are encrypted";
+
+/// What is said of each of them.
+///
+/// # Errors
+/// Where a directory cannot be read.
+pub fn of(world: &World) -> Result<Vec<Diagnostic>> {
+    let groups: BTreeSet<&str> = world.groups.groups.iter().map(|group| group.name.as_str()).collect();
+    let hosts: BTreeSet<&str> = world.groups.hosts.iter().map(|host| host.name.as_str()).collect();
+    let mut found = misspelt(world);
+    for (kind, what, names, others) in
+        [("group_vars", "group", &groups, &hosts), ("host_vars", "host", &hosts, &groups)]
+    {
+        let mut read = HashSet::new();
+        for name in names {
+            read.extend(world.loader.files(kind, name)?);
+        }
+        let search = Search { world, kind, what, names, others, read };
+        for name in search.entries(kind)? {
+            search.entry(&name, &mut found)?;
+        }
+    }
+    Ok(found)
+}
+
+/// Directories beside `group_vars` and `host_vars` that are nearly called so.
+fn misspelt(world: &World) -> Vec<Diagnostic> {
+    let directory = &world.loader.directory;
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let directories = entries.filter(|entry| entry.path().is_dir());
+    let mut names: Vec<String> =
+        directories.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    let said = |name: String| {
+        let kinds = ["group_vars", "host_vars"];
+        let near = nearest(&name, kinds.map(str::to_owned)).filter(|_| !kinds.contains(&name.as_str()))?;
+        let file = directory.join(&name).display().to_string();
+        let error =
+            Diagnostic::new("nobody reads this").at(Place { file, line: 1, column: 1, text: String::new() });
+        Some(error.hint(format!("did you mean `{near}`?")))
+    };
+    names.into_iter().filter_map(said).collect()
+}
+
+/// One of the two directories.
+struct Search<'w> {
+    world: &'w World,
+    kind: &'static str,
+    what: &'static str,
+    names: &'w BTreeSet<&'w str>,
+    /// The names that belong into the other directory.
+    others: &'w BTreeSet<&'w str>,
+    read: HashSet<String>,
+}
+
+impl Search<'_> {
+    /// The names in a directory that are worth a word.
+    fn entries(&self, directory: &str) -> Result<Vec<String>> {
+        let path = self.path(directory);
+        if !path.is_dir() {
+            return Ok(Vec::new());
+        }
+        let cannot = |error: std::io::Error| {
+            let error = Diagnostic::new(format!("cannot read directory `{}`", path.display()))
+                .cause(file::cause(&error));
+            Box::new(error)
+        };
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&path).map_err(cannot)? {
+            names.extend(entry.map_err(cannot)?.file_name().into_string().ok());
+        }
+        names.retain(|name| !name.starts_with('.') && !name.starts_with("README"));
+        names.sort();
+        Ok(names)
+    }
+
+    /// An entry of `group_vars` or `host_vars` itself.
+    fn entry(&self, name: &str, found: &mut Vec<Diagnostic>) -> Result<()> {
+        let path = format!("{}/{name}", self.kind);
+        let below = format!("{path}/");
+        if self.read.contains(&path) {
+            return Ok(());
+        }
+        if self.path(&path).is_dir() && self.read.iter().any(|file| file.starts_with(&below)) {
+            return self.below(&path, found);
+        }
+        let owner = owner(name);
+        let (kind, what) = (self.kind, self.what);
+        let unread = |cause: String| Diagnostic::new("nobody reads this").at(self.place(&path)).cause(cause);
+        let first = name.split('.').next().unwrap_or(name);
+        found.push(if self.names.contains(owner) {
+            let files = self.world.loader.files(kind, owner)?;
+            match files.iter().find(|file| !file.ends_with(".age")) {
+                Some(file) if !name.ends_with(".age") => {
+                    unread(format!("`{file}` speaks for {what} `{owner}`"))
+                        .hint(format!("of `{owner}/`, `{owner}.yml`, `{owner}.yaml` and `{owner}.json` the first counts: put all into one"))
+                }
+                _ if self.path(&path).is_dir() => unread("it holds no file of variables".to_owned()).hint(FORM),
+                _ => unread("it has no extension of a file of variables".to_owned()).hint(FORM),
+            }
+        } else if self.names.contains(first) && first != name {
+            unread("it has no extension of a file of variables".to_owned()).hint(FORM)
+        } else {
+            let error = unread(format!("there is no {what} `{owner}`"));
+            if self.others.contains(owner) {
+                let (other, place) = match self.kind {
+                    "group_vars" => ("host", "host_vars"),
+                    _ => ("group", "group_vars"),
+                };
+                error.hint(format!("it is a {other}: move the file to `{place}/`"))
+            } else if let Some(near) = nearest(owner, self.names.iter().map(|name| (*name).to_owned())) {
+                error.hint(format!("did you mean `{near}`?"))
+            } else {
+                error.hint(format!("name the {what} in the file `hosts`, or remove the file"))
+            }
+        });
+        Ok(())
+    }
+
+    /// What is not read in a directory that is.
+    fn below(&self, directory: &str, found: &mut Vec<Diagnostic>) -> Result<()> {
+        for name in self.entries(directory)? {
+            let path = format!("{directory}/{name}");
+            let inner = format!("{path}/");
+            if self.read.contains(&path) {
+                continue;
+            }
+            if self.path(&path).is_dir() && self.read.iter().any(|file| file.starts_with(&inner)) {
+                self.below(&path, found)?;
+                continue;
+            }
+            let cause = match self.path(&path).is_dir() {
+                true => "it holds no file of variables",
+                false => "it has no extension of a file of variables",
+            };
+            let error = Diagnostic::new("nobody reads this").at(self.place(&path));
+            found.push(error.cause(cause).hint(FORM));
+        }
+        Ok(())
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.world.loader.directory.join(name)
+    }
+
+    fn place(&self, name: &str) -> Place {
+        let file = Path::new(&self.world.loader.directory).join(name).display().to_string();
+        Place { file, line: 1, column: 1, text: String::new() }
+    }
+}
+
+/// The group or host that a file is called after.
+fn owner(name: &str) -> &str {
+    let name = name.strip_suffix(".age").unwrap_or(name);
+    match name.rsplit_once('.') {
+        Some((stem, extension)) if EXTENSIONS.contains(&extension) => stem,
+        _ => name,
+    }
+}
