@@ -1,76 +1,55 @@
-//! `pq-secret`: shows one password that the tools derived.
+//! `pq-secret show`: one password that the tools derived.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
-use std::path::PathBuf;
 use std::time::SystemTime;
 
-use clap::{Parser, Subcommand};
-use pq_cli::{EXIT_STATUS, Failure};
+use pq_cli::Failure;
 use pq_inventory::Inventory;
 use pq_plan::{Choice, Planner};
 use pq_recipes::Catalogue;
-use pq_secrets::{Identities, SecretError, Vault, identity_files};
+use pq_secrets::{SecretString, Values, Vault};
 use pq_stream::{
-    Diagnostic, Host, Piece, Record, Redactor, Secret, Source, Status, Step, Token, nearest, owner_of, pieces,
+    Diagnostic, Host, MASTER_KEY, Piece, Record, Redactor, Secret, Source, Status, Step, Token, nearest,
+    owner_of, pieces,
 };
 use serde_json::Value;
 
-/// Show the passwords that the tools derive
-///
-/// The password of an application's first administrator, and others that the tools set on both sides, are derived
-/// from `master_key`. Nothing keeps them, and the machine holds at most their hashes: this says what they are.
-#[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_STATUS)]
-struct Args {
-    #[command(subcommand)]
-    what: What,
-}
+use super::keeper::Keys;
+use super::{PREVIOUS, print};
 
-#[derive(Debug, Subcommand)]
-enum What {
-    /// Print one derived password, and nothing else
-    Show {
-        /// Instance and name, as in `wiki/admin`, or `demo/wiki/admin` where several hosts have the instance
-        #[arg(value_name = "[HOST/]ID/NAME")]
-        name: String,
-        /// Read the inventory in this directory (default: $PQ_INVENTORY, else ./inventory, else the current
-        /// directory if it holds a file `hosts`)
-        #[arg(short, long, value_name = "DIR")]
-        inventory: Option<PathBuf>,
-        /// Open age files with the identity in this file (default: $PQ_IDENTITY, else
-        /// ~/.config/paquerette/identity.txt)
-        #[arg(long, value_name = "FILE")]
-        identity: Vec<PathBuf>,
-    },
-}
-
-/// Runs `pq-secret`.
+/// Prints the password called `name`, as in `wiki/admin`; `previous` is the one before the last `rotate`.
 ///
 /// # Errors
 /// Where there is no such instance or password, or its host's secrets cannot be opened.
-pub fn run() -> Result<Status, Failure> {
-    let What::Show { name, inventory, identity } = Args::parse().what;
-    let files = identity_files(&identity);
-    let directory = crate::inventory::directory(inventory)?;
-    let input = |diagnostic: Box<Diagnostic>| Failure::input(*diagnostic);
-    let inventory = Inventory::open(&directory, files.clone()).map_err(input)?;
-    let records = inventory.records(&[], SystemTime::now()).map_err(input)?;
-    let asked = Asked::read(&name).map_err(Failure::input)?;
+pub fn run(keys: &Keys, name: &str, previous: bool) -> Result<Status, Failure> {
+    let directory = keys.inventory()?;
+    let inventory = Inventory::open(&directory, keys.identity_files())?;
+    let records = inventory.records(&[], SystemTime::now())?;
+    let asked = Asked::read(name).map_err(Failure::input)?;
     let host = asked.host(&records).map_err(Failure::input)?;
     let recipes = directory.join("recipes");
     let catalogue = Catalogue::load(Some(&recipes)).map_err(Failure::input)?;
     let choice = Choice::new([asked.id.to_owned()]);
     let plan = Planner::new(catalogue).instances(host, &choice).map_err(Failure::input)?;
     let token = asked.token(&plan.steps).map_err(Failure::input)?;
-    let opened = |error: SecretError| Failure::input(error.diagnostic());
-    let identities = Identities::load(&files).map_err(opened)?;
     let secret = asked.secret(&records, &host.host).map_err(Failure::input)?;
     let what = format!("the secrets of host `{}`", host.host);
-    let values = pq_secrets::open(&secret.sealed, &identities, &what).map_err(opened)?;
+    let values = pq_secrets::open(&secret.sealed, &keys.identities()?, &what)
+        .map_err(|error| Failure::input(error.diagnostic()))?;
+    let values = if previous { before(values, &host.host).map_err(Failure::input)? } else { values };
     let value = Vault::new(&host.host, values).fill(&token.to_string(), &mut Redactor::default());
-    writeln!(io::stdout(), "{}", value.map_err(opened)?).map_err(|error| Failure::output(&error))?;
-    Ok(Status::Done)
+    print(&SecretString::from(value.map_err(|error| Failure::input(error.diagnostic()))?))
+}
+
+/// The secrets as they were before the key was rotated.
+fn before(mut values: Values, host: &str) -> Result<Values, Diagnostic> {
+    let Some(old) = values.remove(PREVIOUS) else {
+        return Err(Diagnostic::new(format!("host `{host}` has no `{PREVIOUS}`"))
+            .cause("its key was never rotated, or the rotation is finished")
+            .hint("without `--previous`, the password of today is shown"));
+    };
+    values.insert(MASTER_KEY.to_owned(), old);
+    Ok(values)
 }
 
 /// What is asked for.

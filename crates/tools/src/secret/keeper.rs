@@ -1,0 +1,219 @@
+//! What every verb does with an encrypted file: find it, lock it, open it, write it.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use pq_cli::Failure;
+use pq_inventory::Document;
+use pq_secrets::store::{Lock, Staged};
+use pq_secrets::{ExposeSecret, Identities, Recipients, SecretError, SecretString, identity_files};
+use pq_stream::Diagnostic;
+
+/// Where the inventory and the keys are.
+#[derive(Debug, Args)]
+pub struct Keys {
+    /// Read the inventory in this directory (default: $PQ_INVENTORY, else ./inventory, else the current
+    /// directory if it holds a file `hosts`)
+    #[arg(short, long, value_name = "DIR", global = true)]
+    inventory: Option<PathBuf>,
+    /// Open age files with the identity in this file (default: $PQ_IDENTITY, else
+    /// ~/.config/paquerette/identity.txt)
+    #[arg(long, value_name = "FILE", global = true)]
+    identity: Vec<PathBuf>,
+}
+
+impl Keys {
+    /// The inventory directory.
+    pub fn inventory(&self) -> Result<PathBuf, Failure> {
+        crate::inventory::directory(self.inventory.clone())
+    }
+
+    /// The files with identities.
+    pub fn identity_files(&self) -> Vec<PathBuf> {
+        identity_files(&self.identity)
+    }
+
+    /// The identities.
+    pub fn identities(&self) -> Result<Identities, Failure> {
+        Identities::load(&self.identity_files()).map_err(secret)
+    }
+
+    /// A path as it was typed, or one below the inventory directory, where only that leads to something.
+    pub fn path(&self, typed: &Path) -> Result<PathBuf, Failure> {
+        let there =
+            |path: &Path| path.parent().is_some_and(|parent| parent == Path::new("") || parent.is_dir());
+        if fs::symlink_metadata(typed).is_ok() || typed.is_absolute() {
+            return Ok(typed.to_owned());
+        }
+        let below = self.inventory().map(|directory| directory.join(typed));
+        match below {
+            Ok(below) if fs::symlink_metadata(&below).is_ok() => Ok(below),
+            Ok(below) if self.inventory.is_some() || !there(typed) => Ok(below),
+            _ => Ok(typed.to_owned()),
+        }
+    }
+
+    /// Every `*.age` file below the inventory directory, in order; hidden ones are not looked at.
+    pub fn all(&self) -> Result<Vec<PathBuf>, Failure> {
+        let directory = self.inventory()?;
+        let mut found = Vec::new();
+        below(&directory, 0, &mut found)?;
+        match found.is_empty() {
+            true => Err(Failure::input(
+                Diagnostic::new(format!("there is no age file below `{}`", directory.display()))
+                    .hint("`pq-secret edit group_vars/all/secrets.yml.age` makes one"),
+            )),
+            false => Ok(found),
+        }
+    }
+}
+
+/// The age files below a directory.
+fn below(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let entries = fs::read_dir(directory).map_err(|error| cannot("read directory", directory, &error))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.map_err(|error| cannot("read directory", directory, &error))?.path());
+    }
+    paths.sort();
+    for path in paths {
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if hidden {
+            continue;
+        }
+        if path.is_dir() && !path.is_symlink() && depth < 16 {
+            below(&path, depth + 1, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "age") && path.is_file() {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The directory whose `.age-recipients` speaks for a file: the nearest above it that has one.
+pub fn recipients_file(file: &Path) -> Result<PathBuf, Failure> {
+    let absolute = std::path::absolute(file).map_err(|error| cannot("find", file, &error))?;
+    let typed = |found: PathBuf| {
+        let here = std::env::current_dir().ok();
+        here.and_then(|here| found.strip_prefix(here).ok().map(Path::to_owned)).unwrap_or(found)
+    };
+    let found = absolute.ancestors().skip(1).map(|directory| directory.join(".age-recipients"));
+    found.into_iter().find(|list| list.is_file()).map(typed).ok_or_else(|| {
+        Failure::input(
+            Diagnostic::new(format!("nobody is named who may open `{}`", file.display()))
+                .cause("no directory above it holds a file `.age-recipients`")
+                .hint("`pq-secret keygen --add` makes an identity and lists it there"),
+        )
+    })
+}
+
+/// An encrypted file that is being worked on.
+pub struct Keeper {
+    /// Its path as people type it.
+    pub path: PathBuf,
+    identities: Identities,
+}
+
+impl Keeper {
+    /// The file at a path, with the identities to open it.
+    pub fn new(keys: &Keys, typed: &Path) -> Result<Self, Failure> {
+        let path = keys.path(typed)?;
+        if path.extension().is_none_or(|extension| extension != "age") {
+            return Err(Failure::input(
+                Diagnostic::new(format!("`{}` is not the name of an age file", path.display()))
+                    .cause("the inventory opens what ends in `.yml.age`, and reads all else as it stands")
+                    .hint("name the encrypted file, such as `group_vars/all/secrets.yml.age`"),
+            ));
+        }
+        Ok(Keeper { path, identities: keys.identities()? })
+    }
+
+    /// Keeps everybody else from changing it until the lock is dropped.
+    pub fn lock(&self) -> Result<Lock, Failure> {
+        let lock = Lock::take(&self.path).map_err(|error| cannot("lock", &self.path, &error))?;
+        lock.ok_or_else(|| {
+            Failure::busy(
+                Diagnostic::new(format!("`{}` is being changed", self.path.display()))
+                    .cause("another `pq-secret` has it open")
+                    .hint("end that one, or wait for it"),
+            )
+        })
+    }
+
+    /// The bytes of the file; nothing where there is none.
+    pub fn encrypted(&self) -> Result<Option<Vec<u8>>, Failure> {
+        match fs::read(&self.path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(cannot("read", &self.path, &error)),
+        }
+    }
+
+    /// What the file holds; nothing where there is none.
+    pub fn open(&self) -> Result<Option<SecretString>, Failure> {
+        let Some(bytes) = self.encrypted()? else { return Ok(None) };
+        let what = format!("`{}`", self.path.display());
+        self.identities.decrypt(&bytes, &what).map(Some).map_err(secret)
+    }
+
+    /// What the file holds.
+    pub fn plain(&self) -> Result<SecretString, Failure> {
+        self.open()?.ok_or_else(|| {
+            Failure::input(
+                Diagnostic::new(format!("there is no file `{}`", self.path.display()))
+                    .hint("`pq-secret who` lists the age files of the inventory"),
+            )
+        })
+    }
+
+    /// A text as the inventory would read it from this file.
+    pub fn document(&self, plain: &SecretString) -> Result<Document, Failure> {
+        Ok(Document::read(&self.path.display().to_string(), plain.expose_secret())?)
+    }
+
+    /// Encrypts a text to the recipients, opens it again, and lays it beside the file.
+    pub fn stage(&self, plain: &str, mode: u32) -> Result<Staged, Failure> {
+        let list = recipients_file(&self.path)?;
+        let recipients = Recipients::load(&list).map_err(secret)?;
+        let bytes = recipients.encrypt(plain.as_bytes(), true).map_err(secret)?;
+        let what = format!("what was encrypted for `{}`", self.path.display());
+        let again = self.identities.decrypt(&bytes, &what).map_err(|error| {
+            let mut diagnostic = error.diagnostic();
+            diagnostic.hints.insert(
+                0,
+                format!("`{}` must list your own recipient too; nothing was changed", list.display()),
+            );
+            Failure::input(diagnostic)
+        })?;
+        if again.expose_secret() != plain {
+            return Err(Failure::failed(Diagnostic::new(format!(
+                "{what} is not what it was; nothing was changed"
+            ))));
+        }
+        Staged::write(&self.path, &bytes, mode).map_err(|error| cannot("write beside", &self.path, &error))
+    }
+
+    /// Encrypts a text into the file.
+    pub fn write(&self, plain: &str) -> Result<(), Failure> {
+        publish(self.stage(plain, 0o600)?, &self.path)
+    }
+}
+
+/// Puts a file in its place.
+pub fn publish(staged: Staged, path: &Path) -> Result<(), Failure> {
+    staged.publish().map_err(|error| cannot("write", path, &error))
+}
+
+/// A failure of what concerns secrets.
+pub fn secret(error: SecretError) -> Failure {
+    Failure::input(error.diagnostic())
+}
+
+/// A failure of the system.
+pub fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
+    let text = error.to_string();
+    let cause = text.split(" (os error").next().unwrap_or("").to_lowercase();
+    Failure::failed(Diagnostic::new(format!("cannot {what} `{}`", path.display())).cause(cause))
+}

@@ -1,0 +1,45 @@
+//! `pq-secret rekey`: every file is encrypted to those who are listed now.
+
+use std::path::PathBuf;
+
+use pq_cli::Failure;
+use pq_secrets::{ExposeSecret, Header, Listed};
+use pq_stream::Status;
+
+use super::keeper::{Keeper, Keys, publish, recipients_file, secret};
+use super::say;
+
+/// Encrypts files again; none is replaced before each of them was opened, encrypted and opened once more.
+///
+/// # Errors
+/// Where one of them cannot be opened or written; nothing was changed then, unless the error says so.
+pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
+    let files = if files.is_empty() { keys.all()? } else { files.to_vec() };
+    let (mut staged, mut removed) = (Vec::new(), false);
+    for file in &files {
+        let keeper = Keeper::new(keys, file)?;
+        let lock = keeper.lock()?;
+        let plain = keeper.plain()?;
+        let listed = Listed::load(&recipients_file(&keeper.path)?).map_err(secret)?;
+        let header = keeper.encrypted()?.as_deref().and_then(Header::read);
+        let differs = header.as_ref().map(|header| header.differs(&listed)).unwrap_or_default();
+        let before = header.as_ref().map_or(0, Header::count);
+        let strangers = differs.iter().any(|said| said.contains("not listed"));
+        removed |= before > listed.len() || strangers;
+        staged.push((keeper.stage(plain.expose_secret(), 0o600)?, keeper, lock, before, listed.len()));
+    }
+    let count = staged.len();
+    for (at, (staged, keeper, _lock, before, now)) in staged.into_iter().enumerate() {
+        publish(staged, &keeper.path).inspect_err(|_| {
+            say(&format!("{at} of {count} files were encrypted again before that: run this once more"));
+        })?;
+        say(&format!("`{}`: {before} could open it, now {now}", keeper.path.display()));
+    }
+    if removed {
+        say("who was removed still knows the values as they were, and has them in old copies and in git");
+        say(
+            "change them: `pq-secret set --generate` for those you chose, `pq-secret rotate` for those derived",
+        );
+    }
+    Ok(Status::Done)
+}

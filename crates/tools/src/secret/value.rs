@@ -1,0 +1,111 @@
+//! `pq-secret get` and `set`: one value of an encrypted file.
+
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+use pq_cli::Failure;
+use pq_inventory::Document;
+use pq_secrets::{ExposeSecret, SecretString, new_password};
+use pq_stream::{Diagnostic, MASTER_KEY, Status, nearest};
+
+use super::keeper::{Keeper, Keys};
+use super::{print, say};
+
+/// A longer value is no value.
+const MAX_VALUE: u64 = 1 << 20;
+
+/// Prints one value.
+///
+/// # Errors
+/// Where the file cannot be opened, or has no such value.
+pub fn get(keys: &Keys, file: &Path, name: &str) -> Result<Status, Failure> {
+    let keeper = Keeper::new(keys, file)?;
+    let document = keeper.document(&keeper.plain()?)?;
+    match document.values().get(name) {
+        Some(value) => print(value),
+        None => Err(Failure::input(missing(&document, name, &keeper.path))),
+    }
+}
+
+fn missing(document: &Document, name: &str, path: &Path) -> Diagnostic {
+    let error = Diagnostic::new(format!("`{}` has no value `{name}`", path.display()));
+    match nearest(name, document.values().keys().cloned()) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint(format!("`pq-secret edit {}` shows what it has", path.display())),
+    }
+}
+
+/// Sets one value: drawn by chance, read from standard input, or asked for on the terminal.
+///
+/// # Errors
+/// Where the file cannot be opened or written, or the value is none that a secret may have.
+pub fn set(keys: &Keys, file: &Path, name: &str, generate: Option<u16>) -> Result<Status, Failure> {
+    let keeper = Keeper::new(keys, file)?;
+    let _lock = keeper.lock()?;
+    let plain = keeper.open()?.unwrap_or_default();
+    let document = keeper.document(&plain)?;
+    let value = match generate {
+        Some(length) => new_password(length.into()).map_err(|error| {
+            Failure::failed(Diagnostic::new("cannot draw a password").cause(error.to_string()))
+        })?,
+        None => given(name)?,
+    };
+    let old = document.values().get(name);
+    if old.is_some_and(|old| old.expose_secret() == value.expose_secret()) {
+        say(&format!("`{name}` has that value already: nothing was changed"));
+        return Ok(Status::Done);
+    }
+    if old.is_some() && name == MASTER_KEY {
+        return Err(Failure::input(
+            Diagnostic::new(format!("`{MASTER_KEY}` is not replaced by `set`"))
+                .cause("every password that was derived from it would be lost")
+                .hint("`pq-secret rotate` draws a new one and keeps the old one as long as it is needed"),
+        ));
+    }
+    keeper.write(document.with(name, &value, None)?.text())?;
+    let what = if old.is_none() { "is new in" } else { "was changed in" };
+    say(&format!("`{name}` {what} `{}`", keeper.path.display()));
+    Ok(Status::Done)
+}
+
+/// A value from a pipe, without the line end that ends its only line, or from the person at the terminal.
+fn given(name: &str) -> Result<SecretString, Failure> {
+    let wrong = |cause: &str| {
+        Failure::input(
+            Diagnostic::new(format!("no value for `{name}` was given"))
+                .cause(cause)
+                .hint("write it to standard input, or have one drawn with `--generate`"),
+        )
+    };
+    if io::stdin().is_terminal() {
+        let ask = |what: String| rpassword::prompt_password(what).map(SecretString::from);
+        let first = ask(format!("{name}: ")).map_err(|error| wrong(&error.to_string()))?;
+        let again = ask(format!("{name}, again: ")).map_err(|error| wrong(&error.to_string()))?;
+        return match same(&first, &again) {
+            true => Ok(first),
+            false => Err(wrong("the two are not the same")),
+        };
+    }
+    let mut text = String::new();
+    let read = io::stdin().lock().take(MAX_VALUE + 1).read_to_string(&mut text);
+    let mut text = SecretString::from(text);
+    match read {
+        Ok(length) if length as u64 > MAX_VALUE => return Err(wrong("it is longer than 1 MiB")),
+        Ok(_) => {}
+        Err(_) => return Err(wrong("it is no text in UTF-8")),
+    }
+    if let Some(line) = only_line(&text) {
+        text = line;
+    }
+    Ok(text)
+}
+
+fn same(one: &SecretString, other: &SecretString) -> bool {
+    one.expose_secret() == other.expose_secret()
+}
+
+/// The only line of a text, without its end; nothing where it has several.
+fn only_line(text: &SecretString) -> Option<SecretString> {
+    let line = text.expose_secret().strip_suffix('\n')?;
+    (!line.contains('\n')).then(|| SecretString::from(line.to_owned()))
+}
