@@ -153,16 +153,20 @@ impl Survey {
         self.find("twins", found);
     }
 
-    /// Names that are a group's and a host's.
+    /// Names that are a group's and a host's, unless both mean the same machine.
     fn names(&mut self, world: &World) {
-        let both = world.groups.hosts.iter().filter(|host| world.groups.group(&host.name).is_some());
+        let other = |(index, name): (usize, &String)| match world.groups.group(name) {
+            Some(group) => world.groups.members(group) != [index],
+            None => false,
+        };
+        let both = world.groups.hosts.iter().enumerate().filter(|(index, host)| other((*index, &host.name)));
         let said = |name: &String| {
             Diagnostic::new(format!("`{name}` is a host and a group"))
                 .at(line_of(world, name))
                 .cause("as a pattern it means the group")
                 .hint("rename one of them")
         };
-        let found: Vec<Diagnostic> = both.map(|host| said(&host.name)).collect();
+        let found: Vec<Diagnostic> = both.map(|(_, host)| said(&host.name)).collect();
         self.find("names", found);
     }
 }
