@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 
+use crate::arguments::Given;
+
 fn invalid(cause: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, cause.into())
 }
@@ -23,20 +25,23 @@ pub(crate) fn boolean(value: &Value) -> bool {
 }
 
 /// `mandatory`: the value, or an error that can be worded.
-pub(crate) fn mandatory(value: &Value, message: Option<&str>) -> Result<Value, Error> {
+pub(crate) fn mandatory(value: &Value, message: Option<&str>, options: Kwargs) -> Result<Value, Error> {
+    let named = options.get::<Option<&str>>("msg")?;
+    options.assert_all_used()?;
     if value.is_undefined() {
-        return Err(invalid(message.unwrap_or("a mandatory variable is undefined").to_owned()));
+        return Err(invalid(message.or(named).unwrap_or("a mandatory variable is undefined").to_owned()));
     }
     Ok(value.clone())
 }
 
 /// `ternary`: one value where the first is true, another where it is false, a third where it is none.
-pub(crate) fn ternary(value: &Value, yes: &Value, no: &Value, none: Option<Value>) -> Value {
-    match none {
-        Some(none) if value.is_none() => none,
+pub(crate) fn ternary(given: &Given) -> Result<Value, Error> {
+    let (value, yes, no) = (given.value(0)?, given.value(1)?, given.value(2)?);
+    Ok(match given.option(3) {
+        Some(none) if value.is_none() => none.clone(),
         _ if value.is_true() => yes.clone(),
         _ => no.clone(),
-    }
+    })
 }
 
 /// `b64decode`.
@@ -105,27 +110,78 @@ fn entries(value: &Value) -> Result<Vec<(Value, Value)>, Error> {
     items(value)?.into_iter().map(|key| Ok((key.clone(), value.get_item(&key)?))).collect()
 }
 
-/// `combine`: later maps win; `recursive=true` merges maps inside maps.
+/// How the lists of two maps are merged.
+#[derive(Clone, Copy)]
+enum Lists {
+    Replace,
+    Keep,
+    Append { present: bool },
+    Prepend { present: bool },
+}
+
+impl Lists {
+    fn named(name: &str) -> Result<Self, Error> {
+        Ok(match name {
+            "replace" => Lists::Replace,
+            "keep" => Lists::Keep,
+            "append" => Lists::Append { present: true },
+            "append_rp" => Lists::Append { present: false },
+            "prepend" => Lists::Prepend { present: true },
+            "prepend_rp" => Lists::Prepend { present: false },
+            other => {
+                return Err(invalid(format!(
+                    "filter `combine`: `list_merge` is replace, keep, append, prepend, append_rp or prepend_rp, not `{other}`"
+                )));
+            }
+        })
+    }
+
+    /// The list that comes of an old and a new one.
+    fn merge(self, old: &Value, new: &Value) -> Result<Value, Error> {
+        let (mut old, mut new) = (items(old)?, items(new)?);
+        match self {
+            Lists::Replace => return Ok(new.into()),
+            Lists::Keep => return Ok(old.into()),
+            Lists::Append { present: false } | Lists::Prepend { present: false } => {
+                old.retain(|item| !new.contains(item));
+            }
+            _ => {}
+        }
+        Ok(if matches!(self, Lists::Append { .. }) {
+            old.append(&mut new);
+            old.into()
+        } else {
+            new.append(&mut old);
+            new.into()
+        })
+    }
+}
+
+/// `combine`: later maps win; `recursive=true` merges maps inside maps, `list_merge` the lists.
 pub(crate) fn combine(first: &Value, others: Rest<Value>, options: Kwargs) -> Result<Value, Error> {
     let recursive = options.get::<Option<bool>>("recursive")?.unwrap_or(false);
+    let lists = Lists::named(options.get::<Option<&str>>("list_merge")?.unwrap_or("replace"))?;
     options.assert_all_used()?;
-    let mut out = entries(first)?;
-    for other in others.iter() {
-        let maps = if other.kind() == ValueKind::Seq { items(other)? } else { vec![other.clone()] };
+    let mut out = Vec::new();
+    for map in std::iter::once(first).chain(others.iter()) {
+        let maps = if map.kind() == ValueKind::Seq { items(map)? } else { vec![map.clone()] };
         for map in &maps {
-            merge(&mut out, map, recursive)?;
+            merge(&mut out, map, recursive, lists)?;
         }
     }
     Ok(Value::from_pairs(out))
 }
 
-fn merge(out: &mut Vec<(Value, Value)>, from: &Value, recursive: bool) -> Result<(), Error> {
+fn merge(out: &mut Vec<(Value, Value)>, from: &Value, recursive: bool, lists: Lists) -> Result<(), Error> {
     for (key, value) in entries(from)? {
         match out.iter_mut().find(|(known, _)| *known == key) {
             Some((_, old)) if recursive && old.kind() == ValueKind::Map && value.kind() == ValueKind::Map => {
                 let mut inner = entries(old)?;
-                merge(&mut inner, &value, true)?;
+                merge(&mut inner, &value, true, lists)?;
                 *old = Value::from_pairs(inner);
+            }
+            Some((_, old)) if old.kind() == ValueKind::Seq && value.kind() == ValueKind::Seq => {
+                *old = lists.merge(old, &value)?;
             }
             Some((_, old)) => *old = value,
             None => out.push((key, value)),
@@ -166,19 +222,19 @@ fn names(options: &Kwargs) -> Result<(String, String), Error> {
 }
 
 /// `flatten`: the items of the lists inside a list; `levels=1` opens only the first level.
-pub(crate) fn flatten(list: &Value, options: Kwargs) -> Result<Vec<Value>, Error> {
-    let levels = options.get::<Option<usize>>("levels")?.unwrap_or(64);
-    options.assert_all_used()?;
+pub(crate) fn flatten(given: &Given) -> Result<Value, Error> {
+    let levels = given.width(1, 64)?.min(64);
     let mut out = Vec::new();
-    open(&mut out, list, levels)?;
-    Ok(out)
+    open(&mut out, given.value(0)?, levels, given.flag(2, true))?;
+    Ok(out.into())
 }
 
-fn open(out: &mut Vec<Value>, list: &Value, levels: usize) -> Result<(), Error> {
+fn open(out: &mut Vec<Value>, list: &Value, levels: usize, skip: bool) -> Result<(), Error> {
     for item in items(list)? {
         match item.kind() {
-            ValueKind::Seq if levels > 0 => open(out, &item, levels - 1)?,
-            ValueKind::None => {}
+            ValueKind::None if skip => {}
+            ValueKind::String if skip && ["None", "null"].contains(&item.as_str().unwrap_or("")) => {}
+            ValueKind::Seq if levels > 0 => open(out, &item, levels - 1, skip)?,
             _ => out.push(item),
         }
     }

@@ -5,7 +5,8 @@
 use minijinja::value::{FunctionArgs, FunctionResult, Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, State, Value, filters, functions::Function};
 
-use crate::{ansible, guard, sinks};
+use crate::arguments::Given;
+use crate::{ansible, guard, hashes, lists, numbers, paths, regexes, sinks, texts};
 
 /// What a filter may be given.
 #[derive(Clone, Copy)]
@@ -16,6 +17,14 @@ enum Sees {
     Shapes,
     /// Secrets, but not in what it decides on, which is its first argument.
     Choices,
+    /// Secrets, whatever is asked: it looks at no text.
+    Any,
+    /// Secrets inside its first argument, from which it moves items.
+    Source,
+    /// Secrets inside its second argument, in which it looks something up.
+    Container,
+    /// Lists and maps that hold secrets, unless an option asks it to compare what is in them.
+    Merged,
     /// A secret as its first argument, unless it is asked to look whether that is empty.
     Definedness,
     /// Lists of maps that hold secrets, when a test is named, which has its own guard.
@@ -35,8 +44,8 @@ where
 
 /// Every filter but the sinks and those that write JSON and YAML.
 fn table() -> Vec<(&'static str, Sees, Value)> {
-    use Sees::{Choices, Definedness, Mapped, Nothing, Shapes, Tested};
-    vec![
+    use Sees::{Any, Choices, Container, Definedness, Mapped, Merged, Nothing, Shapes, Source, Tested};
+    let mut table = vec![
         ("lower", Nothing, filter(filters::lower)),
         ("upper", Nothing, filter(filters::upper)),
         ("title", Nothing, filter(filters::title)),
@@ -48,10 +57,7 @@ fn table() -> Vec<(&'static str, Sees, Value)> {
         ("indent", Nothing, filter(filters::indent)),
         ("format", Nothing, filter(filters::format)),
         ("string", Nothing, filter(filters::string)),
-        ("int", Nothing, filter(filters::int)),
-        ("float", Nothing, filter(filters::float)),
         ("abs", Nothing, filter(filters::abs)),
-        ("round", Nothing, filter(filters::round)),
         ("sum", Nothing, filter(filters::sum)),
         ("min", Nothing, filter(filters::min)),
         ("max", Nothing, filter(filters::max)),
@@ -88,14 +94,47 @@ fn table() -> Vec<(&'static str, Sees, Value)> {
         ("union", Nothing, filter(ansible::union)),
         ("intersect", Nothing, filter(ansible::intersect)),
         ("difference", Nothing, filter(ansible::difference)),
-        ("ternary", Choices, filter(ansible::ternary)),
-        ("mandatory", Definedness, filter(ansible::mandatory)),
-        ("combine", Shapes, filter(ansible::combine)),
+        (
+            "ternary",
+            Choices,
+            given("ternary", &["value", "true_val", "false_val", "none_val"], ansible::ternary),
+        ),
+        ("mandatory", Any, filter(ansible::mandatory)),
+        ("combine", Merged, filter(ansible::combine)),
         ("dict2items", Shapes, filter(ansible::dict2items)),
         ("items2dict", Shapes, filter(ansible::items2dict)),
-        ("flatten", Shapes, filter(ansible::flatten)),
-    ]
+        ("flatten", Shapes, given("flatten", &["mylist", "levels", "skip_nulls"], ansible::flatten)),
+    ];
+    let seen = [
+        (Nothing, texts::TABLE),
+        (Nothing, numbers::TABLE),
+        (Nothing, paths::TABLE),
+        (Nothing, hashes::TABLE),
+        (Nothing, regexes::FILTERS),
+        (Nothing, lists::COMPARING),
+        (Shapes, lists::MOVING),
+        (Source, lists::REACHING),
+        (Container, lists::LOOKING),
+    ];
+    for (sees, rows) in seen {
+        table.extend(rows.iter().map(|(name, names, run)| (*name, sees, given(name, names, *run))));
+    }
+    table
 }
+
+/// A filter whose arguments are bound as Python binds them; what is undefined does not get in.
+fn given(name: &'static str, names: &'static [&'static str], run: Run) -> Value {
+    Value::from_function(move |state: &mut State, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+        let given = Given::bind(format!("filter `{name}`"), names, &args.into_values())?;
+        for value in given.all() {
+            sinks::defined(state, value)?;
+        }
+        run(&given)
+    })
+}
+
+/// What a filter does with its arguments.
+type Run = fn(&Given) -> Result<Value, Error>;
 
 /// Registers the filters.
 pub(crate) fn add(environment: &mut Environment<'_>) {
@@ -104,7 +143,6 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
             name,
             move |state: &mut State, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
                 let args = args.into_values();
-                check(name, sees, &args)?;
                 inner.call(state, &args)
             },
         );
@@ -124,6 +162,18 @@ fn check(name: &str, sees: Sees, args: &[Value]) -> Result<(), Error> {
         Sees::Nothing => guard::nowhere(operation, args),
         Sees::Shapes => guard::not_on_top(operation, args),
         Sees::Choices => guard::nowhere(operation, args.first()),
+        Sees::Any => Ok(()),
+        Sees::Source => {
+            guard::not_on_top(operation, args.first())?;
+            guard::nowhere(operation, args.get(1..).unwrap_or_default())
+        }
+        Sees::Container => {
+            guard::not_on_top(operation, args)?;
+            guard::nowhere(operation, args.first().into_iter().chain(args.get(2..).unwrap_or_default()))
+        }
+        // The items of lists are compared where those that are there already go.
+        Sees::Merged if args.iter().any(compares) => guard::nowhere(operation, args),
+        Sees::Merged => guard::not_on_top(operation, args),
         Sees::Definedness if args.len() <= 2 && !args.iter().any(Value::is_kwargs) => Ok(()),
         Sees::Definedness => guard::nowhere(operation, args.first()),
         // Without the name of a test the items themselves are looked at.
@@ -132,6 +182,12 @@ fn check(name: &str, sees: Sees, args: &[Value]) -> Result<(), Error> {
         Sees::Mapped if takes_whole(name, args) => guard::not_on_top(operation, args),
         Sees::Mapped => guard::nowhere(operation, args),
     }
+}
+
+/// Whether these are the options of a merge that compares items.
+fn compares(options: &Value) -> bool {
+    let how = || options.get_attr("list_merge").ok();
+    options.is_kwargs() && how().is_some_and(|how| how.as_str().is_some_and(|how| how.ends_with("_rp")))
 }
 
 /// Whether `map`, `selectattr` or `rejectattr` takes an attribute as a whole: a path such as `password.0`

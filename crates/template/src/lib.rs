@@ -8,6 +8,7 @@
 //! chance, so that the same source and context give the same text.
 
 mod ansible;
+mod arguments;
 mod cache;
 mod compile;
 mod context;
@@ -15,14 +16,22 @@ mod error;
 mod filters;
 mod functions;
 mod guard;
+mod hashes;
 mod json;
+mod lists;
 mod methods;
+mod numbers;
+mod paths;
+mod pattern;
 mod questions;
 mod reads;
+mod regexes;
 mod sinks;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod texts;
+mod versions;
 mod yaml;
 
 pub use context::Context;

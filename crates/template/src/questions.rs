@@ -3,7 +3,8 @@
 use minijinja::value::{Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, State, Value, tests};
 
-use crate::guard;
+use crate::arguments::Given;
+use crate::{guard, regexes, sinks, versions};
 
 /// Every test that is not about being defined.
 fn table() -> Vec<(&'static str, Value)> {
@@ -49,6 +50,16 @@ fn table() -> Vec<(&'static str, Value)> {
     ];
     for (names, function) in comparisons {
         table.extend(names.iter().map(|name| (*name, function.clone())));
+    }
+    for (name, names, run) in versions::TABLE.iter().chain(regexes::TESTS) {
+        let asked = move |state: &mut State, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+            let given = Given::bind(format!("test `{name}`"), names, &args.into_values())?;
+            for value in given.all() {
+                sinks::defined(state, value)?;
+            }
+            run(&given)
+        };
+        table.push((*name, Value::from_function(asked)));
     }
     table
 }
