@@ -164,3 +164,23 @@ fn its_crontab_names_a_target_that_there_is() {
         assert!(makefile.contains(&format!("\n{target}: ##")), "{line}");
     }
 }
+
+#[test]
+fn its_readme_leads_to_secrets_of_ones_own() {
+    let example = Example::copy();
+    let readme = fs::read_to_string(example.place.path().join("inventory/README.md")).unwrap();
+    let lines: Vec<&str> = readme
+        .lines()
+        .skip_while(|line| !line.starts_with("    rm inventory/"))
+        .take_while(|line| !line.is_empty())
+        .collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    let script = format!("set -e; cd ..; rm -r home/.config\n{}\n", lines.join("\n"));
+    let output = example.run("bash", &["-c", &script]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!example.place.path().join("inventory/demo-identity.txt").exists());
+    let (said, well) = example.make(&["lint"]);
+    assert_eq!((said.as_str(), well), ("nothing to say\n", true));
+    let shown = example.run("pq-secret", &["-i", "../inventory", "show", "prod1/wiki/admin"]);
+    assert!(shown.status.success() && shown.stdout.len() > 16, "{}", String::from_utf8_lossy(&shown.stderr));
+}
