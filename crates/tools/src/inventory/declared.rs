@@ -3,58 +3,10 @@
 use pq_recipes::{Catalogue, Data, Variable};
 use pq_stream::MASTER_KEY;
 
+use super::ansible;
+
 /// What the tools read themselves, whatever the recipes say.
 const OWN: [&str; 4] = ["instances", "os", "platform", MASTER_KEY];
-
-/// Variables that tell Ansible how to reach and use a machine (ansible-core 2.19), or that it sets itself.
-const ANSIBLE: [&str; 46] = [
-    "ansible_async_dir",
-    "ansible_become",
-    "ansible_become_exe",
-    "ansible_become_flags",
-    "ansible_become_method",
-    "ansible_become_pass",
-    "ansible_become_password",
-    "ansible_become_user",
-    "ansible_check_mode",
-    "ansible_connection",
-    "ansible_facts",
-    "ansible_fqdn",
-    "ansible_group_priority",
-    "ansible_host",
-    "ansible_hostname",
-    "ansible_network_os",
-    "ansible_password",
-    "ansible_paramiko_host_key_checking",
-    "ansible_pipelining",
-    "ansible_port",
-    "ansible_python_interpreter",
-    "ansible_remote_tmp",
-    "ansible_scp_executable",
-    "ansible_scp_extra_args",
-    "ansible_sftp_executable",
-    "ansible_sftp_extra_args",
-    "ansible_shell_executable",
-    "ansible_shell_type",
-    "ansible_ssh_args",
-    "ansible_ssh_common_args",
-    "ansible_ssh_executable",
-    "ansible_ssh_extra_args",
-    "ansible_ssh_host",
-    "ansible_ssh_host_key_checking",
-    "ansible_ssh_pass",
-    "ansible_ssh_pipelining",
-    "ansible_ssh_port",
-    "ansible_ssh_private_key_file",
-    "ansible_ssh_retries",
-    "ansible_ssh_timeout",
-    "ansible_ssh_transfer_method",
-    "ansible_ssh_user",
-    "ansible_ssh_use_tty",
-    "ansible_timeout",
-    "ansible_user",
-    "ansible_winrm_transport",
-];
 
 /// A name that recipes read.
 #[derive(Debug)]
@@ -103,7 +55,7 @@ pub fn of_instances(catalogue: &Catalogue) -> Vec<Declared<'_>> {
 
 /// Every variable of a host that means something without any template.
 pub fn names(catalogue: &Catalogue) -> Vec<String> {
-    let fixed = OWN.iter().chain(&ANSIBLE).map(|name| (*name).to_owned());
+    let fixed = OWN.iter().chain(&ansible::VARIABLES).map(|name| (*name).to_owned());
     fixed.chain(of_hosts(catalogue).into_iter().map(|it| it.name)).collect()
 }
 

@@ -21,10 +21,7 @@ pub fn findings(inventory: &Inventory, directory: &Path) -> Result<Vec<Finding>,
     let survey = inventory.survey()?;
     let catalogue = Catalogue::load(Some(&directory.join("recipes"))).map_err(Failure::input)?;
     let mut found = unread(&survey, &catalogue);
-    let planner = Planner::new(catalogue);
-    for host in &survey.hosts {
-        found.extend(unplanned(host, &planner, directory));
-    }
+    found.extend(refused(&survey.hosts, &Planner::new(catalogue), directory));
     found.extend(survey.findings);
     let key = |finding: &Finding| {
         let place = finding.diagnostic.place.as_ref();
@@ -58,17 +55,50 @@ fn unread(survey: &Survey, catalogue: &Catalogue) -> Vec<Finding> {
             let places = if more == 1 { "place" } else { "places" };
             error = error.cause(format!("it is set at {more} more {places}"));
         }
-        error = match near {
-            Some(near) => error.hint(format!("did you mean `{near}`?")),
-            None => error.hint("remove it, unless Ansible or another program reads it"),
-        };
+        error.hints.extend(near.map(|near| format!("did you mean `{near}`?")));
         found.push(Finding { rule: "unread", diagnostic: error });
     }
     found
 }
 
+/// An error, without the name of its host, and how many more hosts have it.
+type Shared = (Diagnostic, String, usize);
+
+/// What planning would refuse; what several hosts share is said once.
+fn refused(hosts: &[Host], planner: &Planner, directory: &Path) -> Vec<Finding> {
+    let mut found: Vec<Shared> = Vec::new();
+    for host in hosts {
+        for mut error in of_host(host, planner) {
+            // What is wanting stands nowhere: the built-in recipe that wants it is not the place to edit.
+            error.place = error.place.filter(|place| !place.file.starts_with('<'));
+            if let Some(place) = &mut error.place {
+                let path = directory.join(&place.file);
+                if path.is_file() {
+                    place.file = path.display().to_string();
+                }
+            }
+            let what = error.message.replace(&format!("`{}`", host.host), "");
+            let same = |(known, of, _): &&mut Shared| {
+                *of == what && known.place == error.place && known.causes == error.causes
+            };
+            match found.iter_mut().find(same) {
+                Some((_, _, more)) => *more += 1,
+                None => found.push((error, what, 0)),
+            }
+        }
+    }
+    let finding = |(mut diagnostic, _, more): Shared| {
+        if more > 0 {
+            let hosts = if more == 1 { "host" } else { "hosts" };
+            diagnostic = diagnostic.cause(format!("the same for {more} more {hosts}"));
+        }
+        Finding { rule: "refused", diagnostic }
+    };
+    found.into_iter().map(finding).collect()
+}
+
 /// What planning would refuse of a host.
-fn unplanned(host: &Host, planner: &Planner, directory: &Path) -> Vec<Finding> {
+fn of_host(host: &Host, planner: &Planner) -> Vec<Diagnostic> {
     let mut found = complaints(host, planner.catalogue());
     // Without the operating system there is no plan; whoever has no instances may want none.
     if host.os.is_some() || !host.instances.is_empty() {
@@ -78,24 +108,12 @@ fn unplanned(host: &Host, planner: &Planner, directory: &Path) -> Vec<Finding> {
             planner.instances(host, &Choice::default()).err(),
         ];
         for error in plans.into_iter().flatten() {
-            let same = |known: &Diagnostic| known.message == error.message;
-            if !found.iter().any(same) {
+            if !found.iter().any(|known| known.message == error.message) {
                 found.push(error);
             }
         }
     }
-    let finding = |mut diagnostic: Diagnostic| {
-        // What is wanting stands nowhere: the built-in recipe that wants it is not the place to edit.
-        diagnostic.place = diagnostic.place.filter(|place| !place.file.starts_with('<'));
-        if let Some(place) = &mut diagnostic.place {
-            let path = directory.join(&place.file);
-            if path.is_file() {
-                place.file = path.display().to_string();
-            }
-        }
-        Finding { rule: "refused", diagnostic }
-    };
-    found.into_iter().map(finding).collect()
+    found
 }
 
 /// A line each.
@@ -108,11 +126,15 @@ pub fn text(findings: &[Finding]) -> String {
         }
         text.push('\n');
     }
-    match findings.len() {
-        0 => text.push_str("nothing to say\n"),
-        1 => text.push_str("1 finding\n"),
-        count => drop(writeln!(text, "{count} findings")),
-    }
+    let count = match findings.len() {
+        0 => "nothing to say".to_owned(),
+        1 => "1 finding".to_owned(),
+        count => format!("{count} findings"),
+    };
+    let unread = findings.iter().any(|finding| finding.rule == "unread");
+    let advice =
+        if unread { "; what nothing reads can go, unless Ansible or another program reads it" } else { "" };
+    let _ = writeln!(text, "{count}{advice}");
     printable(&text)
 }
 

@@ -6,7 +6,8 @@ use pq_cli::{Failure, tool_name};
 use pq_inventory::Secrets;
 use pq_stream::Diagnostic;
 
-/// What stands in the places of secrets: their values go to a terminal, and elsewhere only with `--yes`.
+/// What stands in the places of secrets: their values go to a terminal, and elsewhere only with `--yes`. It is said,
+/// unless `--yes` said it: Ansible would show a line on standard error as an error, at each run.
 ///
 /// # Errors
 /// Where the values would go into a pipe or a file, and nobody has said that they may.
@@ -14,7 +15,10 @@ pub fn secrets(reveal: bool, yes: bool) -> Result<Secrets, Failure> {
     if !reveal {
         return Ok(Secrets::Hidden);
     }
-    if !yes && !stdout().is_terminal() {
+    if yes {
+        return Ok(Secrets::Revealed);
+    }
+    if !stdout().is_terminal() {
         return Err(Failure::input(
             Diagnostic::new("will not write secrets into a pipe or a file")
                 .cause("standard output is no terminal")
