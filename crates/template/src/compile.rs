@@ -6,10 +6,10 @@
 use minijinja::machinery::{CodeGenerator, Instruction, Instructions, ast, parse};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
-use minijinja::{Environment, Error, ErrorKind, State, Value};
+use minijinja::{Environment, Error, ErrorKind, Value};
 use pq_stream::OPENING;
 
-use crate::{guard, sinks};
+use crate::{guard, spent, text, undefined};
 
 /// The flag of a recursive loop in [`Instruction::PushLoop`].
 const RECURSIVE: u8 = 2;
@@ -48,7 +48,10 @@ pub(crate) fn compile<'s>(
     let mut generator = CodeGenerator::new(name, source);
     generator.compile_stmt(&tree);
     let (plain, _) = generator.finish();
-    Ok(Compiled { instructions: guarded(&plain, Instructions::new(name, source), single)?, single })
+    Ok(Compiled {
+        instructions: spent::compiling(|| guarded(&plain, Instructions::new(name, source), single))?,
+        single,
+    })
 }
 
 /// Why a source is no template that may run.
@@ -99,13 +102,20 @@ fn guard_of(instruction: &Instruction<'_>) -> Result<Guard, Error> {
 
         // They move values, or their operands are never taken apart: `+` and `~` join texts.
         I::EmitRaw(_) | I::StoreLocal(_) | I::Lookup(_) | I::SetAttr(_) | I::LoadConst(_) => Guard::Free,
-        I::BuildKwargs(_) | I::MergeKwargs(_) | I::BuildList(_) | I::BuildTuple(_) => Guard::Free,
-        I::UnpackList(_) | I::Add | I::PushWith | I::Iterate(_) | I::PushDidNotIterate => Guard::Free,
+        I::BuildKwargs(_) | I::MergeKwargs(_) | I::BuildList(None) | I::BuildTuple(None) => Guard::Free,
+        I::UnpackList(_) | I::PushWith | I::Iterate(_) | I::PushDidNotIterate => Guard::Free,
         I::PopFrame | I::PopLoopFrame | I::Jump(_) | I::PopAutoEscape => Guard::Free,
         I::BeginCapture(_) | I::EndCapture | I::DupTop | I::DiscardTop | I::Swap => Guard::Free,
         I::BuildMacro(..) | I::Return | I::IsUndefined | I::Enclose(_) | I::GetClosure => Guard::Free,
         // Filters, tests and functions are registered with their own guards; macros are guarded inside.
         I::ApplyFilter(..) | I::PerformTest(..) | I::CallFunction(..) | I::CallObject(_) => Guard::Free,
+
+        I::Add => Guard::Two("$defined"),
+        I::BuildList(Some(0)) | I::BuildTuple(Some(0)) => Guard::Free,
+        I::BuildList(Some(count)) | I::BuildTuple(Some(count)) => match u16::try_from(*count) {
+            Ok(count) => Guard::All(Some(count), "$items"),
+            Err(_) => return Err(unsupported("a list is too long")),
+        },
 
         // A text has no attributes, whatever it says.
         I::GetAttr(_) => Guard::Free,
@@ -120,12 +130,13 @@ fn guard_of(instruction: &Instruction<'_>) -> Result<Guard, Error> {
             Ok(count) => Guard::All(Some(count), "$unpack"),
             Err(_) => return Err(unsupported("a call has too many arguments")),
         },
-        I::Sub | I::Mul | I::Div | I::IntDiv | I::Rem | I::Pow => Guard::Two("$arithmetic"),
+        I::Mul => Guard::All(Some(2), "$times"),
+        I::Sub | I::Div | I::IntDiv | I::Rem | I::Pow => Guard::Two("$arithmetic"),
         I::Neg => Guard::Top("$arithmetic"),
         I::Eq | I::Ne | I::Gt | I::Gte | I::Lt | I::Lte | I::CompareAndPreserve(_) => Guard::Two("$compare"),
         I::In => Guard::Two("$in"),
         I::StringConcat => Guard::Two("$text"),
-        I::Emit => Guard::Top("$text"),
+        I::Emit => Guard::Top("$emit"),
         I::Not | I::JumpIfFalse(_) | I::JumpIfFalseOrPop(_) | I::JumpIfTrueOrPop(_) => Guard::Top("$truth"),
         I::PushLoop(_) => Guard::Top("$loop"),
         I::CallMethod("get" | "items" | "keys" | "values", count) => Guard::All(*count, "$lookup"),
@@ -229,30 +240,49 @@ pub(crate) fn add_guards(environment: &mut Environment<'_>) {
         [("$item", "`[…]`"), ("$arithmetic", "arithmetic"), ("$truth", "a condition"), ("$loop", "a loop")];
     for (name, what) in on_top {
         environment.add_filter(name, move |value: &Value| -> Result<Value, Error> {
+            // An item of what is undefined is undefined.
+            if name != "$item" {
+                undefined::refuse([value])?;
+            }
             guard::not_on_top(|| what.to_owned(), [value])?;
             Ok(value.clone())
         });
     }
     environment.add_filter("$compare", |value: &Value| -> Result<Value, Error> {
+        undefined::refuse([value])?;
         guard::nowhere(|| "a comparison".to_owned(), [value])?;
         Ok(value.clone())
     });
     environment.add_filter("$in", |value: &Value| -> Result<Value, Error> {
+        undefined::refuse([value])?;
         // Of a map only the keys are looked at, and those are never secrets.
         if value.kind() != ValueKind::Map {
             guard::nowhere(|| "`in`".to_owned(), [value])?;
         }
         Ok(value.clone())
     });
-    environment.add_filter("$native", |state: &mut State, value: &Value| sinks::defined(state, value));
-    environment.add_filter("$text", |value: &Value| -> Result<Value, Error> {
-        if value.as_str().is_none()
-            && let Some(secret) = guard::anywhere(value)?
-        {
-            return Err(guard::refuse("putting a list or map into text", secret, Some(STRUCTURE_HINT)));
-        }
+    environment.add_filter("$native", |value: &Value| -> Result<Value, Error> {
+        undefined::refuse_value(value)?;
         Ok(value.clone())
     });
+    environment.add_filter("$defined", |value: &Value| -> Result<Value, Error> {
+        undefined::refuse([value])?;
+        Ok(value.clone())
+    });
+    let written: [(_, fn(&Value) -> Result<String, Error>); 2] =
+        [("$text", text::python), ("$emit", text::written)];
+    for (name, write) in written {
+        environment.add_filter(name, move |value: &Value| -> Result<Value, Error> {
+            undefined::refuse([value])?;
+            if value.is_undefined() || value.as_str().is_some() {
+                return Ok(value.clone());
+            }
+            if let Some(secret) = guard::anywhere(value)? {
+                return Err(guard::refuse("putting a list or map into text", secret, Some(STRUCTURE_HINT)));
+            }
+            write(value).map(Value::from)
+        });
+    }
     add_list_guards(environment);
 }
 
@@ -261,8 +291,28 @@ const STRUCTURE_HINT: &str = "write the structure with `to_json` or `to_yaml`";
 /// The checks of several operands at once.
 fn add_list_guards(environment: &mut Environment<'_>) {
     let items = |list: &Value| list.try_iter().map(Iterator::collect::<Vec<_>>);
+    environment.add_filter("$items", move |list: &Value| -> Result<Value, Error> {
+        undefined::refuse(&items(list)?)?;
+        Ok(list.clone())
+    });
+    environment.add_filter("$times", move |list: &Value| -> Result<Value, Error> {
+        let items = items(list)?;
+        undefined::refuse(&items)?;
+        guard::not_on_top(|| "arithmetic".to_owned(), &items)?;
+        // A repeated list is made only when it is read: its length says nothing to the engine's own limits.
+        if let [a, b] = &items[..] {
+            let length = a.len().max(b.len()).unwrap_or(0);
+            let times = a.as_usize().or(b.as_usize()).unwrap_or(0);
+            if a.kind() != b.kind() && length.saturating_mul(times) > text::MAX_TEXT {
+                return Err(Error::from(ErrorKind::OutOfFuel));
+            }
+        }
+        Ok(list.clone())
+    });
     environment.add_filter("$slice", move |list: &Value| -> Result<Value, Error> {
-        guard::not_on_top(|| "slicing".to_owned(), &items(list)?)?;
+        let items = items(list)?;
+        undefined::refuse(items.first())?;
+        guard::not_on_top(|| "slicing".to_owned(), &items)?;
         Ok(list.clone())
     });
     environment.add_filter("$unpack", move |list: &Value| -> Result<Value, Error> {
@@ -270,15 +320,20 @@ fn add_list_guards(environment: &mut Environment<'_>) {
         Ok(list.clone())
     });
     environment.add_filter("$lookup", move |list: &Value| -> Result<Value, Error> {
-        guard::not_on_top(|| "a method".to_owned(), items(list)?.iter().take(2))?;
+        let items = items(list)?;
+        undefined::refuse(items.get(1..).unwrap_or_default())?;
+        guard::not_on_top(|| "a method".to_owned(), items.iter().take(2))?;
         Ok(list.clone())
     });
     environment.add_filter("$keys", move |list: &Value| -> Result<Value, Error> {
-        guard::nowhere(|| "a key of a map".to_owned(), items(list)?.iter().step_by(2))?;
+        let items = items(list)?;
+        undefined::refuse(&items)?;
+        guard::nowhere(|| "a key of a map".to_owned(), items.iter().step_by(2))?;
         Ok(list.clone())
     });
     environment.add_filter("$method", move |list: &Value| -> Result<Value, Error> {
         let items = items(list)?;
+        undefined::refuse(items.get(1..).unwrap_or_default())?;
         guard::not_on_top(|| "a method".to_owned(), items.first())?;
         guard::nowhere(|| "a method".to_owned(), items.iter().skip(1))?;
         Ok(list.clone())

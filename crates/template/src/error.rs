@@ -13,6 +13,12 @@ use crate::guard::Misuse;
 /// What to do with a secret instead.
 const SECRET_HINT: &str = "a secret can be put into text, be tested with `is defined`, and go through a sink such as `php` or `json`";
 
+/// What is said of a template that has no sensible end.
+const TOO_MUCH: &str = "the template takes too much work or makes too much text";
+
+/// What to do about it.
+const TOO_MUCH_HINT: &str = "a template may take a million instructions and make 8 MiB of text: loop over less, or set the value itself";
+
 /// A template that could not be rendered.
 #[derive(Debug, Clone)]
 pub struct TemplateError {
@@ -136,6 +142,7 @@ fn explain(error: &Error, context: &Context) -> (String, Option<String>) {
     let detail = error.detail().unwrap_or("").trim();
     match error.kind() {
         ErrorKind::UndefinedError => undefined(detail, context),
+        ErrorKind::OutOfFuel => (TOO_MUCH.to_owned(), Some(TOO_MUCH_HINT.to_owned())),
         ErrorKind::UnknownFilter => unknown(detail, "filter", crate::filters::names()),
         ErrorKind::UnknownTest => unknown(detail, "test", crate::questions::names()),
         ErrorKind::UnknownFunction => (format!("there is no function `{}`", first_word(detail)), None),

@@ -143,6 +143,13 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
             name,
             move |state: &mut State, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
                 let args = args.into_values();
+                // What a filter makes of something undefined is undefined.
+                if !matches!(sees, Sees::Definedness | Sees::Any)
+                    && let Some(undefined) = args.iter().find(|value| value.is_undefined())
+                {
+                    return Ok(undefined.clone());
+                }
+                check(name, sees, &args)?;
                 inner.call(state, &args)
             },
         );

@@ -3,7 +3,7 @@
 use minijinja::value::{Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, State, Value, functions};
 
-use crate::guard;
+use crate::{guard, undefined};
 
 /// Registers the functions.
 pub(crate) fn add(environment: &mut Environment<'_>) {
@@ -12,6 +12,7 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
         "range",
         move |state: &mut State, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
             let args = args.into_values();
+            undefined::refuse(&args)?;
             guard::nowhere(|| "function `range`".to_owned(), &args)?;
             range.call(state, &args)
         },

@@ -8,6 +8,8 @@ use minijinja::value::ObjectRepr;
 use minijinja::{Error, ErrorKind, Value};
 use pq_stream::{Piece, Source, holds_token, pieces};
 
+use crate::spent;
+
 /// Deeper structures are refused rather than walked.
 const MAX_DEPTH: usize = 64;
 
@@ -71,6 +73,7 @@ fn within(value: &Value, depth: usize) -> Result<Option<String>, Error> {
     if depth > MAX_DEPTH {
         return Err(Error::new(ErrorKind::InvalidOperation, "a value is nested more than 64 levels deep"));
     }
+    spent::walk(1)?;
     if let Some(found) = on_top(value) {
         return Ok(Some(found));
     }

@@ -28,11 +28,18 @@ pub fn from_json(data: &Json) -> Value {
 /// # Errors
 /// Where something in it is undefined, could not be looked up, or has no form as data.
 pub fn to_json(value: &Value) -> Result<Json, Error> {
-    convert(value, 0)
+    convert(value, 0, &mut 0)
 }
 
-fn convert(value: &Value, depth: usize) -> Result<Json, Error> {
+/// A value may be so large as data, in bytes; one that holds another many times over holds its data as often.
+const MAX_DATA: usize = 32 << 20;
+
+fn convert(value: &Value, depth: usize, size: &mut usize) -> Result<Json, Error> {
     let no_data = |what: String| Error::new(ErrorKind::BadSerialization, what);
+    *size += size_of::<Json>() + value.as_str().map_or(0, str::len);
+    if *size > MAX_DATA {
+        return Err(no_data("a value is larger than 32 MiB".to_owned()));
+    }
     if depth > 100 {
         return Err(no_data("a value is nested more than 100 levels deep".to_owned()));
     }
@@ -46,13 +53,13 @@ fn convert(value: &Value, depth: usize) -> Result<Json, Error> {
         (_, Some(object)) if object.repr() == ObjectRepr::Map => {
             let mut map = Map::new();
             for (key, item) in object.try_iter_pairs().into_iter().flatten() {
-                map.insert(name_of(&key), convert(&item, depth + 1)?);
+                map.insert(name_of(&key), convert(&item, depth + 1, size)?);
             }
             Ok(Json::Object(map))
         }
         (_, Some(object)) if object.repr() != ObjectRepr::Plain => {
             let items = object.try_iter().into_iter().flatten();
-            items.map(|item| convert(&item, depth + 1)).collect::<Result<_, _>>().map(Json::Array)
+            items.map(|item| convert(&item, depth + 1, size)).collect::<Result<_, _>>().map(Json::Array)
         }
         (ValueKind::Invalid, _) => Err(serde_json::to_value(value).map_or_else(
             |error| no_data(error.to_string()),

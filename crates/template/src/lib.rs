@@ -27,10 +27,13 @@ mod questions;
 mod reads;
 mod regexes;
 mod sinks;
+mod spent;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod text;
 mod texts;
+mod undefined;
 mod versions;
 mod yaml;
 

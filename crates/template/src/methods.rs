@@ -10,6 +10,8 @@ pub(crate) fn call(_: &mut State, value: &Value, method: &str, args: &[Value]) -
     match (value.kind(), value.as_str()) {
         (_, Some(text)) => of_text(text, method, args),
         (ValueKind::Map, _) => of_map(value, method, args),
+        // What is below something undefined is undefined as well.
+        (ValueKind::Undefined, _) => Ok(value.clone()),
         _ => Err(Error::from(ErrorKind::UnknownMethod)),
     }
 }

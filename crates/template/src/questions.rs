@@ -73,6 +73,7 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
             name,
             move |state: &mut State, args: Rest<ValueOrKwargs>| -> Result<bool, Error> {
                 let args = args.into_values();
+                crate::undefined::refuse(&args)?;
                 guard::nowhere(|| format!("test `{name}`"), &args)?;
                 Ok(inner.call(state, &args)?.is_true())
             },

@@ -4,7 +4,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use pq_stream::{Piece, Sink, holds_token, pieces};
 
-use crate::guard;
+use crate::{guard, undefined};
 
 const ALONE: &str = "put the secret through the sink by itself, and join the texts after that";
 
@@ -44,7 +44,7 @@ fn apply(state: &mut State, name: &str, sink: Sink, value: &Value) -> Result<Val
             ));
         }
     }
-    text(name, sink, &value.to_string()).map(Value::from)
+    text(name, sink, &crate::text::python(&value)?).map(Value::from)
 }
 
 /// A text as it is written at a sink: escaped, or as its token with the sink added.
@@ -83,9 +83,7 @@ pub(crate) fn text(name: &str, sink: Sink, text: &str) -> Result<String, Error> 
 ///
 /// # Errors
 /// Where the value is undefined.
-pub(crate) fn defined(state: &mut State, value: &Value) -> Result<Value, Error> {
-    if value.is_undefined() {
-        return Value::from_function(|text: String| text).call(state, std::slice::from_ref(value));
-    }
+pub(crate) fn defined(_: &mut State, value: &Value) -> Result<Value, Error> {
+    undefined::refuse([value])?;
     Ok(value.clone())
 }

@@ -5,16 +5,14 @@ use std::fmt;
 
 use minijinja::machinery::{self, make_string_output};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use crate::cache::Cache;
 use crate::compile::{self, Compiled, Refusal};
 use crate::context::Context;
 use crate::error::TemplateError;
-use crate::{filters, functions, json, methods, questions, sinks, yaml};
-
-/// Instructions that one rendering may take: a loop without an end is an error within a second.
-const FUEL: u64 = 5_000_000;
+use crate::text::MAX_TEXT;
+use crate::{filters, functions, json, methods, questions, sinks, spent, yaml};
 
 /// The environment in which everything is rendered.
 pub struct Templates {
@@ -41,8 +39,10 @@ impl Templates {
     /// The environment, with every filter, test and function.
     pub fn new() -> Self {
         let mut environment = Environment::empty();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_fuel(Some(FUEL));
+        // What is below something undefined is undefined too, so that `default` catches it; the guards make errors of
+        // everything else that would work on it.
+        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+        environment.set_fuel(Some(spent::FUEL));
         environment.set_debug(true);
         compile::add_guards(&mut environment);
         filters::add(&mut environment);
@@ -141,16 +141,23 @@ impl Templates {
         context: &Context,
         compiled: &Compiled<'_>,
     ) -> Result<Value, TemplateError> {
-        let mut text = String::new();
-        let blocks = BTreeMap::new();
-        let (value, _) = machinery::eval(
-            &self.environment,
-            &compiled.instructions,
-            context.root(),
-            &blocks,
-            &mut make_string_output(&mut text),
-            AutoEscape::None,
-        )
+        let (value, text) = spent::rendering(|| {
+            let mut text = String::new();
+            let blocks = BTreeMap::new();
+            let (value, state) = machinery::eval(
+                &self.environment,
+                &compiled.instructions,
+                context.root(),
+                &blocks,
+                &mut make_string_output(&mut text),
+                AutoEscape::None,
+            )?;
+            let taken = state.fuel_levels().map_or(0, |(taken, _)| taken);
+            if text.len() > MAX_TEXT {
+                return Err(Error::from(ErrorKind::OutOfFuel));
+            }
+            Ok(((value, text), taken))
+        })
         .map_err(|error| TemplateError::new(name, source, context, Refusal::from(error)))?;
         match (compiled.single, value) {
             (true, Some(value)) => Ok(value),

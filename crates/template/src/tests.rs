@@ -277,10 +277,6 @@ fn an_undefined_variable_is_named_with_its_place_and_its_neighbour() {
     );
     assert_eq!(value("{{ smtp['hots'] }}"), Err("`smtp['hots']` is undefined".into()));
     assert!(value("{{ [nope] }}").is_err(), "an undefined value inside a list does not pass");
-    assert!(
-        value("{{ nope.deeper is defined }}").is_err(),
-        "below an undefined value there is nothing to ask"
-    );
     assert_eq!(render("x {% if nope %}{% endif %}"), Err("`nope` is undefined".into()));
 }
 
@@ -292,4 +288,60 @@ fn a_condition_is_evaluated_as_an_expression() {
     let error = holds("tls and portt").unwrap_err();
     assert_eq!((error.column, error.cause.as_str()), (9, "`portt` is undefined"));
     assert!(holds("pw == 'x'").is_err());
+}
+
+#[test]
+fn what_is_below_something_undefined_is_undefined() {
+    for source in [
+        "nope.a",
+        "nope.a.b",
+        "nope['a'].b",
+        "nope[0]",
+        "nope[port].a",
+        "smtp.nope.a[port]",
+        "nope.get('a').b",
+    ] {
+        assert_eq!(value(&format!("{{{{ {source} is defined }}}}")), Ok(json!(false)), "{source}");
+        assert_eq!(value(&format!("{{{{ {source} | default('d') }}}}")), Ok(json!("d")), "{source}");
+        assert_eq!(value(&format!("{{{{ {source} | upper | default('d') }}}}")), Ok(json!("d")), "{source}");
+        assert!(value(&format!("{{{{ {source} }}}}")).is_err(), "{source}");
+        assert!(value(&format!("x{{{{ [1, {source}][1] }}}}")).is_err(), "{source}");
+        assert!(value(&format!("{{{{ {source} is none }}}}")).is_err(), "{source}");
+    }
+    assert_eq!(value("{{ nope.deeper.still }}"), Err("`nope` is undefined".into()));
+    assert_eq!(value("{{ smtp.nope.deeper }}"), Err("`smtp.nope` is undefined".into()));
+    assert_eq!(
+        value("{{ [nope.a is defined, smtp['host'], list[0], users[1].name] }}"),
+        Ok(json!([false, "mail.test", "b", "bob"]))
+    );
+}
+
+#[test]
+fn a_template_without_a_sensible_end_is_an_error() {
+    let sources = [
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ 'x' * 1000000000 }}",
+        "{{ [1] * 1000000000 }}",
+        "{{ ([1] * 99000000) | list | length }}",
+        "x{{ [1] * 90000000 }}",
+        "{{ [[0] * 1000000] * 8 }}",
+        "{{ range(1000000000) | list }}",
+        "{{ '%1000000000d' | format(1) }}",
+        "{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(1) }}",
+        "{% set ns = namespace(a=[1]) %}{% for i in range(60) %}{% set ns.a = [ns.a, ns.a] %}{% endfor %}{{ ns.a }}",
+        "{% set ns = namespace(a=[1]) %}{% for i in range(60) %}{% set ns.a = [ns.a, ns.a] %}{% endfor %}{{ ns.a == 1 }}",
+        "{% set ns = namespace(a='x') %}{% for i in range(60) %}{% set ns.a = ns.a ~ ns.a %}{% endfor %}{{ ns.a }}",
+        "{% set ns = namespace(a='x') %}{% for i in range(60) %}{% set ns.a = ns.a + ns.a %}{% endfor %}{{ ns.a }}",
+        "{{ 2 ** 1000000000 }}",
+        "{{ ('x' * 1000) | indent(100000000) }}",
+        "{{ ['x'] * 10000 | join('y' * 100000) }}",
+        "{{ 'x' | replace('', 'y' * 10000000) }}",
+    ];
+    for source in sources {
+        let begun = std::time::Instant::now();
+        let result = value(source);
+        assert!(result.is_err(), "{source} → {}", result.map(|it| it.to_string().len()).unwrap_or(0));
+        let taken = begun.elapsed();
+        assert!(taken.as_secs() < 20, "{source} took {taken:?}");
+    }
 }
