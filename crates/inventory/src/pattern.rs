@@ -1,8 +1,14 @@
-//! Which hosts are meant: names, groups, `*`, lists; `!` takes away, `&` keeps only what is in both.
+//! Which hosts are meant, by Ansible's patterns: names, groups, `web*`, `~regex`, `web[0]`, `web[1:3]`, lists of them;
+//! `!` takes away, `&` keeps only what is in both.
+//!
+//! Which host `[0]` is goes by Ansible's order; what is chosen comes in the order of the inventory. Stricter than
+//! Ansible in one thing: a part that means nothing is an error, since it is mostly a slip.
 
 use pq_stream::{Diagnostic, nearest};
+use regex::Regex;
 
-use crate::groups::{ALL, Groups};
+use crate::file::short;
+use crate::groups::Groups;
 
 /// The hosts that the patterns mean, in the order of the inventory; all of them where there is no pattern.
 ///
@@ -21,9 +27,14 @@ pub fn select(groups: &Groups, patterns: &[String]) -> Result<Vec<usize>, Box<Di
     });
     let mut chosen = vec![false; groups.hosts.len()];
     for term in terms {
-        let name = term.trim_start_matches(['!', '&']);
         let mut meant = vec![false; groups.hosts.len()];
-        named(groups, name)?.into_iter().for_each(|host| meant[host] = true);
+        match term.strip_prefix(['!', '&']) {
+            Some(rest) => of_term(groups, rest)?,
+            // A host goes before a group of its name.
+            None => groups.host(term).map_or_else(|| of_term(groups, term), |host| Ok(vec![host]))?,
+        }
+        .into_iter()
+        .for_each(|host| meant[host] = true);
         for (chosen, meant) in chosen.iter_mut().zip(meant) {
             *chosen = match term.as_bytes().first() {
                 Some(b'!') => *chosen && !meant,
@@ -61,34 +72,100 @@ pub fn host(groups: &Groups, name: &str) -> Result<usize, Box<Diagnostic>> {
     })
 }
 
-/// The terms of a pattern: separated by commas, or by colons as Ansible has it, but not inside an IPv6 address.
+/// The terms of a pattern: separated by commas, or by colons or blanks, but not inside brackets or an IPv6 address.
 fn split(pattern: &str) -> Vec<&str> {
-    let by_colon = !pattern.contains(',') && pattern.parse::<std::net::Ipv6Addr>().is_err();
-    let separator = |c: char| c == ',' || (by_colon && c == ':');
-    pattern.split(separator).map(str::trim).filter(|term| !term.is_empty()).collect()
+    if pattern.contains(',') {
+        return pattern.split(',').map(str::trim).filter(|term| !term.is_empty()).collect();
+    }
+    if pattern.parse::<std::net::Ipv6Addr>().is_ok() {
+        return vec![pattern];
+    }
+    let mut inside = false;
+    let separates = |c: char| {
+        inside = match c {
+            '[' => true,
+            ']' => false,
+            _ => inside,
+        };
+        !inside && (c == ':' || c.is_whitespace())
+    };
+    pattern.split(separates).filter(|term| !term.is_empty()).collect()
 }
 
-/// The hosts of one name.
-fn named(groups: &Groups, name: &str) -> Result<Vec<usize>, Box<Diagnostic>> {
-    if let Some(group) = groups.group(name) {
-        return Ok(groups.members(group));
-    }
-    if let Some(host) = groups.host(name) {
-        return Ok(vec![host]);
-    }
-    if name.contains(['*', '?']) {
-        let all = groups.members(ALL).into_iter();
-        let mut found: Vec<usize> = all.filter(|host| matches(name, &groups.hosts[*host].name)).collect();
-        for (index, group) in groups.groups.iter().enumerate() {
-            if matches(name, &group.name) {
-                found.extend(groups.members(index));
+/// The hosts of one term, in Ansible's order.
+fn of_term(groups: &Groups, term: &str) -> Result<Vec<usize>, Box<Diagnostic>> {
+    let (name, part) = subscript(term);
+    let hosts = named(groups, name)?;
+    let Some(part) = part else { return Ok(hosts) };
+    let count = hosts.len();
+    part.of(hosts).ok_or_else(|| {
+        let error = Diagnostic::new(format!("`{}` is no host", short(term)));
+        Box::new(error.cause(format!("`{}` has {count}, counted from 0", short(name))))
+    })
+}
+
+/// What stands in brackets behind a term.
+enum Part {
+    /// `[2]`, or `[-1]` from the end.
+    One(i64),
+    /// `[1:3]`, both ends included; without an end, `[1:]`, to the last.
+    Range(usize, Option<usize>),
+}
+
+impl Part {
+    /// That part of some hosts; nothing where there is no such host.
+    fn of(&self, hosts: Vec<usize>) -> Option<Vec<usize>> {
+        let at = |at: i64| {
+            let from_end = usize::try_from(at.unsigned_abs()).ok()?;
+            let at = if at < 0 { hosts.len().checked_sub(from_end)? } else { from_end };
+            hosts.get(at).map(|host| vec![*host])
+        };
+        match *self {
+            _ if hosts.is_empty() => Some(hosts),
+            Part::One(one) => at(one),
+            // As Ansible has it: an end of 0 counts as none given, and leaves the first.
+            Part::Range(start, Some(0)) => at(i64::try_from(start).ok()?),
+            Part::Range(start, end) => {
+                let end = end.map_or(hosts.len(), |end| end.saturating_add(1).min(hosts.len()));
+                Some(hosts.get(start..end).unwrap_or_default().to_vec())
             }
         }
-        if !found.is_empty() {
-            return Ok(found);
-        }
     }
-    let error = Diagnostic::new(format!("no host or group `{name}`"));
+}
+
+/// A term without the brackets behind it; a regular expression has none.
+fn subscript(term: &str) -> (&str, Option<Part>) {
+    let inner = term.strip_suffix(']').and_then(|rest| rest.rsplit_once('['));
+    let Some((name, inner)) = inner.filter(|(name, _)| !name.is_empty() && !name.starts_with('~')) else {
+        return (term, None);
+    };
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let part = if digits(inner.strip_prefix('-').unwrap_or(inner)) {
+        inner.parse().ok().map(Part::One)
+    } else {
+        inner.split_once([':', '-']).filter(|(start, end)| digits(start) && digits(end)).and_then(
+            |(start, end)| {
+                let end = if end.is_empty() { Some(None) } else { end.parse().ok().map(Some) };
+                Some(Part::Range(start.parse().ok()?, end?))
+            },
+        )
+    };
+    if part.is_some() { (name, part) } else { (term, None) }
+}
+
+/// The hosts of one name, glob or regular expression; one may occur several times.
+fn named(groups: &Groups, name: &str) -> Result<Vec<usize>, Box<Diagnostic>> {
+    let fits = matcher(name)?;
+    let of_groups: Vec<usize> =
+        (0..groups.groups.len()).filter(|group| fits(&groups.groups[*group].name)).collect();
+    let mut found: Vec<usize> = of_groups.iter().flat_map(|group| groups.members(*group)).collect();
+    if of_groups.is_empty() || name.starts_with('~') || name.contains(['.', '?', '*', '[']) {
+        found.extend((0..groups.hosts.len()).filter(|host| fits(&groups.hosts[*host].name)));
+    }
+    if !found.is_empty() || !of_groups.is_empty() {
+        return Ok(found);
+    }
+    let error = Diagnostic::new(format!("no host or group `{}`", short(name)));
     let names =
         groups.hosts.iter().map(|host| &host.name).chain(groups.groups.iter().map(|group| &group.name));
     Err(Box::new(match nearest(name, names.cloned()) {
@@ -97,31 +174,52 @@ fn named(groups: &Groups, name: &str) -> Result<Vec<usize>, Box<Diagnostic>> {
     }))
 }
 
-/// Whether a name fits a pattern with `*` and `?`.
-fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    let (mut p, mut n, mut star) = (0, 0, None);
-    while n < name.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == name[n] => {
-                p += 1;
-                n += 1;
-            }
-            _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    p = at + 1;
-                    n = taken + 1;
+/// Whether a name fits: from its beginning for a regular expression, as a whole for a glob.
+fn matcher(pattern: &str) -> Result<impl Fn(&str) -> bool, Box<Diagnostic>> {
+    let expression = match pattern.strip_prefix('~') {
+        Some(expression) => format!("^(?:{expression})"),
+        None => glob(pattern),
+    };
+    let expression = Regex::new(&expression).map_err(|error| {
+        let text = error.to_string();
+        let cause = text.lines().last().unwrap_or("").trim_start_matches("error: ").to_owned();
+        let error = Diagnostic::new(format!("`{}` is no pattern of hosts", short(pattern))).cause(cause);
+        Box::new(match pattern.starts_with('~') {
+            true => error.hint("behind `~` stands a regular expression, as of the crate `regex`: no look-around, no backreferences"),
+            false => error.hint("in brackets stand letters, as in `web[abc]`, or numbers of hosts, as in `web[0]`"),
+        })
+    })?;
+    Ok(move |name: &str| expression.is_match(name))
+}
+
+/// A glob as a regular expression: `*`, `?`, `[abc]`, `[!abc]`.
+fn glob(pattern: &str) -> String {
+    let mut expression = String::from(r"(?s)\A");
+    let mut rest = pattern;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        // A `]` that comes first, also behind `!`, is one of the letters.
+        let first = usize::from(rest.starts_with('!'));
+        let close = rest.get(first + 1..).and_then(|more| more.find(']')).map(|at| first + 1 + at);
+        match (c, close) {
+            ('*', _) => expression.push_str(".*"),
+            ('?', _) => expression.push('.'),
+            ('[', Some(close)) => {
+                let letters = rest[..close].strip_prefix('!').unwrap_or(&rest[..close]);
+                expression.push_str(if first > 0 { "[^" } else { "[" });
+                for letter in letters.chars() {
+                    if r"\[]^&~".contains(letter) {
+                        expression.push('\\');
+                    }
+                    expression.push(letter);
                 }
-                None => return false,
-            },
+                expression.push(']');
+                rest = &rest[close + 1..];
+            }
+            (c, _) => expression.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
         }
     }
-    pattern[p..].iter().all(|c| *c == '*')
+    expression + r"\z"
 }
 
 #[cfg(test)]
