@@ -5,6 +5,7 @@ CARGO := cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 LAB := $(TARGET)/release/lab
 NAME ?= demo
+SECONDS ?= 60
 SUITE ?= bookworm
 
 # `--workspace` everywhere: with `-p`, cargo would compile dependencies again with fewer features.
@@ -20,7 +21,7 @@ ONLY = $(1)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory check schema bless
+.PHONY: help fuzz build tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory check schema bless
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,7 +63,11 @@ conformance: tools build ## read the same inventories as the real ansible-core: 
 	$(TESTS) --workspace --test conformance
 
 matrix: tools build ## a whole matrix, resumed where it was stopped: M=name
-	PQ_MATRIX=whole $(TESTS) $(MATRIX) --workspace --test e2e $(call ONLY,matrix_$(M))
+	PQ_MATRIX=whole $(TESTS) $(MATRIX) --workspace --test e2e --test fuzz $(call ONLY,matrix_$(M))
+
+fuzz: tools ## give a parser what nobody would write: T=template SECONDS=60
+	CARGO_TARGET_DIR=$(TARGET)/fuzz fuzz/build --bin $(T)
+	CARGO_TARGET_DIR=$(TARGET)/fuzz fuzz/run $(T) $(SECONDS)
 
 bench-inventory: tools build ## what an inventory of 1,000 hosts costs, beside ansible-inventory
 	$(CARGO) bench --quiet --workspace --bench inventory
