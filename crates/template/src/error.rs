@@ -145,8 +145,16 @@ fn explain(error: &Error, context: &Context) -> (String, Option<String>) {
         ErrorKind::OutOfFuel => (TOO_MUCH.to_owned(), Some(TOO_MUCH_HINT.to_owned())),
         ErrorKind::UnknownFilter => unknown(detail, "filter", crate::filters::names()),
         ErrorKind::UnknownTest => unknown(detail, "test", crate::questions::names()),
-        ErrorKind::UnknownFunction => (format!("there is no function `{}`", first_word(detail)), None),
-        ErrorKind::UnknownMethod => (format!("there is no such method: {detail}"), None),
+        ErrorKind::UnknownFunction => match crate::refused::why("function", first_word(detail)) {
+            Some(why) => {
+                (format!("the function `{}` is not supported", first_word(detail)), Some(why.to_owned()))
+            }
+            None => (format!("there is no function `{}`", first_word(detail)), None),
+        },
+        ErrorKind::UnknownMethod => {
+            let named = detail.split(['`', ' ']).find_map(|word| crate::refused::why("method", word));
+            (format!("there is no such method: {detail}"), named.map(str::to_owned))
+        }
         _ if detail.is_empty() => (error.kind().to_string(), None),
         kind @ ErrorKind::SyntaxError => (format!("{kind}: {detail}"), None),
         _ => (detail.to_owned(), None),
@@ -169,6 +177,9 @@ fn undefined(detail: &str, context: &Context) -> (String, Option<String>) {
 
 fn unknown(detail: &str, what: &str, known: Vec<&'static str>) -> (String, Option<String>) {
     let name = detail.split_whitespace().nth(1).unwrap_or("");
+    if let Some(why) = crate::refused::why(what, name) {
+        return (format!("the {what} `{name}` is not supported"), Some(why.to_owned()));
+    }
     let hint =
         neighbour(name, known.into_iter().map(str::to_owned)).map(|found| format!("did you mean `{found}`?"));
     (format!("there is no {what} `{name}`"), hint)

@@ -4,11 +4,11 @@
 //! it goes. What would work on that text (a filter, a test, a comparison, a slice…) is refused, naming the
 //! operation and the secret; how is told in `docs/design/secrets-in-templates.md`.
 //!
-//! Always true here: an undefined variable is an error where it is read; no template reads a file, the clock or
-//! chance, so that the same source and context give the same text.
+//! Always true here: an undefined variable is an error where it is read; no template reads the clock or chance,
 
 mod ansible;
 mod arguments;
+mod backslashes;
 mod cache;
 mod compile;
 mod context;
@@ -25,6 +25,7 @@ mod paths;
 mod pattern;
 mod questions;
 mod reads;
+mod refused;
 mod regexes;
 mod sinks;
 mod spent;
@@ -35,6 +36,8 @@ mod text;
 mod texts;
 mod undefined;
 mod versions;
+#[cfg(test)]
+mod walk_tests;
 mod yaml;
 
 pub use context::Context;

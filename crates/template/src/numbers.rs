@@ -18,24 +18,6 @@ pub(crate) const TABLE: &[Row] = &[
     ("filesizeformat", &["value", "binary"], filesizeformat),
 ];
 
-/// A float as Python's `repr` writes it.
-pub(crate) fn written(number: f64) -> String {
-    if number.is_nan() {
-        return "nan".to_owned();
-    }
-    if number.is_infinite() {
-        return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
-    }
-    let shortest = format!("{number:e}");
-    let (digits, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
-    match exponent.parse::<i32>() {
-        Ok(exponent) if number != 0.0 && !(-4..16).contains(&exponent) => {
-            format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
-        }
-        _ => format!("{number:?}"),
-    }
-}
-
 /// An integer as Python's `int` reads it: signs, spaces around, `_` between digits.
 fn read_integer(text: &str, base: u32) -> Option<i128> {
     let text = text.trim();

@@ -26,7 +26,6 @@ fn table() -> Vec<(&'static str, Value)> {
         ("integer", test(tests::is_integer)),
         ("float", test(tests::is_float)),
         ("string", test(tests::is_string)),
-        ("sequence", test(tests::is_sequence)),
         ("iterable", test(tests::is_iterable)),
         ("mapping", test(tests::is_mapping)),
         ("startingwith", test(tests::is_startingwith)),

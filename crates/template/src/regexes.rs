@@ -155,6 +155,7 @@ fn regex_search(given: &Given) -> Result<Value, Error> {
     let pattern = compiled(given, &given.text(1)?, ignore_case, multiline)?;
     let regex = pattern.over(&text).map_err(|cause| given.error(cause))?;
     let names: Vec<Option<&str>> = regex.capture_names().collect();
+    let found = regex.captures(&text);
     let mut wanted = Vec::new();
     for argument in given.rest() {
         let name = argument.as_str().unwrap_or("");
@@ -163,9 +164,12 @@ fn regex_search(given: &Given) -> Result<Value, Error> {
         let name = name.ok_or_else(|| given.error("a group is written `'\\\\1'` or `'\\\\g<name>'`"))?;
         let by_number = name.parse::<usize>().ok().filter(|at| *at < names.len());
         let at = names.iter().position(|known| *known == Some(name)).or(by_number);
+        if found.is_none() {
+            continue;
+        }
         wanted.push(at.ok_or_else(|| given.error(format!("the pattern has no group `{name}`")))?);
     }
-    let Some(found) = regex.captures(&text) else { return Ok(Value::from(())) };
+    let Some(found) = found else { return Ok(Value::from(())) };
     if wanted.is_empty() {
         return Ok(found.get_match().as_str().into());
     }

@@ -18,6 +18,7 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
     environment.add_filter("quote", |state: &mut State, value: &Value| -> Result<Value, Error> {
         match value.as_str() {
             Some(word) if !word.is_empty() && word.chars().all(is_safe_in_a_shell) => Ok(value.clone()),
+            Some(word) if !holds_token(word) => Ok(format!("'{}'", word.replace('\'', "'\"'\"'")).into()),
             _ => apply(state, "quote", Sink::Sh, value),
         }
     });

@@ -1,5 +1,6 @@
 //! Renders texts and evaluates values.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -12,7 +13,7 @@ use crate::compile::{self, Compiled, Refusal};
 use crate::context::Context;
 use crate::error::TemplateError;
 use crate::text::MAX_TEXT;
-use crate::{filters, functions, json, methods, questions, sinks, spent, yaml};
+use crate::{backslashes, filters, functions, json, methods, questions, sinks, spent, yaml};
 
 /// The environment in which everything is rendered.
 pub struct Templates {
@@ -93,7 +94,15 @@ impl Templates {
     /// # Errors
     /// What is wrong, and where in the source.
     pub fn value(&self, name: &str, source: &str, context: &Context) -> Result<Value, TemplateError> {
-        self.run(name, source, context, &self.values, true)
+        let doubled = backslashes::literal(source);
+        self.run(name, &doubled, context, &self.values, true).map_err(|mut error| {
+            if matches!(doubled, Cow::Owned(_)) {
+                let line = source.lines().nth(error.line - 1).unwrap_or("");
+                error.column = backslashes::column(line, &error.text, error.column);
+                line.clone_into(&mut error.text);
+            }
+            error
+        })
     }
 
     /// Whether a condition such as `vars.tls == "selfsigned"`, written without braces, holds.
@@ -103,13 +112,15 @@ impl Templates {
     pub fn holds(&self, name: &str, condition: &str, context: &Context) -> Result<bool, TemplateError> {
         let source = format!("{{{{ true if ({condition}) else false }}}}");
         let shift = "{{ true if (".len();
-        self.value(name, &source, context).map(|value| value.is_true()).map_err(|mut error| {
-            if error.line == 1 {
-                error.column = error.column.saturating_sub(shift).max(1);
-            }
-            error.text = condition.lines().nth(error.line - 1).unwrap_or("").to_owned();
-            error
-        })
+        self.run(name, &source, context, &self.values, true).map(|value| value.is_true()).map_err(
+            |mut error| {
+                if error.line == 1 {
+                    error.column = error.column.saturating_sub(shift).max(1);
+                }
+                error.text = condition.lines().nth(error.line - 1).unwrap_or("").to_owned();
+                error
+            },
+        )
     }
 
     fn run(

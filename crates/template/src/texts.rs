@@ -11,6 +11,8 @@ pub(crate) const TABLE: &[Row] = &[
     ("truncate", &["s", "length", "killwords", "end", "leeway"], truncate),
     ("wordcount", &["s"], wordcount),
     ("wordwrap", &["s", "width", "break_long_words", "wrapstring", "break_on_hyphens"], wordwrap),
+    ("replace", &["s", "old", "new", "count"], replace),
+    ("indent", &["s", "width", "first", "blank"], indent),
     ("xmlattr", &["d", "autospace"], xmlattr),
     ("type_debug", &["obj"], type_debug),
 ];
@@ -42,6 +44,33 @@ fn truncate(given: &Given) -> Result<Value, Error> {
         head.rsplit_once(' ').map_or(&head[..], |(head, _)| head)
     };
     Ok(format!("{head}{end}").into())
+}
+
+fn replace(given: &Given) -> Result<Value, Error> {
+    let (text, old, new) = (given.written(0)?, given.written(1)?, given.written(2)?);
+    Ok(match usize::try_from(given.integer(3, -1)?) {
+        Ok(count) => text.replacen(&old, &new, count),
+        Err(_) => text.replace(&old, &new),
+    }
+    .into())
+}
+
+fn indent(given: &Given) -> Result<Value, Error> {
+    let text = given.written(0)?;
+    let margin = match given.option(1).and_then(Value::as_str) {
+        Some(margin) => margin.to_owned(),
+        None => " ".repeat(given.width(1, 4)?),
+    };
+    let (first, blank) = (given.flag(2, false), given.flag(3, false));
+    let mut out = String::new();
+    // The last line break begins a line, if it is the last of the text or not.
+    for (index, line) in text.split('\n').enumerate() {
+        out.push_str(if index > 0 { "\n" } else { "" });
+        let wanted = if index == 0 { first } else { blank || !line.is_empty() };
+        out.push_str(if wanted { &margin } else { "" });
+        out.push_str(line);
+    }
+    Ok(out.into())
 }
 
 fn wordcount(given: &Given) -> Result<Value, Error> {

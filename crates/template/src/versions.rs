@@ -23,6 +23,10 @@ pub(crate) const TABLE: &[Row] = &[
     ("all", &["seq"], |given| Ok(given.list(0)?.iter().all(Value::is_true).into())),
     ("truthy", &["value", "convert_bool"], |given| Ok(truthy(given)?.into())),
     ("falsy", &["value", "convert_bool"], |given| Ok((!truthy(given)?).into())),
+    ("sequence", &["value"], |given| {
+        use ValueKind as K;
+        Ok(matches!(given.value(0)?.kind(), K::Seq | K::Map | K::String | K::Bytes).into())
+    }),
     ("nan", &["x"], |given| Ok(given.float(0).is_ok_and(f64::is_nan).into())),
     ("isnan", &["x"], |given| Ok(given.float(0).is_ok_and(f64::is_nan).into())),
     ("callable", &["value"], |given| given.value(0).map(|_| false.into())),
