@@ -14,6 +14,78 @@ const MIN_LENGTH: usize = 6;
 /// A shorter key, from which everything is derived, could be tried out.
 const MIN_MASTER_KEY: usize = 16;
 
+/// What a file was encrypted with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encrypted {
+    /// age: its files are written for these tools, so what makes a bad secret is refused.
+    Age,
+    /// ansible-vault: its files are there already, with whatever is in them; short values are taken as they are.
+    Vault,
+}
+
+/// Whether something inside a value is encrypted with ansible-vault.
+pub fn has_vaulted(node: &Node) -> bool {
+    match &node.data {
+        Data::Vaulted { .. } => true,
+        Data::List(items) => items.iter().any(|item| has_vaulted(item)),
+        Data::Map(entries) => entries.iter().any(|(_, item)| has_vaulted(item)),
+        _ => false,
+    }
+}
+
+/// A value whose vaulted parts have names, by their paths; `found` gets name, ciphertext and place of each.
+///
+/// # Errors
+/// Where two of them would have one name.
+pub fn name_vaulted(
+    node: &Arc<Node>,
+    path: &str,
+    file: &SourceFile,
+    found: &mut Vec<(String, String, Mark)>,
+) -> Result<Arc<Node>, Box<Diagnostic>> {
+    let data = match &node.data {
+        Data::Vaulted { ciphertext, .. } => {
+            if found.iter().any(|(name, ..)| name == path) {
+                return Err(Box::new(
+                    file.error(node.start, "two secrets would have one name")
+                        .hint("their names differ in punctuation only: rename one of them"),
+                ));
+            }
+            found.push((path.to_owned(), ciphertext.clone(), node.start));
+            Data::Vaulted { name: path.to_owned(), ciphertext: ciphertext.clone() }
+        }
+        Data::List(items) => {
+            let named = items.iter().enumerate();
+            let named = named.map(|(at, item)| name_vaulted(item, &format!("{path}.{at}"), file, found));
+            Data::List(named.collect::<Result<_, _>>()?)
+        }
+        Data::Map(entries) => {
+            let mut named = Vec::new();
+            for (key, item) in entries {
+                let below = below(path, key, file, Encrypted::Vault)?;
+                named.push((key.clone(), name_vaulted(item, &below, file, found)?));
+            }
+            Data::Map(named)
+        }
+        _ => return Ok(node.clone()),
+    };
+    Ok(Arc::new(Node { data, start: node.start, end: node.end }))
+}
+
+/// The path of what a map holds under a key. What vault encrypted has the names it has: other characters become `_`.
+fn below(path: &str, key: &Key, file: &SourceFile, kind: Encrypted) -> Result<String, Box<Diagnostic>> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let name = key.text();
+    match kind {
+        _ if !name.is_empty() && name.chars().all(fits) => Ok(format!("{path}.{name}")),
+        Encrypted::Age => Err(unfit(file, key)),
+        Encrypted::Vault => {
+            let name: String = name.chars().map(|c| if fits(c) { c } else { '_' }).collect();
+            Ok(format!("{path}.{}", if name.is_empty() { "_" } else { &name }))
+        }
+    }
+}
+
 /// A variable's value with secrets in the places of its scalars; their texts go into `values`.
 ///
 /// `smtp: {password: x}` is the secret `smtp.password`, the first item of `users` is `users.0`. What is empty
@@ -25,35 +97,45 @@ pub fn conceal(
     node: &Arc<Node>,
     path: &str,
     file: &SourceFile,
+    kind: Encrypted,
     values: &mut Values,
 ) -> Result<Arc<Node>, Box<Diagnostic>> {
     let data = match &node.data {
-        Data::Null if path == MASTER_KEY => return Err(short_key(file, node)),
+        Data::Null if path == MASTER_KEY => return Err(short_key(file, node.start)),
+        Data::Vaulted { .. } => {
+            let error = file.error(node.start, "a value is encrypted twice");
+            return Err(Box::new(error.hint("decrypt it with `ansible-vault`, the file is encrypted as it is")));
+        }
         Data::Null => Data::Null,
         Data::List(items) => {
             let concealed = items
                 .iter()
                 .enumerate()
-                .map(|(at, item)| conceal(item, &format!("{path}.{at}"), file, values));
+                .map(|(at, item)| conceal(item, &format!("{path}.{at}"), file, kind, values));
             Data::List(concealed.collect::<Result<_, _>>()?)
         }
         Data::Map(entries) => {
             let mut concealed: Vec<(Key, Arc<Node>)> = Vec::new();
             for (key, item) in entries {
-                let name = key.text();
-                if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-                    return Err(unfit(file, key));
-                }
-                concealed.push((key.clone(), conceal(item, &format!("{path}.{name}"), file, values)?));
+                let path = below(path, key, file, kind)?;
+                concealed.push((key.clone(), conceal(item, &path, file, kind, values)?));
             }
             Data::Map(concealed)
         }
         scalar => {
             let text = text_of(scalar, node, file);
             match text.chars().count() {
-                length if path == MASTER_KEY && length < MIN_MASTER_KEY => return Err(short_key(file, node)),
-                length if length < MIN_LENGTH => return Err(short(file, node, length)),
+                length if path == MASTER_KEY && length < MIN_MASTER_KEY => {
+                    return Err(short_key(file, node.start));
+                }
+                length if kind == Encrypted::Age && length < MIN_LENGTH => return Err(short(file, node, length)),
                 _ => {}
+            }
+            if values.contains_key(path) {
+                return Err(Box::new(
+                    file.error(node.start, "two secrets would have one name")
+                        .hint("their names differ in punctuation only: rename one of them"),
+                ));
             }
             values.insert(path.to_owned(), SecretString::from(text));
             Data::Secret(path.to_owned())
@@ -72,9 +154,9 @@ pub fn unfit(file: &SourceFile, key: &Key) -> Box<Diagnostic> {
 }
 
 /// The error of a key that is too short; neither it nor its length is shown.
-fn short_key(file: &SourceFile, node: &Node) -> Box<Diagnostic> {
+pub fn short_key(file: &SourceFile, start: Mark) -> Box<Diagnostic> {
     Box::new(
-        file.error(node.start, format!("`{MASTER_KEY}` is shorter than {MIN_MASTER_KEY} characters"))
+        file.error(start, format!("`{MASTER_KEY}` is shorter than {MIN_MASTER_KEY} characters"))
             .cause("passwords and the salts of hashes are derived from it")
             .hint("make one with `openssl rand -base64 32`"),
     )
@@ -127,7 +209,7 @@ mod tests {
         let root = yaml::load(&file).unwrap().unwrap();
         let Data::Map(entries) = &root.data else { panic!("{text}") };
         let (key, node) = &entries[0];
-        let error = conceal(node, &key.text(), &file, &mut Values::new()).err()?;
+        let error = conceal(node, &key.text(), &file, Encrypted::Age, &mut Values::new()).err()?;
         let place = error.place.clone().unwrap();
         assert!(place.text.is_empty() && error.hints[0].contains("openssl rand -base64 32"), "{error:?}");
         assert!(!format!("{error:?}").contains("CAN"), "{error:?}");

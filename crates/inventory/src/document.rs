@@ -4,12 +4,13 @@
 //! Always true here: a text is what the inventory takes, and a change is looked at once more after it was made.
 //! Every value but the changed one is what it was, else the change is refused.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use pq_secrets::{ExposeSecret, SecretString, Values};
 use pq_stream::Diagnostic;
 
-use crate::concealed::{conceal, unfit};
+use crate::concealed::{Encrypted, conceal, unfit};
 use crate::file::SourceFile;
 use crate::node::{Data, Mark, Node};
 use crate::variables::is_variable;
@@ -43,7 +44,7 @@ impl Document {
                     if !is_variable(&name) {
                         return Err(unfit(&file, key));
                     }
-                    conceal(node, &name, &file, &mut values)?;
+                    conceal(node, &name, &file, Encrypted::Age, &mut values)?;
                     names.push(name);
                 }
             }
@@ -89,7 +90,12 @@ impl Document {
                 };
                 format!("{}{gap}{spelled}{}", &self.text()[..start], &self.text()[end..])
             }
-            None if self.node(name).is_some() || !is_variable(name) => return Err(self.refused(name)),
+            None if self.node(name).is_none() && !name.split('.').all(is_variable) => {
+                let error = Diagnostic::new(format!("`{}` is no name of a secret", name.escape_debug()));
+                let error = error.cause("it is made of letters, digits and `_`, and begins with no digit");
+                return Err(Box::new(error.hint("choose one such as `smtp_password`")));
+            }
+            None if self.node(name).is_some() || name.contains('.') => return Err(self.refused(name)),
             None => {
                 let line = format!("{name}: {}\n", spelled(value.expose_secret(), true));
                 let beside = beside.and_then(|beside| self.node(beside));
@@ -160,43 +166,27 @@ impl Document {
     fn span(&self, node: &Node) -> (usize, usize) {
         let text = self.text();
         let start = self.byte(node.start);
-        let start = block_start(text, start).unwrap_or(start);
+        if let Some(block) = block(text, start) {
+            return (block.start, block.end);
+        }
         // The parser ends a value in quotes only where the next thing begins.
         match text[start..].chars().next() {
-            Some('\'') => return (start, start + quoted(&text[start..], false)),
-            Some('"') => return (start, start + quoted(&text[start..], true)),
-            Some('|' | '>') => {}
+            Some('\'') => (start, start + quoted(&text[start..], false)),
+            Some('"') => (start, start + quoted(&text[start..], true)),
             _ => {
                 let plain = &text[start..self.byte(node.end).max(start)];
                 let plain = plain.split(" #").next().unwrap_or(plain);
-                return (start, start + plain.trim_end().len());
+                (start, start + plain.trim_end().len())
             }
         }
-        // A block goes on over the lines that are empty or indented more than the line of its key.
-        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-        let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
-        let outer = indent(&text[line_start..]);
-        let (mut end, mut at) = (self.line_after(start), self.line_after(start));
-        for line in text[at..].split_inclusive('\n') {
-            at += line.len();
-            match line.trim().is_empty() {
-                true => {}
-                false if indent(line) > outer => end = at,
-                false => break,
-            }
-        }
-        (start, end - usize::from(text[..end].ends_with('\n')))
     }
 
     fn line_after(&self, at: usize) -> usize {
-        self.text()[at..].find('\n').map_or(self.text().len(), |length| at + length + 1)
+        line_after(self.text(), at)
     }
 
     fn byte(&self, mark: Mark) -> usize {
-        let text = self.text();
-        let start: usize = text.split_inclusive('\n').take(mark.line - 1).map(str::len).sum();
-        let line = &text[start..];
-        start + line.char_indices().nth(mark.column - 1).map_or(line.len(), |(at, _)| at)
+        byte(self.text(), mark)
     }
 
     fn refused(&self, name: &str) -> Box<Diagnostic> {
@@ -209,11 +199,42 @@ impl Document {
     }
 }
 
-/// Where the `|` or `>` stands behind which a block's first line begins at `at`.
-fn block_start(text: &str, at: usize) -> Option<usize> {
+/// A place in a text, in bytes.
+pub(crate) fn byte(text: &str, mark: Mark) -> usize {
+    let start: usize = text.split_inclusive('\n').take(mark.line - 1).map(str::len).sum();
+    let line = &text[start..];
+    start + line.char_indices().nth(mark.column - 1).map_or(line.len(), |(at, _)| at)
+}
+
+fn line_after(text: &str, at: usize) -> usize {
+    text[at..].find('\n').map_or(text.len(), |length| at + length + 1)
+}
+
+/// The block whose first line begins at `at`, from its `|` or `>` to its last line, without that line's end.
+fn block(text: &str, at: usize) -> Option<Range<usize>> {
     let before = text[..at].trim_end_matches(' ').strip_suffix('\n')?.trim_end();
     let word = before.rsplit([' ', '\n']).next().filter(|word| word.starts_with(['|', '>']))?;
-    Some(before.len() - word.len())
+    let start = before.len() - word.len();
+    Some(start..block_end(text, start))
+}
+
+/// Where the block ends whose `|` or `>` stands at `start`, without its last line's end.
+///
+/// It goes on over the lines that are empty or indented more than the line of its key.
+pub(crate) fn block_end(text: &str, start: usize) -> usize {
+    let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let outer = indent(&text[text[..start].rfind('\n').map_or(0, |at| at + 1)..]);
+    let mut at = line_after(text, start);
+    let mut end = at;
+    for line in text[at..].split_inclusive('\n') {
+        at += line.len();
+        match line.trim().is_empty() {
+            true => {}
+            false if indent(line) > outer => end = at,
+            false => break,
+        }
+    }
+    end - usize::from(text[..end].ends_with('\n'))
 }
 
 /// The length of a text in quotes at the beginning of `text`; `escapes` for double ones.
@@ -233,6 +254,16 @@ fn quoted(text: &str, escapes: bool) -> usize {
     text.len()
 }
 
+/// A text in double quotes; YAML takes JSON's escapes, and allows fewer characters without one.
+fn escaped(text: &str) -> String {
+    let json = serde_json::Value::from(text).to_string();
+    let escape = |c: char| match c.is_control() || matches!(c, '\u{feff}' | '\u{2028}' | '\u{2029}') {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    json.chars().map(escape).collect()
+}
+
 /// A text in YAML: a block where it has several lines and may be one, else in quotes.
 fn spelled(text: &str, block: bool) -> String {
     let lines = text.strip_suffix('\n').unwrap_or(text);
@@ -240,13 +271,13 @@ fn spelled(text: &str, block: bool) -> String {
         (c.is_control() && c != '\n') || matches!(c, '\u{feff}' | '\u{85}' | '\u{2028}' | '\u{2029}')
     };
     if text.contains(odd) {
-        return serde_json::Value::from(text).to_string();
+        return escaped(text);
     }
     if !text.contains('\n') {
         return format!("'{}'", text.replace('\'', "''"));
     }
     if !block || lines.starts_with([' ', '\n']) || lines.ends_with('\n') || lines.is_empty() {
-        return serde_json::Value::from(text).to_string();
+        return escaped(text);
     }
     let chomped = if text.ends_with('\n') { "|" } else { "|-" };
     let indented: Vec<String> = lines

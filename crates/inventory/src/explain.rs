@@ -202,7 +202,7 @@ fn speaker(world: &World, source: LayerSource) -> String {
 
 fn raw(node: &Node, variable: &Variable, secrets: Secrets) -> Value {
     match &node.data {
-        Data::Secret(name) => match (secrets, variable.secrets.get(name)) {
+        Data::Secret(name) | Data::Vaulted { name, .. } => match (secrets, variable.secrets.get(name)) {
             (Secrets::Revealed, Some(value)) => Value::from(value.expose_secret()),
             _ => Value::from("(secret)"),
         },

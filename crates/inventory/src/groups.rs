@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use pq_secrets::Values;
+use pq_stream::Diagnostic;
 use serde_json::Value;
 
 use crate::file::SourceFile;
@@ -23,6 +24,8 @@ pub struct Variable {
     pub file: Arc<SourceFile>,
     /// The texts of the secrets in its value, by their names.
     pub secrets: Arc<Values>,
+    /// Why its secrets could not be opened; it can be told, and not used.
+    pub locked: Option<Arc<Diagnostic>>,
     /// Where it is set, as an entry of the record's `origins`, once it was asked for.
     origin: OnceLock<String>,
 }
@@ -33,7 +36,7 @@ impl Variable {
         // Nearly all have none, and share it.
         static NONE: LazyLock<Arc<Values>> = LazyLock::new(Arc::default);
         let secrets = if secrets.is_empty() { NONE.clone() } else { Arc::new(secrets) };
-        Variable { name, node, mark, file, secrets, origin: OnceLock::new() }
+        Variable { name, node, mark, file, secrets, locked: None, origin: OnceLock::new() }
     }
 
     /// A place in its file, named from the inventory directory on: `group_vars/all.yml:3:1`.

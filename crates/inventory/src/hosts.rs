@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pq_secrets::Values;
 use pq_stream::{Diagnostic, MASTER_KEY, OPENING, nearest};
 
-use crate::concealed::clear_key;
+use crate::concealed::{clear_key, has_vaulted};
 use crate::file::{SourceFile, short};
 use crate::groups::{Groups, UNGROUPED, Variable};
 use crate::node::{Data, Mark, Node};
@@ -61,7 +61,8 @@ fn is_heading(text: &str) -> bool {
 
 /// Whether groups may be called that.
 pub fn is_group_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains(char::is_whitespace) && !name.contains('/')
+    let odd = |c: char| c.is_whitespace() || c.is_control() || c == '/';
+    !name.contains(odd) && !["", ".", ".."].contains(&name)
 }
 
 /// The error of a group that may not be called that.
@@ -193,7 +194,7 @@ impl<'f> Reader<'f> {
 
     fn child(&mut self, text: &str, parent: usize, mark: Mark) -> Result<()> {
         let name = text.split('#').next().unwrap_or("").trim();
-        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || "=/[]".contains(c)) {
+        if !is_group_name(name) || name.contains(['=', '[', ']']) {
             let error = self.file.error(mark, format!("`{}` is no name of a group", short(name)));
             return Err(Box::new(error.hint("below `:children` stand names of groups, one a line")));
         }
@@ -222,6 +223,10 @@ impl<'f> Reader<'f> {
         if matches!(&node.data, Data::Text(text) if text.contains(OPENING)) {
             let error = self.file.error(node.start, format!("a value holds the text `{OPENING}`"));
             return Err(Box::new(error.hint("to use a secret, name its variable: `{{ smtp_password }}`")));
+        }
+        if has_vaulted(&node) {
+            let error = self.file.error(node.start, "a value in the hosts file is encrypted with ansible-vault");
+            return Err(Box::new(error.hint("set it in `group_vars/` or `host_vars/`")));
         }
         if name == MASTER_KEY {
             return Err(clear_key(self.file, mark));

@@ -11,6 +11,7 @@ use pq_stream::{Diagnostic, End, FORMAT, Record, Run, Secret, Status, utc};
 use crate::explain::{self, Explanation};
 use crate::list::{self, Secrets};
 use crate::survey::{self, Survey};
+use crate::variables::Loader;
 use crate::world::World;
 use crate::{pattern, record};
 
@@ -28,8 +29,13 @@ impl Inventory {
     ///
     /// # Errors
     /// Where there is no `hosts` file, or it is wrong.
-    pub fn open(directory: &Path, identity_files: Vec<PathBuf>) -> Result<Self> {
-        Ok(Inventory { world: World::open(directory, identity_files)? })
+    pub fn open(
+        directory: &Path,
+        identity_files: Vec<PathBuf>,
+        vault_password_files: Vec<PathBuf>,
+    ) -> Result<Self> {
+        let loader = Loader::new(directory, identity_files, vault_password_files);
+        Ok(Inventory { world: World::open(loader)? })
     }
 
     /// The whole stream for the hosts that the patterns mean, line by line: `run`, each host with its sealed

@@ -208,6 +208,10 @@ fn raw(node: &Node, variable: &Variable, secrets: Secrets) -> Value {
             (Secrets::Revealed, Some(value)) => Value::from(value.expose_secret()),
             _ => Value::from(format!("@secret{{{name}}}")),
         },
+        Data::Vaulted { name, ciphertext } => match (secrets, variable.secrets.get(name)) {
+            (Secrets::Revealed, Some(value)) => Value::from(value.expose_secret()),
+            _ => Value::from_iter([("__ansible_vault", ciphertext.as_str())]),
+        },
         Data::List(items) => items.iter().map(|item| raw(item, variable, secrets)).collect(),
         Data::Map(entries) => {
             entries.iter().map(|(key, node)| (key.text(), raw(node, variable, secrets))).collect()

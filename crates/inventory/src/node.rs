@@ -43,6 +43,13 @@ pub enum Data {
     Raw(String),
     /// A secret, by its name; the value is kept elsewhere.
     Secret(String),
+    /// A secret that ansible-vault encrypted inside a plain file.
+    Vaulted {
+        /// Its name; empty until the file that holds it gives it one.
+        name: String,
+        /// The text from `$ANSIBLE_VAULT;` on.
+        ciphertext: String,
+    },
     /// A list.
     List(Vec<Arc<Node>>),
     /// A map in the order of the file; keys are scalars.
@@ -68,7 +75,7 @@ impl Data {
             Data::Large(it) => Value::from(*it),
             Data::Float(it) => Value::from(*it),
             Data::Text(it) | Data::Raw(it) => Value::from(it.as_str()),
-            Data::Secret(name) => Value::from(format!("@secret{{{name}}}")),
+            Data::Secret(name) | Data::Vaulted { name, .. } => Value::from(format!("@secret{{{name}}}")),
             Data::List(_) | Data::Map(_) => return None,
         })
     }
@@ -80,7 +87,7 @@ impl Data {
             Data::Bool(_) => "a boolean",
             Data::Int(_) | Data::Large(_) | Data::Float(_) => "a number",
             Data::Text(_) | Data::Raw(_) => "a text",
-            Data::Secret(_) => "a secret",
+            Data::Secret(_) | Data::Vaulted { .. } => "a secret",
             Data::List(_) => "a list",
             Data::Map(_) => "a map",
         }

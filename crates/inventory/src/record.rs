@@ -30,6 +30,9 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<(String, Values)> {
     let read = Reader { scope: &scope, directory: &world.loader.directory };
     let mut secrets = Values::new();
     for variable in scope.variables() {
+        if let Some(locked) = &variable.locked {
+            return Err(named(Box::new(Diagnostic::clone(locked))));
+        }
         secrets.extend(variable.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
     let (mut vars, mut origins) = (String::new(), String::new());

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pq_secrets::{
-    ExposeSecret, Identities, SecretError, Values, VaultPasswords, is_ansible_vault, vault_password_files,
+    ExposeSecret, Identities, SecretError, Values, VaultPasswords, is_ansible_vault,
 };
 use pq_stream::{Diagnostic, MASTER_KEY, Place};
 
-use crate::concealed::{clear_key, conceal, unfit};
+use crate::concealed::{Encrypted, clear_key, conceal, has_vaulted, name_vaulted, unfit};
 use crate::file::{self, SourceFile};
 use crate::groups::Variable;
-use crate::node::Data;
+use crate::node::{Data, Node};
 use crate::yaml;
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
@@ -35,6 +35,8 @@ pub struct Loader {
     /// Files with identities that open age files.
     identity_files: Vec<PathBuf>,
     identities: OnceLock<Identities>,
+    /// Files with passwords that open what ansible-vault encrypted.
+    password_files: Vec<PathBuf>,
     passwords: OnceLock<VaultPasswords>,
     /// The names in the directories of variables, by directory.
     listed: Mutex<HashMap<String, Arc<HashSet<String>>>>,
@@ -42,10 +44,10 @@ pub struct Loader {
 
 impl Loader {
     /// A reader for that directory.
-    pub fn new(directory: &Path, identity_files: Vec<PathBuf>) -> Self {
+    pub fn new(directory: &Path, identity_files: Vec<PathBuf>, password_files: Vec<PathBuf>) -> Self {
         let (identities, passwords) = (OnceLock::new(), OnceLock::new());
         let (directory, listed) = (directory.to_owned(), Mutex::default());
-        Loader { directory, identity_files, identities, passwords, listed }
+        Loader { directory, identity_files, identities, password_files, passwords, listed }
     }
 
     /// Reads a file as text; nothing of it is checked.
@@ -168,12 +170,16 @@ impl Loader {
     }
 
     fn read(&self, name: &str, given: &mut Vec<Variable>) -> Result<()> {
+        let mut kind = Encrypted::Age;
         let file = match name.ends_with(".age") {
             true => self.decrypted(name)?,
             false => {
                 let file = self.source(name)?;
                 match is_ansible_vault(file.text()) {
-                    true => self.unvaulted(&file)?,
+                    true => {
+                        kind = Encrypted::Vault;
+                        self.unvaulted(&file)?
+                    }
                     false => file,
                 }
             }
@@ -195,13 +201,24 @@ impl Loader {
         for (key, node) in entries {
             let name = key.text();
             let mut secrets = Values::new();
+            let mut locked = None;
             let node = match file.is_secret() {
-                true if is_variable(&name) => conceal(node, &name, &file, &mut secrets)?,
+                true if is_variable(&name) => conceal(node, &name, &file, kind, &mut secrets)?,
                 true => return Err(unfit(&file, key)),
+                false if has_vaulted(node) => {
+                    if !is_variable(&name) {
+                        return Err(unfit(&file, key));
+                    }
+                    let (node, reason) = self.unvaulted_values(node, &name, &file, &mut secrets)?;
+                    locked = reason;
+                    node
+                }
                 false if name == MASTER_KEY => return Err(clear_key(&file, key.mark)),
                 false => node.clone(),
             };
-            given.push(Variable::new(name, node, key.mark, file.clone(), secrets));
+            let mut variable = Variable::new(name, node, key.mark, file.clone(), secrets);
+            variable.locked = locked;
+            given.push(variable);
         }
         Ok(())
     }
@@ -223,17 +240,53 @@ impl Loader {
         Ok(SourceFile::new(name.to_owned(), shown.clone(), plain.expose_secret().to_owned(), true))
     }
 
+    fn passwords(&self) -> std::result::Result<&VaultPasswords, SecretError> {
+        match self.passwords.get() {
+            Some(passwords) => Ok(passwords),
+            None => {
+                let loaded = VaultPasswords::load(&self.password_files)?;
+                Ok(self.passwords.get_or_init(|| loaded))
+            }
+        }
+    }
+
+    /// A variable's value with names for what `ansible-vault` encrypted inside it, whose texts go into `secrets`;
+    /// and why there are none, where they cannot be opened: that is an error only where somebody needs them.
+    fn unvaulted_values(
+        &self,
+        node: &Arc<Node>,
+        name: &str,
+        file: &SourceFile,
+        secrets: &mut Values,
+    ) -> Result<(Arc<Node>, Option<Arc<Diagnostic>>)> {
+        let mut found = Vec::new();
+        let node = name_vaulted(node, name, file, &mut found)?;
+        for (name, ciphertext, start) in found {
+            let what = format!("`{name}`");
+            let opened = self.passwords().and_then(|passwords| passwords.decrypt(&ciphertext, &what));
+            match opened {
+                Ok(plain) if name == MASTER_KEY && plain.expose_secret().len() < 16 => {
+                    return Err(crate::concealed::short_key(file, start));
+                }
+                Ok(plain) => secrets.insert(name, plain),
+                Err(error) => {
+                    let mut diagnostic = error.diagnostic();
+                    diagnostic.place = Some(Place { text: String::new(), ..file.place(start) });
+                    return Ok((node, Some(Arc::new(diagnostic))));
+                }
+            };
+        }
+        Ok((node, None))
+    }
+
     /// A file that `ansible-vault` encrypted as the text that it holds: a secret like that of an age file.
     fn unvaulted(&self, file: &SourceFile) -> Result<SourceFile> {
         let wrong = |error: SecretError| at_top(&file.shown, &error);
-        let passwords = match self.passwords.get() {
-            Some(passwords) => passwords,
-            None => {
-                let loaded = VaultPasswords::load(&vault_password_files()).map_err(wrong)?;
-                self.passwords.get_or_init(|| loaded)
-            }
-        };
-        let plain = passwords.decrypt(file.text(), &format!("`{}`", file.shown)).map_err(wrong)?;
+        let what = format!("`{}`", file.shown);
+        let plain = self
+            .passwords()
+            .and_then(|passwords| passwords.decrypt(file.text(), &what))
+            .map_err(wrong)?;
         Ok(SourceFile::new(file.name.clone(), file.shown.clone(), plain.expose_secret().to_owned(), true))
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::Metadata;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pq_stream::Diagnostic;
@@ -38,7 +37,8 @@ impl World {
     ///
     /// # Errors
     /// Where there is none, or it is wrong.
-    pub fn open(directory: &Path, identity_files: Vec<PathBuf>) -> Result<Arc<World>> {
+    pub fn open(loader: Loader) -> Result<Arc<World>> {
+        let directory = &loader.directory;
         let shown = directory.display();
         let found = file::leads_to(directory)?;
         if !found.as_ref().is_some_and(Metadata::is_dir) {
@@ -49,7 +49,6 @@ impl World {
                     .hint("an inventory is a directory with a file `hosts` in it; name it with `-i DIR`"),
             ));
         }
-        let loader = Loader::new(directory, identity_files);
         let mut found = Vec::new();
         for name in hosts::NAMES {
             if file::leads_to(&directory.join(name))?.is_some() {

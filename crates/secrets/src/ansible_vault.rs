@@ -30,8 +30,16 @@ pub fn is_ansible_vault(text: &str) -> bool {
     text.trim_start().starts_with(MAGIC)
 }
 
-/// The file that `$ANSIBLE_VAULT_PASSWORD_FILE` names, where it is set.
-pub fn vault_password_files() -> Vec<PathBuf> {
+/// The files with passwords: those given on the command line (`FILE`, or `LABEL@FILE`), else the one that
+/// `$ANSIBLE_VAULT_PASSWORD_FILE` names.
+pub fn vault_password_files(given: &[PathBuf]) -> Vec<PathBuf> {
+    let unlabelled = |path: &PathBuf| match path.to_str().and_then(|text| text.split_once('@')) {
+        Some((label, file)) if !label.contains('/') && !path.exists() => PathBuf::from(file),
+        _ => path.clone(),
+    };
+    if !given.is_empty() {
+        return given.iter().map(unlabelled).collect();
+    }
     let file = std::env::var_os("ANSIBLE_VAULT_PASSWORD_FILE").filter(|value| !value.is_empty());
     file.map(PathBuf::from).into_iter().collect()
 }

@@ -52,6 +52,23 @@ pub enum SecretError {
         /// What is wrong with it.
         cause: String,
     },
+    /// It is encrypted with a passphrase, and there is none.
+    NoPassphrase {
+        /// What should have been opened.
+        what: String,
+    },
+    /// The passphrase does not open it.
+    WrongPassphrase {
+        /// What should have been opened.
+        what: String,
+    },
+    /// Opening it would take more work than is allowed.
+    TooMuchWork {
+        /// What should have been opened.
+        what: String,
+        /// The work, as a power of two.
+        factor: u8,
+    },
     /// A file that should hold the password of ansible-vault holds none that can be used.
     VaultPassword {
         /// The file.
@@ -106,7 +123,7 @@ impl SecretError {
         Some(match self {
             SecretError::Read { .. } => "check the path, and who may read the file".to_owned(),
             SecretError::Identity { .. } => {
-                "an identity file is what `age-keygen` writes, or an ssh key of type ed25519 without a passphrase".to_owned()
+                "an identity file is what `age-keygen` writes, or an ssh key of type ed25519".to_owned()
             }
             SecretError::Recipient { .. } => {
                 "write one recipient a line: `age1…` or `ssh-ed25519 …`".to_owned()
@@ -117,8 +134,14 @@ impl SecretError {
             SecretError::NoIdentity { .. } => format!(
                 "{PASS}; without either, `~/.config/paquerette/identity.txt` is used"
             ),
-            SecretError::Locked { recipients, .. } if recipients.iter().all(|kind| kind == "scrypt") => {
-                "it is encrypted with a passphrase: encrypt it to a recipient instead, with `age -r age1…`".to_owned()
+            SecretError::NoPassphrase { .. } => {
+                "run it on a terminal, or name a file with the passphrase in `PQ_PASSPHRASE_FILE`".to_owned()
+            }
+            SecretError::WrongPassphrase { .. } => {
+                "run again, and type it once more; see what `PQ_PASSPHRASE_FILE` names".to_owned()
+            }
+            SecretError::TooMuchWork { .. } => {
+                "encrypt it anew with `age -p`, whose work factor is 18".to_owned()
             }
             SecretError::Locked { .. } => PASS.to_owned(),
             SecretError::Damaged { .. } => "restore the file from a copy or from git".to_owned(),
@@ -126,7 +149,7 @@ impl SecretError {
                 "write the password alone into a file that is not executable, as in `chmod 0600 FILE`".to_owned()
             }
             SecretError::NoVaultPassword { .. } => {
-                "name the file that holds its password in `ANSIBLE_VAULT_PASSWORD_FILE`".to_owned()
+                "pass the file that holds its password with `--vault-password-file FILE`, or set `ANSIBLE_VAULT_PASSWORD_FILE`".to_owned()
             }
             SecretError::VaultLocked { .. } => {
                 "see whether `ansible-vault view` opens it with the same password; else restore the file".to_owned()
@@ -170,7 +193,14 @@ impl SecretError {
             SecretError::Locked { recipients, .. } => {
                 vec![format!("it is encrypted to recipients of type {}", recipients.join(", "))]
             }
+            SecretError::TooMuchWork { factor, .. } => {
+                vec![format!("its work factor is {factor}, and at most 20 are allowed")]
+            }
+            SecretError::NoPassphrase { .. } => {
+                vec!["there is no terminal to ask on, and `PQ_PASSPHRASE_FILE` is not set".to_owned()]
+            }
             SecretError::NoRecipients
+            | SecretError::WrongPassphrase { .. }
             | SecretError::NoIdentity { .. }
             | SecretError::NoVaultPassword { .. }
             | SecretError::Missing { .. } => vec![],
@@ -191,6 +221,9 @@ impl fmt::Display for SecretError {
             }
             SecretError::NoIdentity { what } => write!(f, "there is no identity to open {what} with"),
             SecretError::Locked { what, .. } => write!(f, "none of the identities opens {what}"),
+            SecretError::NoPassphrase { what } => write!(f, "{what} is encrypted with a passphrase"),
+            SecretError::WrongPassphrase { what } => write!(f, "the passphrase does not open {what}"),
+            SecretError::TooMuchWork { what, .. } => write!(f, "opening {what} would take too long"),
             SecretError::Damaged { what, .. } => write!(f, "{what} is no whole age file"),
             SecretError::VaultPassword { file, .. } => {
                 write!(f, "`{}` holds no password of ansible-vault", file.display())

@@ -4,10 +4,12 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use age::secrecy::{ExposeSecret, SecretString};
 use age::ssh;
-use age::{Identity, IdentityFile};
+use age::{Callbacks, Identity, IdentityFile};
 
-use crate::SecretError;
+use crate::passphrase::passphrase;
+use crate::{SecretError, is_age};
 
 /// The files with identities: those given on the command line, else `$PQ_IDENTITY`, else
 /// `~/.config/paquerette/identity.txt` where it exists.
@@ -42,7 +44,8 @@ impl fmt::Debug for Identities {
 }
 
 impl Identities {
-    /// Reads identity files: what `age-keygen` writes, or ssh keys of type ed25519 without a passphrase.
+    /// Reads identity files: what `age-keygen` writes, the same encrypted with a passphrase, or ssh keys of type
+    /// ed25519.
     ///
     /// # Errors
     /// Where a file cannot be read or holds no usable identity.
@@ -65,31 +68,34 @@ impl Identities {
     }
 }
 
-/// Reads the identities of one file.
+/// Reads the identities of one file; where it is itself encrypted with a passphrase, that is asked for.
 fn read(file: &Path, keys: &mut Vec<Box<dyn Identity + Send + Sync>>) -> Result<(), SecretError> {
-    let bytes = fs::read(file)
+    let bytes = crate::recipients::small(file)
         .map_err(|error| SecretError::Read { file: file.to_owned(), cause: error.to_string() })?;
     let no_identity = |cause: &str| SecretError::Identity { file: file.to_owned(), cause: cause.to_owned() };
-    if bytes.trim_ascii_start().starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
-        return Err(no_identity("it is itself encrypted with a passphrase"));
+    let what = format!("the identity file `{}`", file.display());
+    let opened;
+    let text = match is_age(&bytes) {
+        false => &bytes[..],
+        true => {
+            // No other identity opens an identity: this is one passphrase, not a chain of files.
+            opened = Identities::default().decrypt(&bytes, &what).map_err(|error| match error {
+                SecretError::NoIdentity { .. } => no_identity("it is encrypted to another identity"),
+                other => other,
+            })?;
+            opened.expose_secret().as_bytes()
+        }
+    };
+    if text.trim_ascii_start().starts_with(b"-----BEGIN") {
+        keys.push(ssh_key(text, &what, no_identity)?);
+        return Ok(());
     }
-    if bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
-        let key = ssh::Identity::from_buffer(bytes.trim_ascii_start(), None)
-            .map_err(|_| no_identity("it is no ssh key that age can use"))?;
-        let cause = match &key {
-            ssh::Identity::Unencrypted(_) => match ssh::Recipient::try_from(key.clone()) {
-                Ok(ssh::Recipient::SshEd25519(..)) => {
-                    keys.push(Box::new(key));
-                    return Ok(());
-                }
-                _ => "it is an ssh key of another type than ed25519",
-            },
-            ssh::Identity::Encrypted(_) => "it is an ssh key with a passphrase",
-            ssh::Identity::Unsupported(_) => "it is an ssh key of a type that age cannot use",
-        };
-        return Err(no_identity(cause));
+    // A plugin is a program: none is ever run, whatever a file says.
+    let plugin = |line: &[u8]| line.trim_ascii_start().starts_with(b"AGE-PLUGIN-");
+    if text.split(|byte| *byte == b'\n').any(plugin) {
+        return Err(no_identity("it names a plugin, and plugins are not run"));
     }
-    let found = IdentityFile::from_buffer(&bytes[..])
+    let found = IdentityFile::from_buffer(text)
         .and_then(|parsed| parsed.into_identities().map_err(std::io::Error::other))
         .map_err(|error| no_identity(&error.to_string()))?;
     if found.is_empty() {
@@ -97,4 +103,46 @@ fn read(file: &Path, keys: &mut Vec<Box<dyn Identity + Send + Sync>>) -> Result<
     }
     keys.extend(found);
     Ok(())
+}
+
+/// An ssh key of type ed25519; where it has a passphrase, that is asked for.
+fn ssh_key(
+    text: &[u8],
+    what: &str,
+    no_identity: impl Fn(&str) -> SecretError,
+) -> Result<Box<dyn Identity + Send + Sync>, SecretError> {
+    let key = ssh::Identity::from_buffer(text.trim_ascii_start(), None)
+        .map_err(|_| no_identity("it is no ssh key that age can use"))?;
+    let ed25519 =
+        |key: &ssh::Identity| matches!(ssh::Recipient::try_from(key.clone()), Ok(ssh::Recipient::SshEd25519(..)));
+    match &key {
+        ssh::Identity::Unencrypted(_) if ed25519(&key) => Ok(Box::new(key)),
+        ssh::Identity::Unencrypted(_) => Err(no_identity("it is an ssh key of another type than ed25519")),
+        ssh::Identity::Encrypted(_) if !ed25519(&key) => {
+            Err(no_identity("it is an ssh key of another type than ed25519"))
+        }
+        // Whether the passphrase is right shows when something is opened.
+        ssh::Identity::Encrypted(_) => Ok(Box::new(key.with_callbacks(Known(passphrase(what)?)))),
+        ssh::Identity::Unsupported(_) => Err(no_identity("it is an ssh key of a type that age cannot use")),
+    }
+}
+
+/// Answers the library's question with a passphrase that is known.
+#[derive(Clone)]
+struct Known(SecretString);
+
+impl Callbacks for Known {
+    fn display_message(&self, _message: &str) {}
+
+    fn confirm(&self, _message: &str, _yes: &str, _no: Option<&str>) -> Option<bool> {
+        None
+    }
+
+    fn request_public_string(&self, _description: &str) -> Option<String> {
+        None
+    }
+
+    fn request_passphrase(&self, _description: &str) -> Option<SecretString> {
+        Some(self.0.clone())
+    }
 }

@@ -10,6 +10,7 @@ mod error;
 mod header;
 mod identity;
 mod make;
+mod passphrase;
 mod recipients;
 mod seal;
 pub mod store;

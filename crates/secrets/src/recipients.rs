@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use age::armor::{ArmoredWriter, Format};
@@ -11,10 +11,23 @@ use age::{Encryptor, Recipient, x25519};
 
 use crate::SecretError;
 
+/// Larger files of keys are refused.
+const MAX_KEYS: u64 = 1 << 20;
+
 /// Who may open what is sealed.
 #[derive(Default)]
 pub struct Recipients {
     keys: Vec<Box<dyn Recipient + Send + Sync>>,
+}
+
+/// The bytes of what holds a few keys; a device has no end.
+pub(crate) fn small(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(file)?.take(MAX_KEYS + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > MAX_KEYS {
+        true => Err(io::Error::other("it is larger than 1 MiB")),
+        false => Ok(bytes),
+    }
 }
 
 impl fmt::Debug for Recipients {
@@ -29,7 +42,13 @@ impl Recipients {
     /// # Errors
     /// Where it cannot be read, or a line is no recipient.
     pub fn load(file: &Path) -> Result<Self, SecretError> {
-        let text = fs::read_to_string(file)
+        let text = fs::metadata(file)
+            .and_then(|what| match what.is_file() {
+                true => small(file),
+                // A named pipe could be waited for without end.
+                false => Err(io::Error::other("it is not a file")),
+            })
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| io::Error::other("it is no UTF-8")))
             .map_err(|error| SecretError::Read { file: file.to_owned(), cause: error.to_string() })?;
         Recipients::parse(&text, file)
     }

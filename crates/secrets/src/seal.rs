@@ -9,6 +9,7 @@ use age::{DecryptError, Decryptor};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::passphrase::{key, passphrase};
 use crate::{Identities, Recipients, SecretError};
 
 /// Secret values by name.
@@ -16,6 +17,9 @@ pub type Values = BTreeMap<String, SecretString>;
 
 /// What is decrypted is at most this large.
 const MAX_PLAIN: u64 = 16 << 20;
+
+/// More recipients than these are refused.
+const MAX_STANZAS: usize = 200;
 
 const MAGIC: &[u8] = b"age-encryption.org/";
 const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
@@ -38,13 +42,29 @@ impl Identities {
         let binary = dearmored(encrypted).map_err(damaged)?;
         let decryptor = Decryptor::new_buffered(&binary[..])
             .map_err(|error| damaged(format!("its header cannot be read: {}", cause_of(&error))))?;
-        if self.is_empty() {
+        // Each is tried with each identity.
+        if stanzas(&binary) > MAX_STANZAS {
+            return Err(damaged(format!("it names more than {MAX_STANZAS} recipients")));
+        }
+        if self.is_empty() && !decryptor.is_scrypt() {
             return Err(SecretError::NoIdentity { what: what.to_owned() });
         }
-        let reader = decryptor.decrypt(self.keys()).map_err(|error| match error {
+        let opened = match decryptor.is_scrypt() {
+            true => decryptor.decrypt(std::iter::once(&key(passphrase(what)?) as _)),
+            false => decryptor.decrypt(self.keys()),
+        };
+        let scrypt = recipients_of(&binary).iter().any(|kind| kind == "scrypt");
+        let reader = opened.map_err(|error| match error {
+            DecryptError::ExcessiveWork { required, .. } => {
+                SecretError::TooMuchWork { what: what.to_owned(), factor: required }
+            }
+            DecryptError::NoMatchingKeys | DecryptError::KeyDecryptionFailed | DecryptError::DecryptionFailed
+                if scrypt =>
+            {
+                SecretError::WrongPassphrase { what: what.to_owned() }
+            }
             DecryptError::NoMatchingKeys
-            | DecryptError::KeyDecryptionFailed
-            | DecryptError::ExcessiveWork { .. } => {
+            | DecryptError::KeyDecryptionFailed => {
                 SecretError::Locked { what: what.to_owned(), recipients: recipients_of(&binary) }
             }
             other => damaged(cause_of(&other)),
@@ -75,6 +95,12 @@ pub(crate) fn dearmored(encrypted: &[u8]) -> Result<Vec<u8>, String> {
 
 fn cause_of(error: &DecryptError) -> String {
     error.to_string().lines().next().unwrap_or("").trim_end_matches('.').to_owned()
+}
+
+/// How many recipients a header names.
+fn stanzas(binary: &[u8]) -> usize {
+    let header = binary.split(|byte| *byte == b'\n').take_while(|line| !line.starts_with(b"---"));
+    header.filter(|line| line.starts_with(b"-> ")).count()
 }
 
 /// The kinds of recipients that a header names: lines `-> X25519 …`.

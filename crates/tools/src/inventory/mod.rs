@@ -39,6 +39,9 @@ struct Args {
     /// ~/.config/paquerette/identity.txt)
     #[arg(long, value_name = "FILE")]
     identity: Vec<PathBuf>,
+    /// Open what ansible-vault encrypted with the password in this file (default: $ANSIBLE_VAULT_PASSWORD_FILE)
+    #[arg(long, visible_alias = "vault-id", value_name = "FILE")]
+    vault_password_file: Vec<PathBuf>,
     /// Write the whole inventory, unresolved, in the protocol of Ansible's dynamic inventories
     #[arg(long, conflicts_with_all = ["patterns", "host", "text"])]
     list: bool,
@@ -76,7 +79,11 @@ pub fn run() -> Result<Status, Failure> {
     let secrets = reveal::secrets(args.reveal, args.yes)?;
     let directory = directory(args.inventory)?;
     let mut status = Status::Done;
-    let inventory = Inventory::open(&directory, pq_secrets::identity_files(&args.identity))?;
+    let inventory = Inventory::open(
+        &directory,
+        pq_secrets::identity_files(&args.identity),
+        pq_secrets::vault_password_files(&args.vault_password_file),
+    )?;
     let mut out = Held::new()?;
     if args.list {
         inventory.list::<Failure>(secrets, &mut out)?;

@@ -8,7 +8,9 @@ use clap::Args;
 use pq_cli::Failure;
 use pq_inventory::Document;
 use pq_secrets::store::{Lock, Staged};
-use pq_secrets::{ExposeSecret, Identities, Recipients, SecretError, SecretString, identity_files};
+use pq_secrets::{
+    ExposeSecret, Identities, Recipients, SecretError, SecretString, identity_files, vault_password_files,
+};
 use pq_stream::Diagnostic;
 
 /// Where the inventory and the keys are.
@@ -22,6 +24,9 @@ pub struct Keys {
     /// ~/.config/paquerette/identity.txt)
     #[arg(long, value_name = "FILE", global = true)]
     identity: Vec<PathBuf>,
+    /// Open what ansible-vault encrypted with the password in this file (default: $ANSIBLE_VAULT_PASSWORD_FILE)
+    #[arg(long, value_name = "FILE", global = true)]
+    vault_password_file: Vec<PathBuf>,
 }
 
 impl Keys {
@@ -33,6 +38,11 @@ impl Keys {
     /// The files with identities.
     pub fn identity_files(&self) -> Vec<PathBuf> {
         identity_files(&self.identity)
+    }
+
+    /// The files with passwords of ansible-vault.
+    pub fn vault_password_files(&self) -> Vec<PathBuf> {
+        vault_password_files(&self.vault_password_file)
     }
 
     /// The identities.
@@ -47,8 +57,12 @@ impl Keys {
         if fs::symlink_metadata(typed).is_ok() || typed.is_absolute() {
             return Ok(typed.to_owned());
         }
-        let below = self.inventory().map(|directory| directory.join(typed));
-        match below {
+        let directory = self.inventory();
+        let plain = typed.strip_prefix(".").unwrap_or(typed);
+        if directory.as_ref().is_ok_and(|directory| plain.starts_with(directory)) {
+            return Ok(typed.to_owned());
+        }
+        match directory.map(|directory| directory.join(typed)) {
             Ok(below) if fs::symlink_metadata(&below).is_ok() => Ok(below),
             Ok(below) if self.inventory.is_some() || !there(typed) => Ok(below),
             _ => Ok(typed.to_owned()),
@@ -130,8 +144,14 @@ impl Keeper {
         Ok(Keeper { path, identities: keys.identities()? })
     }
 
-    /// Keeps everybody else from changing it until the lock is dropped.
+    /// Keeps everybody else from changing it until the lock is dropped; the directory of a new file is made.
     pub fn lock(&self) -> Result<Lock, Failure> {
+        let parent = self.path.parent().filter(|parent| *parent != Path::new("") && !parent.exists());
+        if let Some(parent) = parent {
+            // The first file of a group, unless there is nobody to encrypt it to.
+            recipients_file(&self.path)?;
+            fs::create_dir_all(parent).map_err(|error| cannot("make directory", parent, &error))?;
+        }
         let lock = Lock::take(&self.path).map_err(|error| cannot("lock", &self.path, &error))?;
         lock.ok_or_else(|| {
             Failure::busy(
@@ -173,8 +193,14 @@ impl Keeper {
         Ok(Document::read(&self.path.display().to_string(), plain.expose_secret())?)
     }
 
-    /// Encrypts a text to the recipients, opens it again, and lays it beside the file.
+    /// Encrypts a text to the recipients, and lays it beside the file.
     pub fn stage(&self, plain: &str, mode: u32) -> Result<Staged, Failure> {
+        let bytes = self.sealed(plain)?;
+        Staged::write(&self.path, &bytes, mode).map_err(|error| cannot("write beside", &self.path, &error))
+    }
+
+    /// A text encrypted to the recipients, and opened again.
+    pub fn sealed(&self, plain: &str) -> Result<Vec<u8>, Failure> {
         let list = recipients_file(&self.path)?;
         let recipients = Recipients::load(&list).map_err(secret)?;
         let bytes = recipients.encrypt(plain.as_bytes(), true).map_err(secret)?;
@@ -192,13 +218,23 @@ impl Keeper {
                 "{what} is not what it was; nothing was changed"
             ))));
         }
-        Staged::write(&self.path, &bytes, mode).map_err(|error| cannot("write beside", &self.path, &error))
+        Ok(bytes)
     }
 
     /// Encrypts a text into the file.
     pub fn write(&self, plain: &str) -> Result<(), Failure> {
         publish(self.stage(plain, 0o600)?, &self.path)
     }
+}
+
+/// The name of the age file that stands for a plain file of variables.
+pub fn age_name(plain: &Path) -> PathBuf {
+    let mut name = plain.to_owned().into_os_string();
+    if plain.extension().is_none() {
+        name.push(".yml");
+    }
+    name.push(".age");
+    PathBuf::from(name)
 }
 
 /// Puts a file in its place.

@@ -4,6 +4,7 @@
 //! Every file is written whole or not at all, and what was encrypted is opened again before anything plain goes away.
 
 mod edit;
+mod import_vault;
 mod keeper;
 mod keygen;
 mod rekey;
@@ -114,6 +115,15 @@ enum What {
         #[arg(long, value_name = "HOST", requires = "finish")]
         without: Vec<String>,
     },
+    /// Move what ansible-vault encrypted into age files: whole files, and values inside plain ones
+    ///
+    /// The password is in the file that $ANSIBLE_VAULT_PASSWORD_FILE names. A value inside a plain file becomes
+    /// `vault_NAME` in the age file beside it, and a template that names this in its place. Before anything is
+    /// changed, a copy of the inventory is, and must have the same values for every host.
+    ImportVault {
+        /// Files (default: all in group_vars and host_vars)
+        files: Vec<PathBuf>,
+    },
 }
 
 /// Runs `pq-secret`.
@@ -131,6 +141,7 @@ pub fn run() -> Result<Status, Failure> {
         What::Show { name, previous } => show::run(&keys, &name, previous),
         What::Rekey { files } => rekey::run(&keys, &files),
         What::Who { files } => who::run(&keys, &files),
+        What::ImportVault { files } => import_vault::run(&keys, &files),
         What::Rotate { file, finish: false, .. } => rotate::begin(&keys, file.as_deref()),
         What::Rotate { file, finish: true, without } => rotate::finish(&keys, file.as_deref(), &without),
     }

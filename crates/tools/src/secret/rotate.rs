@@ -113,7 +113,7 @@ fn holder(keys: &Keys, file: Option<&Path>) -> Result<Keeper, Failure> {
         Some(one) if several.len() == 1 => Ok(one),
         None => Err(Failure::input(
             Diagnostic::new(format!("no age file of the inventory holds `{MASTER_KEY}`")).hint(format!(
-                "`pq-secret set --generate 44 group_vars/all/secrets.yml.age {MASTER_KEY}` makes one"
+                "`pq-secret set group_vars/all/secrets.yml.age {MASTER_KEY} --generate 44` makes one"
             )),
         )),
         Some(_) => Err(Failure::input(
@@ -135,7 +135,7 @@ fn key(document: &Document, path: &Path) -> Result<SecretString, Failure> {
 
 /// The hosts whose key is that of this file.
 fn hosts(keys: &Keys, document: &Document, path: &Path) -> Result<BTreeSet<String>, Failure> {
-    let inventory = Inventory::open(&keys.inventory()?, keys.identity_files())?;
+    let inventory = Inventory::open(&keys.inventory()?, keys.identity_files(), keys.vault_password_files())?;
     let own = key(document, path)?;
     let identities = keys.identities()?;
     let mut hosts = BTreeSet::new();

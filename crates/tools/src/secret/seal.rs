@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pq_cli::Failure;
 use pq_secrets::{ExposeSecret, SecretString, is_age, is_ansible_vault, store};
 use pq_stream::{Diagnostic, Status};
 
-use super::keeper::{Keeper, Keys, cannot, publish};
+use super::keeper::{Keeper, Keys, age_name, cannot, publish};
 use super::say;
 
 /// Encrypts a file, and removes the plain one once the encrypted one was opened again.
@@ -34,15 +34,10 @@ pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
     })?;
     let text = SecretString::from(text);
     if is_ansible_vault(text.expose_secret()) {
-        let hint = format!("`ansible-vault decrypt {}` makes it plain", plain.display());
+        let hint = format!("`pq-secret import-vault {}` moves it into an age file", plain.display());
         return Err(refused("ansible-vault encrypted it", hint));
     }
-    let mut name = plain.clone().into_os_string();
-    if plain.extension().is_none() {
-        name.push(".yml");
-    }
-    name.push(".age");
-    let keeper = Keeper::new(keys, &PathBuf::from(name))?;
+    let keeper = Keeper::new(keys, &age_name(&plain))?;
     let _lock = keeper.lock()?;
     if keeper.encrypted()?.is_some() {
         let cause = format!("there is `{}` already", keeper.path.display());

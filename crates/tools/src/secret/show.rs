@@ -23,7 +23,7 @@ use super::{PREVIOUS, print};
 /// Where there is no such instance or password, or its host's secrets cannot be opened.
 pub fn run(keys: &Keys, name: &str, previous: bool) -> Result<Status, Failure> {
     let directory = keys.inventory()?;
-    let inventory = Inventory::open(&directory, keys.identity_files())?;
+    let inventory = Inventory::open(&directory, keys.identity_files(), keys.vault_password_files())?;
     let records = inventory.records(&[], SystemTime::now())?;
     let asked = Asked::read(name).map_err(Failure::input)?;
     let host = asked.host(&records).map_err(Failure::input)?;
