@@ -139,7 +139,8 @@ impl Reader<'_> {
         let mut out = String::new();
         while let Some(quote @ ('\'' | '"')) = self.peek() {
             self.next();
-            if self.text[self.at..].starts_with([quote; 2]) {
+            // Three quotes begin a string of several lines, which no value is.
+            if self.text[self.at..].starts_with(&format!("{quote}{quote}")) {
                 return None;
             }
             loop {
@@ -174,6 +175,10 @@ impl Reader<'_> {
     /// The character of an escape's digits; stops on the last of them.
     fn code(&mut self, digits: usize) -> Option<char> {
         let text = self.text.get(self.at + 1..self.at + 1 + digits)?;
+        // Without it a sign would be taken for a digit.
+        if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
         let found = u32::from_str_radix(text, 16).ok().and_then(char::from_u32)?;
         self.at += digits;
         Some(found)
@@ -261,6 +266,10 @@ mod tests {
             ("None", "None"),
             ("'a b'", "\"a b\""),
             ("'a' \"b\"", "\"ab\""),
+            ("''", "\"\""),
+            ("['', \"\"]", "\"\",\"\""),
+            ("'''a'''", "\"'''a'''\""),
+            ("'\\x+1'", "\"'\\\\x+1'\""),
             ("[1, 'a', [True]]", "1,\"a\",True"),
             ("(1, 2)", "1,2"),
             ("(1)", "1"),
