@@ -21,6 +21,7 @@ mod hosts_yaml;
 mod instances;
 mod inventory;
 mod list;
+mod lookups;
 mod magic;
 mod node;
 mod pattern;

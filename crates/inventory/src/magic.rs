@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use pq_template::Value;
 use pq_template::value::{Enumerator, Object};
 
+use crate::hosts;
 use crate::scope::{Unresolved, failed};
 use crate::world::World;
 
@@ -31,9 +32,25 @@ pub fn value(world: &Arc<World>, index: usize, name: &str) -> Option<Value> {
         }
         "hostvars" => Value::from_object(HostVars(Arc::downgrade(world))),
         "inventory_dir" => Value::from(world.absolute().ok()?),
-        "inventory_file" => Value::from(world.absolute().ok()? + "/hosts"),
+        "inventory_file" => {
+            let names = hosts::NAMES.iter();
+            let name = names.copied().find(|name| world.loader.directory.join(name).exists())?;
+            Value::from(format!("{}/{name}", world.absolute().ok()?))
+        }
+        // Nothing is asked of machines before the records are written.
+        "ansible_facts" => Value::from_pairs(std::iter::empty::<(Value, Value)>()),
+        // A word of the modules' arguments; Ansible puts a marker of the same form.
+        "omit" => Value::from("__omit_place_holder__"),
+        "ansible_version" => version(),
         _ => return None,
     })
+}
+
+/// The version of Ansible that inventories are read like.
+fn version() -> Value {
+    let parts = [("major", 2), ("minor", 19), ("revision", 14)].map(|(name, part)| (name, Value::from(part)));
+    let texts = [("full", "2.19.14"), ("string", "2.19.14")].map(|(name, text)| (name, Value::from(text)));
+    Value::from_pairs(parts.into_iter().chain(texts))
 }
 
 /// The variable `hostvars`: the variables of any host.

@@ -10,12 +10,13 @@ use pq_template::value::{Enumerator, Object};
 use pq_template::{Context, Error, ErrorKind, TemplateError, Templates, Value};
 
 use crate::groups::Variable;
+use crate::lookups::Inside;
 use crate::magic;
 use crate::node::{Data, Mark, Node};
 use crate::world::World;
 
 /// Variables that read variables that read variables…, at most so many.
-const MAX_CHAIN: usize = 50;
+const MAX_CHAIN: usize = 900;
 
 /// Why a variable has no value.
 #[derive(Debug, Clone)]
@@ -228,7 +229,8 @@ impl Scope {
 
     fn template(self: &Arc<Self>, variable: &Variable, node: &Node, text: &str) -> Result<Value, Unresolved> {
         let Some(world) = self.world.upgrade() else { return Ok(Value::from(text)) };
-        let context = Context::new(Value::from_dyn_object(self.clone()));
+        let inside = Arc::new(Inside(world.loader.directory.clone()));
+        let context = Context::new(Value::from_dyn_object(self.clone())).lookups(inside);
         world
             .templates
             .value(&variable.name, text, &context)

@@ -6,17 +6,20 @@ use minijinja::value::Object;
 use minijinja::{Error, ErrorKind, Value};
 use pq_stream::{Source, Token, pieces};
 
+use crate::lookups::{self, Lookups};
+
 /// The variables of one rendering.
 #[derive(Debug, Clone)]
 pub struct Context {
     variables: Value,
     derive: Option<Value>,
+    lookups: Option<Arc<dyn Lookups>>,
 }
 
 impl Context {
     /// A context of these variables: a map, or any object that looks names up when they are asked for.
     pub fn new(variables: impl Into<Value>) -> Self {
-        Context { variables: variables.into(), derive: None }
+        Context { variables: variables.into(), derive: None, lookups: None }
     }
 
     /// Gives templates the function `derive(name, generation=1)`: a credential of that scope.
@@ -27,6 +30,18 @@ impl Context {
             derive(&scope, name, generation.unwrap_or(1))
         }));
         self
+    }
+
+    /// Gives templates the functions `lookup`, `query` and `q`.
+    #[must_use]
+    pub fn lookups(mut self, lookups: Arc<dyn Lookups>) -> Self {
+        self.lookups = Some(lookups);
+        self
+    }
+
+    /// A variable; nothing where nothing sets it.
+    pub(crate) fn variable(&self, name: &str) -> Option<Value> {
+        self.variables.as_object()?.get_value_by_str(name)
     }
 
     /// What the engine asks for names.
@@ -83,6 +98,10 @@ impl Object for Root {
         {
             return Some(derive.clone());
         }
-        self.0.variables.as_object()?.get_value_by_str(key)
+        let found = self.0.variable(key);
+        match &self.0.lookups {
+            Some(given) if found.is_none() => lookups::function(key, &self.0, given),
+            _ => found,
+        }
     }
 }
