@@ -1,9 +1,11 @@
 //! What the tests of the whole share: where the built tools are, and how a matrix is tried.
 
 mod ansible;
+mod chance;
 mod matrix;
 
 pub use ansible::ansible;
+pub use chance::Chance;
 pub use matrix::Matrix;
 
 use std::path::PathBuf;

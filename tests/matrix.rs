@@ -9,12 +9,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use crate::Chance;
+
 /// One matrix, as this run tries it.
 #[derive(Debug)]
 pub struct Matrix {
     name: &'static str,
     whole: bool,
-    chance: u64,
+    chance: Chance,
     commit: String,
     points: BTreeMap<String, Value>,
     failed: Vec<String>,
@@ -30,7 +32,7 @@ impl Matrix {
         let mut matrix = Matrix {
             name,
             whole,
-            chance: seed,
+            chance: Chance::new(seed),
             commit: commit(),
             points: BTreeMap::new(),
             failed: Vec::new(),
@@ -64,12 +66,9 @@ impl Matrix {
         points
     }
 
-    /// A number below `end`, by chance (Marsaglia's xorshift64).
+    /// A number below `end`, by chance.
     pub fn below(&mut self, end: usize) -> usize {
-        self.chance ^= self.chance << 13;
-        self.chance ^= self.chance >> 7;
-        self.chance ^= self.chance << 17;
-        usize::try_from(self.chance >> 33).unwrap_or(0) % end.max(1)
+        self.chance.below(end)
     }
 
     /// Notes what became of a point; a whole run's file has it at once.

@@ -2,7 +2,8 @@
 
 `list` is what `ansible-inventory --list` prints, from its own command class. `values` is, for each host and each
 of its variables, what `ansible -m debug -a var=NAME` resolves: `{"value": …}` or `{"error": "…"}`. An inventory
-that Ansible refuses is `{"error": "…"}`.
+that Ansible refuses is `{"error": "…"}`. `patterns` is, for each line of a directory's `patterns.txt`, which hosts
+`ansible PATTERN --list-hosts` names; null where it names none.
 """
 
 import contextlib
@@ -53,7 +54,22 @@ def answer(directory):
         templar = Templar(loader=loader, variables=variables)
         names = listed["_meta"]["hostvars"].get(host.name, {})
         values[host.name] = {name: resolved(templar, name) for name in names}
-    return {"list": listed, "values": values}
+    return {"list": listed, "values": values, "patterns": {line: chosen(inventory, line) for line in patterns(directory)}}
+
+
+def patterns(directory):
+    try:
+        with open(os.path.join(directory, "patterns.txt"), encoding="utf-8") as file:
+            return file.read().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def chosen(inventory, pattern):
+    try:
+        return sorted({str(host) for host in inventory.list_hosts(pattern)}) or None
+    except AnsibleError:
+        return None
 
 
 def resolved(templar, name):

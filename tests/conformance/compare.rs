@@ -1,6 +1,7 @@
 //! What the two make of one directory, side by side.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -11,26 +12,28 @@ pub struct Ours {
     list: Result<Value, String>,
     /// The variables of each host, resolved.
     values: Result<BTreeMap<String, Value>, String>,
+    /// The hosts that each line of `patterns.txt` means; null where it means none.
+    patterns: BTreeMap<String, Value>,
 }
 
 impl Ours {
     /// Reads it with the built tool.
     pub fn read(tools: &Path, directory: &Path) -> Self {
-        let run = |argument: &str| {
+        let run = |arguments: &[&str]| {
             let output = Command::new(tools.join("pq-inventory"))
                 .arg("-i")
                 .arg(directory)
-                .arg(argument)
+                .args(arguments)
                 .env_clear()
                 .output()
                 .unwrap();
             match output.status.code() {
                 Some(0) => Ok(output.stdout),
                 Some(2) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-                other => panic!("{}: {argument} ended with {other:?}", directory.display()),
+                other => panic!("{}: {arguments:?} ended with {other:?}", directory.display()),
             }
         };
-        let records = |text: Vec<u8>| {
+        let records = |text: Vec<u8>| -> BTreeMap<String, Value> {
             let text = String::from_utf8(text).unwrap();
             let records = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
             records
@@ -38,14 +41,40 @@ impl Ours {
                 .map(|record| (record["host"].as_str().unwrap().to_owned(), record["vars"].clone()))
                 .collect()
         };
+        let patterns = fs::read_to_string(directory.join("patterns.txt")).unwrap_or_default();
+        let chosen = |pattern: &str| {
+            let hosts = run(&["--json", "--", pattern]).map(records);
+            (pattern.to_owned(), hosts.map_or(Value::Null, |hosts| hosts.into_keys().collect()))
+        };
         Ours {
-            list: run("--list").map(|text| serde_json::from_slice(&text).unwrap()),
-            values: run("--json").map(records),
+            patterns: patterns.lines().map(chosen).collect(),
+            list: run(&["--list"]).map(|text| serde_json::from_slice(&text).unwrap()),
+            values: run(&["--json"]).map(records),
         }
     }
 }
 
-/// The places that differ, each with what stands on both sides: `error`, `list`, `list/GROUP`, `HOST/NAME`.
+/// What `pq-inventory --host` prints.
+pub fn host(tools: &Path, directory: &Path, host: &str) -> Value {
+    let mut command = Command::new(tools.join("pq-inventory"));
+    let output = command.arg("-i").arg(directory).args(["--host", host]).env_clear().output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// A value without its marks of unsafe texts, which `ansible-inventory` writes with `--list` and not with `--host`.
+pub fn plain(value: Value) -> Value {
+    match value {
+        Value::Object(mut map) if map.len() == 1 && map.contains_key("__ansible_unsafe") => {
+            map.remove("__ansible_unsafe").unwrap_or_default()
+        }
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, plain(value))).collect(),
+        Value::Array(items) => items.into_iter().map(plain).collect(),
+        other => other,
+    }
+}
+
+/// The places that differ, each with what stands on both sides: `error`, `list`, `list/GROUP`,
+/// `list/HOST/NAME`, `HOST/NAME`, `pattern/PATTERN`.
 pub fn differences(real: &Value, ours: &Ours) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let list = match (real["error"].as_str(), &ours.list) {
@@ -62,6 +91,15 @@ pub fn differences(real: &Value, ours: &Ours) -> BTreeMap<String, String> {
     };
     for name in keys(&real["list"]).union(&keys(list)).filter(|name| *name != "_meta") {
         note(&mut found, format!("list/{name}"), unordered(&real["list"][name]), unordered(&list[name]));
+    }
+    let meta = |list: &Value| {
+        let mut meta = list["_meta"].clone();
+        meta.as_object_mut().map(|meta| meta.remove("hostvars"));
+        meta
+    };
+    note(&mut found, "list/_meta".to_owned(), meta(&real["list"]), meta(list));
+    for (pattern, mine) in &ours.patterns {
+        note(&mut found, format!("pattern/{pattern}"), real["patterns"][pattern].clone(), mine.clone());
     }
     let (theirs, mine) = (&real["list"]["_meta"]["hostvars"], &list["_meta"]["hostvars"]);
     for host in keys(theirs).union(&keys(mine)) {

@@ -29,6 +29,11 @@ impl Real {
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.bin.join(program));
         let config = super::root().join("ansible.cfg");
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ANSIBLE_"))
+        {
+            command.env_remove(name);
+        }
         command
             .current_dir(&self.bin)
             .env("ANSIBLE_CONFIG", config)
@@ -62,6 +67,12 @@ impl Real {
     pub fn list(&self, directory: &Path) -> Value {
         let output = self.command("ansible-inventory").arg("-i").arg(directory).arg("--list").output();
         json(&output.unwrap())
+    }
+
+    /// What `ansible-inventory --host NAME` prints.
+    pub fn host(&self, directory: &Path, host: &str) -> Value {
+        let mut command = self.command("ansible-inventory");
+        json(&command.arg("-i").arg(directory).args(["--host", host]).output().unwrap())
     }
 
     /// What `ansible HOST -m debug -a var=NAME` prints for the variable.

@@ -24,6 +24,11 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Whether a directory holds a hosts file, under any of its names.
+    pub fn is_in(directory: &Path) -> bool {
+        crate::hosts::NAMES.iter().any(|name| directory.join(name).is_file())
+    }
+
     /// Opens an inventory directory. Files of variables are read when a host is asked for whom they speak, and
     /// the identities when the first of them is encrypted.
     ///

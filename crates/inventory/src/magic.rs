@@ -14,6 +14,10 @@ pub fn value(world: &Arc<World>, index: usize, name: &str) -> Option<Value> {
     let host = world.groups.hosts.get(index)?;
     Some(match name {
         "inventory_hostname" | "ansible_hostname" | "ansible_fqdn" => Value::from(host.name.as_str()),
+        // An address has no shorter form.
+        "inventory_hostname_short" if host.name.parse::<std::net::IpAddr>().is_ok() => {
+            Value::from(host.name.as_str())
+        }
         "inventory_hostname_short" => Value::from(host.name.split('.').next().unwrap_or("")),
         "group_names" => {
             let groups = world.groups.of_host(index).into_iter();

@@ -32,7 +32,7 @@ struct Args {
     #[arg(value_name = "PATTERN")]
     patterns: Vec<String>,
     /// Read the inventory in this directory (default: $PQ_INVENTORY, else ./inventory, else the current directory
-    /// if it holds a file `hosts`)
+    /// if it holds a file `hosts`, `hosts.yml` or `hosts.yaml`)
     #[arg(short, long, value_name = "DIR")]
     inventory: Option<PathBuf>,
     /// Open age files with the identity in this file (default: $PQ_IDENTITY, else
@@ -146,7 +146,7 @@ pub(crate) fn directory(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
         return Ok(beside);
     }
     let here = PathBuf::from(".");
-    if here.join("hosts").is_file() {
+    if Inventory::is_in(&here) {
         return Ok(here);
     }
     Err(Failure::input(
