@@ -63,6 +63,7 @@ fn odd_texts_are_what_they_were() {
         "trailing  ",
         "\ta tab\n",
         "nul \u{0} in",
+        "delete \u{7f} in",
         "line\r\nend\r\n",
         "\n\nlines\n\n",
         "# nothing",

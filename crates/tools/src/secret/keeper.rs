@@ -133,7 +133,11 @@ pub struct Keeper {
 impl Keeper {
     /// The file at a path, with the identities to open it.
     pub fn new(keys: &Keys, typed: &Path) -> Result<Self, Failure> {
-        let path = keys.path(typed)?;
+        Keeper::at(keys, keys.path(typed)?)
+    }
+
+    /// The file at just this path, with the identities to open it.
+    pub fn at(keys: &Keys, path: PathBuf) -> Result<Self, Failure> {
         if path.extension().is_none_or(|extension| extension != "age") {
             return Err(Failure::input(
                 Diagnostic::new(format!("`{}` is not the name of an age file", path.display()))

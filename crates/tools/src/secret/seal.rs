@@ -37,7 +37,7 @@ pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
         let hint = format!("`pq-secret import-vault {}` moves it into an age file", plain.display());
         return Err(refused("ansible-vault encrypted it", hint));
     }
-    let keeper = Keeper::new(keys, &age_name(&plain))?;
+    let keeper = Keeper::at(keys, age_name(&plain))?;
     let _lock = keeper.lock()?;
     if keeper.encrypted()?.is_some() {
         let cause = format!("there is `{}` already", keeper.path.display());

@@ -1,0 +1,284 @@
+//! `pq-secret import-vault`: what ansible-vault encrypted goes into age files.
+//!
+//! Always true here: nothing is changed before a copy of the inventory was, and has the same values for every host.
+//! Killed between two files, the inventory has the same values too: an age file is there before what it replaces goes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use pq_cli::Failure;
+use pq_inventory::{Inventory, Vaulted};
+use pq_secrets::store::{self, Lock, Staged};
+use pq_secrets::{ExposeSecret, VaultPasswords, is_ansible_vault};
+use pq_stream::{Diagnostic, MASTER_KEY, Piece, Record, Status, pieces};
+use serde_json::Value;
+use tempfile::Builder;
+
+use super::keeper::{Keeper, Keys, age_name, cannot, publish, secret};
+use super::say;
+
+/// Every host's variables.
+type Meaning = BTreeMap<String, BTreeMap<String, Value>>;
+
+/// One file's change.
+struct Change {
+    /// What is plain, or as ansible-vault wrote it.
+    old: PathBuf,
+    /// What stands in `old` afterwards; nothing where it goes.
+    text: Option<String>,
+    keeper: Keeper,
+    _lock: Lock,
+    /// What the age file holds.
+    plain: String,
+    /// How many values moved; nothing for a whole file.
+    moved: Option<usize>,
+}
+
+/// Moves whole files and values inside plain ones.
+///
+/// # Errors
+/// Where one of them cannot be opened, or the inventory would change its meaning; nothing was changed then.
+pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
+    let directory = keys.inventory()?;
+    let mut chosen = Vec::new();
+    match files.is_empty() {
+        false => chosen = files.iter().map(|file| keys.path(file)).collect::<Result<_, _>>()?,
+        true => {
+            for kind in ["group_vars", "host_vars"] {
+                below(&directory.join(kind), 0, &mut chosen)?;
+            }
+        }
+    }
+    let passwords = VaultPasswords::load(&keys.vault_password_files()).map_err(secret)?;
+    let (mut changes, mut names) = (Vec::new(), BTreeSet::new());
+    for file in &chosen {
+        changes.extend(change(keys, file, &passwords, &mut names)?);
+    }
+    if changes.is_empty() {
+        say("ansible-vault encrypted nothing here: nothing was changed");
+        return Ok(Status::Done);
+    }
+    same_meaning(keys, &directory, &changes, &names)?;
+    let mut staged = Vec::new();
+    for change in &changes {
+        let mode = fs::metadata(&change.old).map_err(|error| cannot("read", &change.old, &error))?;
+        let mode = std::os::unix::fs::MetadataExt::mode(&mode) & 0o7777;
+        let plain = change.text.as_ref().map(|text| Staged::write(&change.old, text.as_bytes(), mode));
+        let plain = plain.transpose().map_err(|error| cannot("write beside", &change.old, &error))?;
+        staged.push((change.keeper.stage(&change.plain, mode)?, plain));
+    }
+    for (change, (sealed, plain)) in changes.iter().zip(staged) {
+        publish(sealed, &change.keeper.path)?;
+        let (old, new) = (change.old.display(), change.keeper.path.display());
+        match (plain, change.moved) {
+            (Some(plain), moved) => {
+                publish(plain, &change.old)?;
+                say(&format!("`{old}`: {} moved into `{new}`", values(moved.unwrap_or(0))));
+            }
+            (None, _) => {
+                store::remove(&change.old).map_err(|error| cannot("remove", &change.old, &error))?;
+                say(&format!("`{old}` is `{new}` now"));
+            }
+        }
+    }
+    say(
+        "every host has the same values as before; git keeps what ansible-vault wrote, and its password opens that",
+    );
+    say("when nobody needs that password any more, destroy it, and change what it ever protected");
+    Ok(Status::Done)
+}
+
+fn values(count: usize) -> String {
+    format!("{count} value{}", if count == 1 { "" } else { "s" })
+}
+
+/// Every file below a directory but hidden and age files; none where there is no such directory.
+fn below(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    if !directory.is_dir() || depth > 16 {
+        return Ok(());
+    }
+    let entries = fs::read_dir(directory).map_err(|error| cannot("read directory", directory, &error))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.map_err(|error| cannot("read directory", directory, &error))?.path());
+    }
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() {
+            below(&path, depth + 1, found)?;
+        } else if !name.starts_with('.') && !name.ends_with('~') && !name.ends_with(".age") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// What becomes of a file; nothing where ansible-vault encrypted nothing in it.
+fn change(
+    keys: &Keys,
+    file: &Path,
+    passwords: &VaultPasswords,
+    names: &mut BTreeSet<String>,
+) -> Result<Option<Change>, Failure> {
+    let shown = file.display().to_string();
+    let bytes = fs::read(file).map_err(|error| cannot("read", file, &error))?;
+    // What is no text is none of ansible-vault's.
+    let Ok(text) = String::from_utf8(bytes) else { return Ok(None) };
+    let whole = is_ansible_vault(&text);
+    let found = if whole || !text.contains("!vault") { Vec::new() } else { Vaulted::find(&shown, &text)? };
+    if !whole && found.is_empty() {
+        return Ok(None);
+    }
+    let keeper = Keeper::at(keys, age_name(file))?;
+    let lock = keeper.lock()?;
+    let there = keeper.open()?;
+    let old = file.to_owned();
+    if whole {
+        if there.is_some() {
+            let error = Diagnostic::new(format!("there is `{}` already", keeper.path.display()));
+            let cause = format!("`{shown}`, which ansible-vault encrypted, would become that file");
+            return Err(Failure::input(error.cause(cause).hint("rename one of them")));
+        }
+        let plain = passwords.decrypt(&text, &format!("`{shown}`")).map_err(secret)?;
+        keeper.document(&plain)?;
+        let plain = plain.expose_secret().to_owned();
+        return Ok(Some(Change { old, text: None, keeper, _lock: lock, plain, moved: None }));
+    }
+    let mut document = keeper.document(&there.unwrap_or_default())?;
+    let mut text = text;
+    for value in found.iter().rev() {
+        let path = value.path.join(".");
+        if path == MASTER_KEY {
+            let error = Diagnostic::new(format!("`{MASTER_KEY}` of `{shown}` cannot be moved"));
+            let cause = "it must stand under its own name in an age file";
+            return Err(Failure::input(
+                error.cause(cause).hint("move it there by hand, with `pq-secret edit`"),
+            ));
+        }
+        let plain =
+            passwords.decrypt(&value.ciphertext, &format!("`{path}` of `{shown}`")).map_err(secret)?;
+        let letters = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
+        let parts: Vec<String> = value.path.iter().map(|part| part.chars().map(letters).collect()).collect();
+        let name = format!("vault_{}", parts.join("__"));
+        if document.names().contains(&name) {
+            let error =
+                Diagnostic::new(format!("there is a `{name}` in `{}` already", keeper.path.display()));
+            return Err(Failure::input(error.hint("rename one of them")));
+        }
+        document = document.with(&name, &plain, None)?;
+        text.replace_range(value.range.clone(), &format!("\"{{{{ {name} }}}}\""));
+        names.insert(name);
+    }
+    let (plain, moved) = (document.text().to_owned(), Some(found.len()));
+    Ok(Some(Change { old, text: Some(text), keeper, _lock: lock, plain, moved }))
+}
+
+/// Changes a copy of the inventory, and compares what every host has there.
+fn same_meaning(
+    keys: &Keys,
+    directory: &Path,
+    changes: &[Change],
+    names: &BTreeSet<String>,
+) -> Result<(), Failure> {
+    let copied = Builder::new().prefix("pq-secret-").tempdir();
+    let copied = copied.map_err(|error| cannot("make a copy of", directory, &error))?;
+    let failed = |error: std::io::Error| cannot("make a copy of", directory, &error);
+    copy(directory, copied.path(), 0).map_err(failed)?;
+    let real = |path: &Path| fs::canonicalize(path);
+    let root = real(directory).map_err(failed)?;
+    for change in changes {
+        let old = real(&change.old).map_err(failed)?;
+        let Ok(name) = old.strip_prefix(&root) else { continue };
+        let there = copied.path().join(name);
+        fs::write(age_name(&there), change.keeper.sealed(&change.plain)?).map_err(failed)?;
+        match &change.text {
+            Some(text) => fs::write(&there, text).map_err(failed)?,
+            None => fs::remove_file(&there).map_err(failed)?,
+        }
+    }
+    let (before, after) = (meaning(keys, directory, names)?, meaning(keys, copied.path(), names)?);
+    for (host, values) in &before {
+        let now = after.get(host);
+        let moved = values.iter().find(|(name, value)| now.and_then(|now| now.get(*name)) != Some(value));
+        if let Some((name, _)) = moved {
+            return Err(Failure::input(
+                Diagnostic::new(format!("variable `{name}` of host `{host}` would have another value"))
+                    .cause("the age file stands elsewhere in the order of the files; nothing was changed")
+                    .hint("`pq-inventory --explain` shows which files set it; import the files one by one"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Every host's variables, with the secrets' values where their tokens are; those that are new are left out.
+fn meaning(keys: &Keys, directory: &Path, names: &BTreeSet<String>) -> Result<Meaning, Failure> {
+    let inventory = Inventory::open(directory, keys.identity_files(), keys.vault_password_files())?;
+    let identities = keys.identities()?;
+    let (mut hosts, mut secrets) = (BTreeMap::new(), BTreeMap::new());
+    for record in inventory.records(&[], SystemTime::now())? {
+        match record {
+            Record::Host(host) => drop(hosts.insert(host.host, host.vars)),
+            Record::Secret(sealed) => {
+                let what = format!("the secrets of host `{}`", sealed.host);
+                let opened = pq_secrets::open(&sealed.sealed, &identities, &what).map_err(secret)?;
+                secrets.insert(sealed.host, opened);
+            }
+            _ => {}
+        }
+    }
+    let none = pq_secrets::Values::new();
+    let filled = hosts.into_iter().map(|(host, vars)| {
+        let values = secrets.get(&host).unwrap_or(&none);
+        let own = vars.into_iter().filter(|(name, _)| !names.contains(name));
+        let own = own.map(|(name, value)| (name, with_values(value, values)));
+        (host, own.collect())
+    });
+    Ok(filled.collect())
+}
+
+/// A value with each token as its sinks and the secret's text.
+fn with_values(value: Value, values: &pq_secrets::Values) -> Value {
+    match value {
+        Value::String(text) => match pieces(&text) {
+            Ok(found) => found
+                .into_iter()
+                .map(|piece| match piece {
+                    Piece::Text(text) => text.to_owned(),
+                    Piece::Token(token) => {
+                        let secret = match &token.source {
+                            pq_stream::Source::Named(name) => values.get(name),
+                            pq_stream::Source::Derived { .. } => None,
+                        };
+                        let secret = secret.map_or("", |secret| secret.expose_secret());
+                        format!("{:?}{secret}", token.sinks)
+                    }
+                })
+                .collect::<String>()
+                .into(),
+            Err(_) => text.into(),
+        },
+        Value::Array(items) => items.into_iter().map(|item| with_values(item, values)).collect(),
+        Value::Object(map) => map.into_iter().map(|(key, item)| (key, with_values(item, values))).collect(),
+        other => other,
+    }
+}
+
+/// Copies an inventory: what it reads is small, and what is secret in it is encrypted.
+fn copy(from: &Path, to: &Path, depth: usize) -> std::io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let Some(name) = path.file_name() else { continue };
+        let hidden = name.to_string_lossy().starts_with('.') && name != ".age-recipients";
+        if path.is_dir() && !hidden && depth < 16 {
+            fs::create_dir(to.join(name))?;
+            copy(&path, &to.join(name), depth + 1)?;
+        } else if path.is_file() && !hidden {
+            fs::copy(&path, to.join(name))?;
+        }
+    }
+    Ok(())
+}
