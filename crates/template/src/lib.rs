@@ -5,6 +5,7 @@
 //! operation and the secret; how is told in `docs/design/secrets-in-templates.md`.
 //!
 //! Always true here: an undefined variable is an error where it is read; no template reads the clock or chance,
+//! and files only where the context gives it lookups, so that the same source and context give the same text.
 
 mod ansible;
 mod arguments;
@@ -12,6 +13,7 @@ mod backslashes;
 mod cache;
 mod compile;
 mod context;
+mod emitter;
 mod error;
 mod filters;
 mod functions;

@@ -1,85 +1,75 @@
-//! Values as YAML text, in block style, with the sinks of the secrets inside.
+//! Values as YAML text, as Ansible's filters write it, with the sinks of the secrets inside.
 
-use minijinja::value::Kwargs;
+use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, State, Value};
 use pq_stream::{Sink, holds_token};
-use serde_json::Value as Json;
 
-use crate::{json, sinks};
+use crate::arguments::Given;
+use crate::emitter::{Emitter, Node};
+use crate::{json, sinks, text};
+
+/// What both filters take.
+const NAMES: &[&str] = &["a", "indent", "default_flow_style", "width", "sort_keys", "allow_unicode"];
 
 /// Registers the filters that write YAML.
 pub(crate) fn add(environment: &mut Environment<'_>) {
-    for name in ["to_yaml", "to_nice_yaml"] {
+    for (name, indent, flow) in [("to_yaml", 2, None), ("to_nice_yaml", 4, Some(false))] {
         environment.add_filter(
             name,
-            move |state: &mut State, value: &Value, options: Kwargs| -> Result<Value, Error> {
-                let data = json::to_json(&sinks::defined(state, value)?)?;
-                let indent = options.get::<Option<usize>>("indent")?.unwrap_or(2).clamp(2, 8);
-                options.assert_all_used()?;
-                let mut out = String::new();
-                match inline(name, &data)? {
-                    Some(text) => out = text + "\n",
-                    None => block(&mut out, name, &data, indent, 0)?,
-                }
-                Ok(Value::from(out))
+            move |state: &mut State, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+                let given = Given::bind(format!("filter `{name}`"), NAMES, &args.into_values())?;
+                let value = sinks::defined(state, given.value(0)?)?;
+                // Refuses what is undefined inside, too deep, or no data.
+                json::to_json(&value)?;
+                let node = node(name, &value, given.flag(4, true))?;
+                let step = Some(given.width(1, indent)?).filter(|step| (2..=9).contains(step)).unwrap_or(2);
+                let width = Some(given.width(3, 80)?).filter(|width| *width > step * 2).unwrap_or(80);
+                let flow = if given.option(2).is_some() { Some(given.flag(2, false)) } else { flow };
+                Ok(Emitter::write(&node, step, width, flow).into())
             },
         );
     }
 }
 
-/// A list or map below which there is something, one line an entry.
-fn block(out: &mut String, name: &str, data: &Json, indent: usize, depth: usize) -> Result<(), Error> {
-    let margin = " ".repeat(indent * depth);
-    match data {
-        Json::Array(items) => {
-            for item in items {
-                out.push_str(&format!("{margin}-"));
-                entry(out, name, item, indent, depth)?;
+/// A value as it is written; the keys of maps in order.
+fn node(name: &str, value: &Value, sort: bool) -> Result<Node, Error> {
+    Ok(match value.kind() {
+        ValueKind::None => Node::Plain("null".to_owned()),
+        ValueKind::Bool => Node::Plain(value.is_true().to_string()),
+        ValueKind::Number if value.is_integer() => Node::Plain(value.to_string()),
+        ValueKind::Number => Node::Plain(float(f64::try_from(value.clone()).unwrap_or(f64::NAN))),
+        ValueKind::Map => {
+            let mut keys: Vec<Value> = value.try_iter()?.collect();
+            let one_kind = |kind| keys.iter().all(|key| key.kind() == kind);
+            if sort && one_kind(ValueKind::String) {
+                keys.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+            } else if sort && one_kind(ValueKind::Number) {
+                keys.sort();
+            }
+            let pair = |key: &Value| Ok((node(name, key, sort)?, node(name, &value.get_item(key)?, sort)?));
+            Node::Map(keys.iter().map(pair).collect::<Result<_, Error>>()?)
+        }
+        ValueKind::Seq | ValueKind::Iterable => {
+            Node::List(value.try_iter()?.map(|item| node(name, &item, sort)).collect::<Result<_, _>>()?)
+        }
+        _ => {
+            let text = text::python(value)?;
+            if holds_token(&text) {
+                Node::Token(sinks::text(name, Sink::Yaml, &text)?)
+            } else {
+                Node::Text(text)
             }
         }
-        Json::Object(map) => {
-            for (key, item) in map {
-                out.push_str(&format!("{margin}{}:", string(name, key)?));
-                entry(out, name, item, indent, depth)?;
-            }
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// What follows a dash or a colon.
-fn entry(out: &mut String, name: &str, item: &Json, indent: usize, depth: usize) -> Result<(), Error> {
-    match inline(name, item)? {
-        Some(text) => out.push_str(&format!(" {text}\n")),
-        None => {
-            out.push('\n');
-            block(out, name, item, indent, depth + 1)?;
-        }
-    }
-    Ok(())
-}
-
-/// What stands on the line of its key.
-fn inline(name: &str, data: &Json) -> Result<Option<String>, Error> {
-    Ok(match data {
-        Json::Array(items) if items.is_empty() => Some("[]".to_owned()),
-        Json::Object(map) if map.is_empty() => Some("{}".to_owned()),
-        Json::Array(_) | Json::Object(_) => None,
-        Json::String(text) => Some(string(name, text)?),
-        other => Some(other.to_string()),
     })
 }
 
-/// A word that every YAML reads as a text stands plain; everything else is quoted.
-fn string(name: &str, text: &str) -> Result<String, Error> {
-    const WORDS: [&str; 11] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan"];
-    let first = text.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '/');
-    let plain = first
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./@+".contains(c))
-        && !WORDS.contains(&text.to_ascii_lowercase().as_str());
-    if plain && !holds_token(text) {
-        return Ok(text.to_owned());
+fn float(number: f64) -> String {
+    if number.is_nan() {
+        return ".nan".to_owned();
     }
-    sinks::text(name, Sink::Yaml, text)
+    if number.is_infinite() {
+        return if number > 0.0 { ".inf" } else { "-.inf" }.to_owned();
+    }
+    let text = text::float(number);
+    if text.contains('.') { text } else { text.replacen('e', ".0e", 1) }
 }
