@@ -1,12 +1,18 @@
 //! Malformed inventories: each ends with status 2, nothing on stdout, the file that is to blame and no more than a
 //! second of processor time (release build) and 100 MB; and no secret of one is shown. A few odd ones are right, and must not fail.
 //!
-//! Files that are only readable by others, and what the command line can get wrong, are not here.
+//! Where it is root who tests, what nobody may read is tried as somebody else.
 
 #![expect(clippy::unwrap_used, reason = "what the runner itself cannot do ends the test")]
 
 #[path = "malformed/case.rs"]
 mod case;
+#[path = "malformed/command.rs"]
+mod command;
+#[path = "malformed/keys.rs"]
+mod keys;
+#[path = "malformed/places.rs"]
+mod places;
 #[path = "malformed/sealed.rs"]
 mod sealed;
 #[path = "malformed/tables.rs"]
@@ -51,6 +57,21 @@ fn what_is_wrong_with_a_sealed_file_shows_nothing_of_it() {
 }
 
 #[test]
+fn what_cannot_be_read_is_refused_with_its_path() {
+    try_all(&places::refused(), |case, outcome| outcome.unlike_a_refusal(case));
+}
+
+#[test]
+fn what_is_wrong_with_keys_is_refused_and_shows_nothing() {
+    try_all(&keys::refused(), |case, outcome| outcome.unlike_a_refusal(case));
+}
+
+#[test]
+fn what_is_wrong_with_the_command_line_is_quoted() {
+    try_all(&command::refused(), |case, outcome| outcome.unlike_a_refusal(case));
+}
+
+#[test]
 fn what_is_odd_and_right_is_read() {
     try_all(&tables::read(), |_, outcome| outcome.unlike_a_success());
 }
@@ -66,7 +87,13 @@ fn a_secret_that_is_shown_would_be_seen_in_each_form() {
 
 #[test]
 fn three_hundred_and_more_are_tried() {
-    let (plain, sealed) = (tables::refused().len(), sealed::refused().len());
-    println!("{plain} inventories in clear, {sealed} sealed ones, {} that are right", tables::read().len());
-    assert!(plain + sealed >= 300, "{plain} and {sealed}");
+    let (plain, sealed, keys) = (tables::refused().len(), sealed::refused().len(), keys::refused().len());
+    let (places, command) = (places::refused().len(), command::refused().len());
+    println!(
+        "{plain} inventories in clear, {sealed} sealed ones, {keys} keys and headers, {places} paths, \
+         {command} command lines, {} that are right",
+        tables::read().len()
+    );
+    let all = plain + sealed + keys + places + command;
+    assert!(all >= 300, "{all}");
 }

@@ -1,6 +1,8 @@
-//! One inventory that is made, read by `pq-inventory`, and taken away; and what is asked of the outcome.
+//! One inventory that is made, read by a tool, and taken away; and what is asked of the outcome.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -23,6 +25,35 @@ pub struct Case {
     pub files: Vec<(String, Vec<u8>)>,
     /// The file, and the line where there is one, that the error must name.
     pub blames: String,
+    /// What else stands below the directory that holds the inventory.
+    pub things: Vec<(String, Thing)>,
+    /// The tool.
+    pub tool: &'static str,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Variables of its environment.
+    pub environment: Vec<(String, String)>,
+    /// What it reads.
+    pub stdin: Vec<u8>,
+}
+
+/// What a path can be besides a file with content.
+pub enum Thing {
+    /// A directory.
+    Directory,
+    /// A named pipe.
+    Pipe,
+    /// A socket.
+    Socket,
+    /// A symbolic link.
+    Link(&'static str),
+    /// What stands there already, with another mode; the tool runs as somebody who is not root.
+    Mode(u32),
+}
+
+/// The identity that opens what the cases encrypt.
+pub fn identity() -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/secrets/tests/ed25519").display().to_string()
 }
 
 /// How a run ended.
@@ -42,31 +73,84 @@ impl Case {
         if path != "hosts" {
             files.push(("hosts".to_owned(), b"a ansible_connection=local\n".to_vec()));
         }
-        Case { name: name.into(), files, blames: blames.to_owned() }
+        Case {
+            name: name.into(),
+            files,
+            blames: blames.to_owned(),
+            things: Vec::new(),
+            tool: "pq-inventory",
+            arguments: vec!["--json".to_owned(), "--identity".to_owned(), identity()],
+            environment: Vec::new(),
+            stdin: Vec::new(),
+        }
     }
 
-    /// Reads it as a person would, with backtraces wanted and no mask on what is made.
-    pub fn run(&self) -> Outcome {
-        let place = tempfile::tempdir().unwrap();
-        let inventory = place.path().join("inventory");
-        let identity = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/secrets/tests/ed25519");
+    /// A case of other arguments.
+    pub fn calling(mut self, tool: &'static str, arguments: &[&str]) -> Self {
+        self.tool = tool;
+        self.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        self
+    }
+
+    /// A case with something else at a path.
+    pub fn having(mut self, path: &str, thing: Thing) -> Self {
+        self.files
+            .retain(|(known, _)| *path != format!("inventory/{known}") || matches!(thing, Thing::Mode(_)));
+        self.things.push((path.to_owned(), thing));
+        self
+    }
+
+    fn make(&self, place: &Path) {
+        let inventory = place.join("inventory");
+        fs::create_dir_all(&inventory).unwrap();
         for (path, content) in &self.files {
             let path = inventory.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
         }
+        for (path, thing) in &self.things {
+            let path = place.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            match thing {
+                Thing::Directory => fs::create_dir_all(path).unwrap(),
+                Thing::Pipe => assert!(Command::new("mkfifo").arg(path).status().unwrap().success()),
+                Thing::Socket => drop(UnixListener::bind(path).unwrap()),
+                Thing::Link(target) => symlink(target, path).unwrap(),
+                Thing::Mode(mode) => {
+                    fs::set_permissions(place, fs::Permissions::from_mode(0o755)).unwrap();
+                    fs::set_permissions(path, fs::Permissions::from_mode(*mode)).unwrap();
+                }
+            }
+        }
+    }
+
+    /// Reads it as a person would, with backtraces wanted and no mask on what is made.
+    pub fn run(&self) -> Outcome {
+        let place = tempfile::tempdir().unwrap();
+        self.make(place.path());
+        let as_nobody = self.things.iter().any(|(_, thing)| matches!(thing, Thing::Mode(_)));
+        let who = match as_nobody && nix::unistd::geteuid().is_root() {
+            true => "setpriv --reuid 65534 --regid 65534 --clear-groups",
+            false => "",
+        };
         let before = listing(place.path());
         let out = tempfile::tempdir().unwrap();
+        let stdin = out.path().join("stdin");
+        fs::write(&stdin, &self.stdin).unwrap();
         let to = |name: &str| Stdio::from(fs::File::create(out.path().join(name)).unwrap());
         let mut child = Command::new("sh")
-            .args(["-c", "umask 000; exec timeout -s KILL 20 \"$0\" --json --identity \"$1\""])
-            .arg(pq_tests::tools().join("pq-inventory"))
-            .arg(identity)
+            .arg("-c")
+            .arg(format!(
+                "umask 000; ulimit -c unlimited; exec timeout -s KILL 20 {who} \"$0\" \"$@\" < \"$STDIN\""
+            ))
+            .arg(pq_tests::tools().join(self.tool))
+            .args(&self.arguments)
             .current_dir(place.path())
             .env_clear()
             .envs([("PATH", "/usr/bin:/bin"), ("RUST_BACKTRACE", "1")])
             .envs([("HOME", place.path()), ("TMPDIR", place.path())])
-            .stdin(Stdio::null())
+            .env("STDIN", &stdin)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdout(to("stdout"))
             .stderr(to("stderr"))
             .spawn()
@@ -105,7 +189,9 @@ impl Outcome {
         demand(self.code == Some(2), &format!("status {:?}", self.code));
         demand(self.stdout.is_empty(), "something on stdout");
         demand(self.stderr.contains("error: "), "no error");
-        demand(self.stderr.contains("hint: "), "no hint");
+        // The parser of the command line has words of its own.
+        let hint = self.stderr.contains("hint: ") || self.stderr.contains("try '--help'");
+        demand(hint, "no hint");
         demand(self.stderr.contains(&case.blames), &format!("`{}` is not named", case.blames));
         found
     }
@@ -166,9 +252,9 @@ impl Outcome {
 
 fn listing(directory: &Path) -> Vec<String> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
+    for entry in fs::read_dir(directory).into_iter().flatten() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
+        if path.is_dir() && !path.is_symlink() {
             found.extend(listing(&path));
         }
         found.push(path.display().to_string());

@@ -42,7 +42,8 @@ pub fn refused() -> Vec<Case> {
     cases
 }
 
-fn encrypt(text: &str, armored: bool) -> Vec<u8> {
+/// A text, encrypted to the identity of the cases.
+pub fn encrypt(text: &str, armored: bool) -> Vec<u8> {
     let public = include_str!("../../crates/secrets/tests/ed25519.pub");
     Recipients::parse(public, Path::new("recipients")).unwrap().encrypt(text.as_bytes(), armored).unwrap()
 }

@@ -28,6 +28,9 @@ pub fn demand(name: &str, explanations: &[Explanation], directory: &Path) -> Res
         error.hints.extend(near.map(|near| format!("did you mean `{near}`?")));
     }
     error.hints.extend(hints);
+    if error.hints.is_empty() {
+        error.hints.push("`pq-inventory --json HOST` shows every variable of a host".to_owned());
+    }
     Err(Failure::input(error))
 }
 
