@@ -47,7 +47,7 @@ const TEXTS: &[&str] = &[
     "089",
     "1:99",
     "\"two\\nlines\"",
-    "\"folded\\\n      on\"",
+    "\"folded\\\n                        on\"",
     "'~'",
     "http://x.example/?a=b",
     "~user",
