@@ -1,6 +1,8 @@
 //! Every parser that we wrote takes what nobody would write: each target of `fuzz/` its corpus and 20 seconds more,
 //! in the whole matrix 300; two at a time.
 
+#![expect(clippy::unwrap_used, reason = "what the runner itself cannot do ends the test")]
+
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs;

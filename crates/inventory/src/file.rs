@@ -69,12 +69,14 @@ impl SourceFile {
     }
 }
 
-/// A text as it may stand in an error: at most 80 characters.
+/// A text as it may stand in an error: at most 80 characters, on one line.
 pub fn short(text: &str) -> String {
-    match text.char_indices().nth(80) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
-    }
+    let shown = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    let more = if text.chars().nth(80).is_some() { "…" } else { "" };
+    text.chars().take(80).map(shown).collect::<String>() + more
 }
 
 /// What a path leads to, through links; nothing where there is nothing of that name.
@@ -173,5 +175,17 @@ pub fn text(bytes: Vec<u8>, shown: &str) -> Result<String, Box<Diagnostic>> {
             let error = Diagnostic::new(format!("`{shown}` is no text file")).cause(cause).at(place);
             Err(Box::new(error.hint("save it as UTF-8, as in `iconv -f latin1 -t utf-8`, or restore it")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_in_an_error_is_short_and_stays_on_its_line() {
+        assert_eq!(short("été"), "été");
+        assert_eq!(short("a\nb\u{1b}"), "a\\nb\\u{1b}");
+        assert_eq!(short(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
     }
 }
