@@ -36,6 +36,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 mod text;
+mod text_methods;
 mod texts;
 mod undefined;
 mod versions;

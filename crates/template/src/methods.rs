@@ -5,6 +5,8 @@
 use minijinja::value::{ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
+use crate::text_methods;
+
 /// Called by the engine for a method that an object does not have itself.
 pub(crate) fn call(_: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
     match (value.kind(), value.as_str()) {
@@ -36,29 +38,13 @@ fn of_text(text: &str, method: &str, args: &[Value]) -> Result<Value, Error> {
                 None => text.replace(from, to),
             })
         }
-        "split" => {
-            let (by, most): (Option<&str>, Option<usize>) = from_args(args)?;
-            split(text, by, most)?
-        }
         "splitlines" => from_args::<()>(args).map(|()| text.lines().map(Value::from).collect::<Value>())?,
         "join" => {
             let (items,): (&Value,) = from_args(args)?;
             let items: Vec<Value> = items.try_iter()?.checked().collect::<Result<_, _>>()?;
             Value::from(items.iter().map(ToString::to_string).collect::<Vec<_>>().join(text))
         }
-        _ => return Err(Error::from(ErrorKind::UnknownMethod)),
-    })
-}
-
-fn split(text: &str, by: Option<&str>, most: Option<usize>) -> Result<Value, Error> {
-    Ok(match (by, most) {
-        (None, None) => text.split_whitespace().map(Value::from).collect(),
-        (Some(""), _) => return Err(Error::new(ErrorKind::InvalidOperation, "`split`: empty separator")),
-        (Some(by), None) => text.split(by).map(Value::from).collect(),
-        (Some(by), Some(most)) => text.splitn(most + 1, by).map(Value::from).collect(),
-        (None, Some(_)) => {
-            return Err(Error::new(ErrorKind::InvalidOperation, "`split` with a limit needs a separator"));
-        }
+        _ => return text_methods::call(text, method, args),
     })
 }
 

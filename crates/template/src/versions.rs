@@ -142,8 +142,11 @@ fn compare_semantic(given: &Given, a: &str, b: &str) -> Result<Ordering, Error> 
     Ok(a.cmp(&b).then(b_pre.is_empty().cmp(&a_pre.is_empty()).reverse()).then(a_pre.cmp(&b_pre)))
 }
 
+/// Three numbers, and what kind of prerelease it is.
+type Strict = ([Part; 3], Option<(char, Part)>);
+
 /// Two or three numbers, then `a` or `b` and a number, as `StrictVersion`.
-fn strict(given: &Given, text: &str) -> Result<([Part; 3], Option<(char, Part)>), Error> {
+fn strict(given: &Given, text: &str) -> Result<Strict, Error> {
     let refuse = || given.error(format!("`{text}` is no strict version such as `1.2` or `1.2.3b1`"));
     let (core, pre) = match text.find(['a', 'b']) {
         Some(at) => {
