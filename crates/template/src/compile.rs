@@ -6,7 +6,7 @@
 use minijinja::machinery::{CodeGenerator, Instruction, Instructions, ast, parse};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
-use minijinja::{Environment, Error, ErrorKind, Value};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
 use pq_stream::OPENING;
 
 use crate::{guard, spent, text, undefined};
@@ -42,6 +42,8 @@ pub(crate) fn compile<'s>(
             line: None,
         });
     }
+    // A newline at the end of a value is no part of what it is made of; it comes back where that is a text.
+    let source = if native { source.strip_suffix('\n').unwrap_or(source) } else { source };
     let tree = parse(source, name, syntax.clone())?;
     let single = native
         && matches!(&tree, ast::Stmt::Template(root) if matches!(root.children[..], [ast::Stmt::EmitExpr(_)]));
@@ -49,7 +51,7 @@ pub(crate) fn compile<'s>(
     generator.compile_stmt(&tree);
     let (plain, _) = generator.finish();
     Ok(Compiled {
-        instructions: spent::compiling(|| guarded(&plain, Instructions::new(name, source), single))?,
+        instructions: spent::compiling(|| guarded(&plain, Instructions::new(name, source), single, native))?,
         single,
     })
 }
@@ -168,11 +170,13 @@ fn guarded<'s>(
     plain: &Instructions<'s>,
     out: Instructions<'s>,
     single: bool,
+    native: bool,
 ) -> Result<Instructions<'s>, Refusal> {
     let mut out = out;
     let mut moved = Vec::new();
     let mut length = 0;
     let mut at = 0;
+    let asides = asides(plain);
     while let Some(instruction) = plain.get(at) {
         moved.push(length);
         let last = plain.get(at + 1).is_none();
@@ -185,6 +189,7 @@ fn guarded<'s>(
         let line = plain.get_line(at);
         let guard = match instruction {
             Instruction::GetItem if has_name_as_key(plain, at) => Guard::Free,
+            Instruction::Emit if native && asides.get(at as usize) == Some(&false) => Guard::Top("$node"),
             other => guard_of(other).map_err(|error| Refusal { error, offset, line })?,
         };
         for added in before(&guard).into_iter().chain([instruction.clone()]) {
@@ -201,6 +206,24 @@ fn guarded<'s>(
         relocate(out.get_mut(index), &moved);
     }
     Ok(out)
+}
+
+/// Which instructions write into a `set` block or a macro, not into the value itself.
+fn asides(plain: &Instructions<'_>) -> Vec<bool> {
+    let (mut depth, mut asides) = (0_usize, Vec::new());
+    for instruction in (0..).map_while(|at| plain.get(at)) {
+        match instruction {
+            Instruction::BeginCapture(_) => depth += 1,
+            Instruction::EndCapture => depth = depth.saturating_sub(1),
+            // A macro's body stands before the instruction that makes it.
+            Instruction::BuildMacro(_, begin, _) => {
+                asides.iter_mut().skip(*begin as usize).for_each(|aside| *aside = true);
+            }
+            _ => {}
+        }
+        asides.push(depth > 0);
+    }
+    asides
 }
 
 /// Whether the key of the item at `at` is a literal text: no text has items by name, so there is nothing to
@@ -283,7 +306,33 @@ pub(crate) fn add_guards(environment: &mut Environment<'_>) {
             write(value).map(Value::from)
         });
     }
+    environment.add_filter("$node", |state: &mut State, value: &Value| -> Result<Value, Error> {
+        undefined::refuse([value])?;
+        if value.as_str().is_none()
+            && let Some(secret) = guard::anywhere(value)?
+        {
+            return Err(guard::refuse("putting a list or map into text", secret, Some(STRUCTURE_HINT)));
+        }
+        if !value.is_none() && !value.is_undefined() {
+            let several = state.get_temp(ONE).is_some();
+            state.set_temp(if several { SEVERAL } else { ONE }, value.clone());
+        }
+        if value.is_undefined() { Ok(value.clone()) } else { text::written(value).map(Value::from) }
+    });
     add_list_guards(environment);
+}
+
+/// Where a rendering keeps the first value that it wrote, and one after it.
+const ONE: &str = "$one";
+const SEVERAL: &str = "$several";
+
+/// What a value is whose template wrote one value and nothing else: that value, and none where it wrote nothing.
+pub(crate) fn alone(state: &State<'_, '_>, written: &str) -> Result<Option<Value>, Error> {
+    match (state.get_temp(ONE), state.get_temp(SEVERAL)) {
+        (None, _) if written.is_empty() => Ok(Some(Value::from(()))),
+        (Some(value), None) if text::written(&value)? == written => Ok(Some(value)),
+        _ => Ok(None),
+    }
 }
 
 const STRUCTURE_HINT: &str = "write the structure with `to_json` or `to_yaml`";

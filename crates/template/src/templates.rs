@@ -138,10 +138,10 @@ impl Templates {
                 .compiled
                 .get(source, |source| compile::compile("value", source, syntax, native))
                 .map_err(refused)?;
-            self.eval(name, source, context, kept.borrow_dependent())
+            self.eval(name, source, context, kept.borrow_dependent(), native)
         } else {
             let compiled = compile::compile(name, source, syntax, native).map_err(refused)?;
-            self.eval(name, source, context, &compiled)
+            self.eval(name, source, context, &compiled, native)
         }
     }
 
@@ -151,6 +151,7 @@ impl Templates {
         source: &str,
         context: &Context,
         compiled: &Compiled<'_>,
+        native: bool,
     ) -> Result<Value, TemplateError> {
         let (value, text) = spent::rendering(|| {
             let mut text = String::new();
@@ -167,15 +168,27 @@ impl Templates {
             if text.len() > MAX_TEXT {
                 return Err(Error::from(ErrorKind::OutOfFuel));
             }
+            let value = match native && value.is_none() && !compiled.single {
+                true => compile::alone(&state, &text)?,
+                false => value,
+            };
             Ok(((value, text), taken))
         })
         .map_err(|error| TemplateError::new(name, source, context, Refusal::from(error)))?;
-        match (compiled.single, value) {
-            (true, Some(value)) => Ok(value),
+        let value = match (compiled.single, value) {
+            (_, Some(value)) => value,
             (true, None) => {
-                Err(TemplateError::plain(name, source, "the expression left no value".to_owned()))
+                return Err(TemplateError::plain(name, source, "the expression left no value".to_owned()));
             }
-            (false, _) => Ok(Value::from(text)),
-        }
+            (false, None) => Value::from(text),
+        };
+        // The newlines at the end that compiling took, or a block there, come back.
+        let ends = |text: &str| text.len() - text.trim_end_matches('\n').len();
+        Ok(match value.as_str() {
+            Some(text) if native && ends(source) > ends(text) => {
+                Value::from(text.to_owned() + &"\n".repeat(ends(source) - ends(text)))
+            }
+            _ => value,
+        })
     }
 }

@@ -345,3 +345,28 @@ fn a_template_without_a_sensible_end_is_an_error() {
         assert!(taken.as_secs() < 20, "{source} took {taken:?}");
     }
 }
+
+#[test]
+fn a_value_that_writes_one_value_alone_keeps_its_type() {
+    let cases = [
+        ("{{ port }}\n", json!(8080)),
+        ("{{ port }}\n\n", json!("8080\n\n")),
+        ("{% for x in [1, 2] %}\n{{ x }}\n{% endfor %}\n", json!("1\n2\n")),
+        ("{{ title }}\n", json!("L'été\n")),
+        ("{% if tls %}{{ port }}{% endif %}", json!(8080)),
+        ("{% if tls %}{{ port }} {% endif %}", json!("8080 ")),
+        ("{% if not tls %}{{ port }}{% endif %}", json!(null)),
+        ("{# nothing #}\n", json!(null)),
+        ("{{ none }}{{ port }}", json!(8080)),
+        ("{{ '' }}{{ '' }}", json!("")),
+        ("{{ port }}{{ '' }}", json!("8080")),
+        ("{% set x = [1] %}{{ x }}", json!([1])),
+        ("{% set x %}{{ port }}{% endset %}a{{ x }}", json!("a8080")),
+        ("{% macro m(a) %}{{ a }}{% endmacro %}{{ m(1) }}", json!("1")),
+        ("{% for x in [1, 2] %}{{ x }}{% endfor %}", json!("12")),
+    ];
+    for (source, expected) in cases {
+        assert_eq!(value(source), Ok(expected), "{source:?}");
+    }
+    assert_eq!(render("{{ port }}\n"), Ok("8080\n".to_owned()));
+}
