@@ -292,8 +292,8 @@ pub(crate) fn add_guards(environment: &mut Environment<'_>) {
         undefined::refuse([value])?;
         Ok(value.clone())
     });
-    let written: [(_, fn(&Value) -> Result<String, Error>); 2] =
-        [("$text", text::python), ("$emit", text::written)];
+    type Write = fn(&Value) -> Result<String, Error>;
+    let written: [(&str, Write); 2] = [("$text", text::python), ("$emit", text::written)];
     for (name, write) in written {
         environment.add_filter(name, move |value: &Value| -> Result<Value, Error> {
             undefined::refuse([value])?;
