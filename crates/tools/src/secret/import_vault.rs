@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use pq_cli::Failure;
-use pq_inventory::{Inventory, Vaulted};
+use pq_inventory::{Document, Inventory, Vaulted};
 use pq_secrets::store::{self, Lock, Staged};
 use pq_secrets::{ExposeSecret, VaultPasswords, is_ansible_vault};
 use pq_stream::{Diagnostic, MASTER_KEY, Piece, Record, Status, pieces};
@@ -143,13 +143,13 @@ fn change(
             return Err(Failure::input(error.cause(cause).hint("rename one of them")));
         }
         let plain = passwords.decrypt(&text, &format!("`{shown}`")).map_err(secret)?;
-        keeper.document(&plain)?;
+        Document::read(&shown, plain.expose_secret())?;
         let plain = plain.expose_secret().to_owned();
         return Ok(Some(Change { old, text: None, keeper, _lock: lock, plain, moved: None }));
     }
     let mut document = keeper.document(&there.unwrap_or_default())?;
-    let mut text = text;
-    for value in found.iter().rev() {
+    let mut written = Vec::new();
+    for value in &found {
         let path = value.path.join(".");
         if path == MASTER_KEY {
             let error = Diagnostic::new(format!("`{MASTER_KEY}` of `{shown}` cannot be moved"));
@@ -169,8 +169,12 @@ fn change(
             return Err(Failure::input(error.hint("rename one of them")));
         }
         document = document.with(&name, &plain, None)?;
-        text.replace_range(value.range.clone(), &format!("\"{{{{ {name} }}}}\""));
+        written.push((value.range.clone(), format!("\"{{{{ {name} }}}}\"")));
         names.insert(name);
+    }
+    let mut text = text;
+    for (range, template) in written.into_iter().rev() {
+        text.replace_range(range, &template);
     }
     let (plain, moved) = (document.text().to_owned(), Some(found.len()));
     Ok(Some(Change { old, text: Some(text), keeper, _lock: lock, plain, moved }))

@@ -117,7 +117,7 @@ enum What {
     },
     /// Move what ansible-vault encrypted into age files: whole files, and values inside plain ones
     ///
-    /// The password is in the file that $ANSIBLE_VAULT_PASSWORD_FILE names. A value inside a plain file becomes
+    /// The password is in the file that `--vault-password-file` names. A value inside a plain file becomes
     /// `vault_NAME` in the age file beside it, and a template that names this in its place. Before anything is
     /// changed, a copy of the inventory is, and must have the same values for every host.
     ImportVault {
