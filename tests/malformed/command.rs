@@ -30,7 +30,7 @@ const CALLS: &[(&str, &[&str], &str)] = &[
     ("a regular expression that nothing fits", &["~^db"], "`~^db`"),
     ("a pattern that only takes away", &["!all"], "`!all`"),
     ("a pattern of a sign alone", &["!"], "``"),
-    ("a pattern with a line end", &["web1\nroot"], "`web1\\nroot`"),
+    ("a pattern with a line end", &["web1\nroot"], "`root`"),
     ("an index behind the end", &["web[7]"], "web[7]"),
     ("an index that is none", &["web[x]"], "web[x]"),
     ("an inventory that there is not", &["-i", "nowhere"], "`nowhere`"),

@@ -100,7 +100,8 @@ fn of_term(groups: &Groups, term: &str) -> Result<Vec<usize>, Box<Diagnostic>> {
     let count = hosts.len();
     part.of(hosts).ok_or_else(|| {
         let error = Diagnostic::new(format!("`{}` is no host", short(term)));
-        Box::new(error.cause(format!("`{}` has {count}, counted from 0", short(name))))
+        let error = error.cause(format!("`{}` has {count}, counted from 0", short(name)));
+        Box::new(error.hint(format!("`pq-inventory {}` shows them in their order", short(name))))
     })
 }
 
