@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -64,7 +65,7 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
     let mut staged = Vec::new();
     for change in &changes {
         let mode = fs::metadata(&change.old).map_err(|error| cannot("read", &change.old, &error))?;
-        let mode = std::os::unix::fs::MetadataExt::mode(&mode) & 0o7777;
+        let mode = mode.mode() & 0o7777;
         let plain = change.text.as_ref().map(|text| Staged::write(&change.old, text.as_bytes(), mode));
         let plain = plain.transpose().map_err(|error| cannot("write beside", &change.old, &error))?;
         staged.push((change.keeper.stage(&change.plain, mode)?, plain));
@@ -187,7 +188,8 @@ fn same_meaning(
     changes: &[Change],
     names: &BTreeSet<String>,
 ) -> Result<(), Failure> {
-    let copied = Builder::new().prefix("pq-secret-").tempdir();
+    let private = fs::Permissions::from_mode(0o700);
+    let copied = Builder::new().prefix("pq-secret-").permissions(private).tempdir();
     let copied = copied.map_err(|error| cannot("make a copy of", directory, &error))?;
     let failed = |error: std::io::Error| cannot("make a copy of", directory, &error);
     copy(directory, copied.path(), 0).map_err(failed)?;
