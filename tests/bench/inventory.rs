@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     let done = match arguments.get(1).map(String::as_str) {
         Some("--measure") => measure(&arguments[2..]),
+        Some("--write") => write_asked(&arguments[2..]),
         _ => bench(),
     };
     match done {
@@ -169,6 +170,12 @@ fn sorted(value: &Value) -> Value {
             .into(),
         other => other.clone(),
     }
+}
+
+/// Writes the inventory into a directory of one's own: `-- --write DIR HOSTS`.
+fn write_asked(arguments: &[String]) -> Result<()> {
+    let [directory, hosts, ..] = arguments else { return Err("--write DIR HOSTS".into()) };
+    write_inventory(Path::new(directory), hosts.parse()?)
 }
 
 /// An inventory of that many hosts.

@@ -1,7 +1,6 @@
 //! Identities: the private keys that open age files, and where they are looked for.
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use age::secrecy::{ExposeSecret, SecretString};
