@@ -104,7 +104,9 @@ pub fn conceal(
         Data::Null if path == MASTER_KEY => return Err(short_key(file, node.start)),
         Data::Vaulted { .. } => {
             let error = file.error(node.start, "a value is encrypted twice");
-            return Err(Box::new(error.hint("decrypt it with `ansible-vault`, the file is encrypted as it is")));
+            return Err(Box::new(
+                error.hint("decrypt it with `ansible-vault`, the file is encrypted as it is"),
+            ));
         }
         Data::Null => Data::Null,
         Data::List(items) => {
@@ -128,7 +130,9 @@ pub fn conceal(
                 length if path == MASTER_KEY && length < MIN_MASTER_KEY => {
                     return Err(short_key(file, node.start));
                 }
-                length if kind == Encrypted::Age && length < MIN_LENGTH => return Err(short(file, node, length)),
+                length if kind == Encrypted::Age && length < MIN_LENGTH => {
+                    return Err(short(file, node, length));
+                }
                 _ => {}
             }
             if values.contains_key(path) {

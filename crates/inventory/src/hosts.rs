@@ -225,7 +225,8 @@ impl<'f> Reader<'f> {
             return Err(Box::new(error.hint("to use a secret, name its variable: `{{ smtp_password }}`")));
         }
         if has_vaulted(&node) {
-            let error = self.file.error(node.start, "a value in the hosts file is encrypted with ansible-vault");
+            let error =
+                self.file.error(node.start, "a value in the hosts file is encrypted with ansible-vault");
             return Err(Box::new(error.hint("set it in `group_vars/` or `host_vars/`")));
         }
         if name == MASTER_KEY {

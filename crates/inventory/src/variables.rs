@@ -9,9 +9,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use pq_secrets::{
-    ExposeSecret, Identities, SecretError, Values, VaultPasswords, is_ansible_vault,
-};
+use pq_secrets::{ExposeSecret, Identities, SecretError, Values, VaultPasswords, is_ansible_vault};
 use pq_stream::{Diagnostic, MASTER_KEY, Place};
 
 use crate::concealed::{Encrypted, clear_key, conceal, has_vaulted, name_vaulted, unfit};
@@ -283,10 +281,8 @@ impl Loader {
     fn unvaulted(&self, file: &SourceFile) -> Result<SourceFile> {
         let wrong = |error: SecretError| at_top(&file.shown, &error);
         let what = format!("`{}`", file.shown);
-        let plain = self
-            .passwords()
-            .and_then(|passwords| passwords.decrypt(file.text(), &what))
-            .map_err(wrong)?;
+        let plain =
+            self.passwords().and_then(|passwords| passwords.decrypt(file.text(), &what)).map_err(wrong)?;
         Ok(SourceFile::new(file.name.clone(), file.shown.clone(), plain.expose_secret().to_owned(), true))
     }
 }

@@ -31,7 +31,9 @@ fn a_link_that_leads_nowhere_is_no_missing_file() {
     assert!(refused(inventory.path(), "b", "host_vars/b.yml").contains("symbolic link"));
     assert_eq!(refused(inventory.path(), "c", "host_vars/c.yml.age"), nothing);
     assert_eq!(refused(inventory.path(), "many", "host_vars/many/x.yml"), nothing);
-    assert!(Loader::new(inventory.path(), Vec::new(), Vec::new()).given("host_vars", "other").unwrap().is_empty());
+    assert!(
+        Loader::new(inventory.path(), Vec::new(), Vec::new()).given("host_vars", "other").unwrap().is_empty()
+    );
 }
 
 #[test]
@@ -46,5 +48,8 @@ fn only_regular_files_are_read_also_through_links() {
     assert_eq!(refused(inventory.path(), "a", "host_vars/a.yml"), "it is a socket, not a file");
     assert_eq!(refused(inventory.path(), "b", "host_vars/b.yml"), "it is a device, not a file");
     assert_eq!(refused(inventory.path(), "many", "host_vars/many/x.yml"), "it is a device, not a file");
-    assert_eq!(Loader::new(inventory.path(), Vec::new(), Vec::new()).given("host_vars", "d").unwrap().len(), 1);
+    assert_eq!(
+        Loader::new(inventory.path(), Vec::new(), Vec::new()).given("host_vars", "d").unwrap().len(),
+        1
+    );
 }

@@ -112,8 +112,9 @@ fn ssh_key(
 ) -> Result<Box<dyn Identity + Send + Sync>, SecretError> {
     let key = ssh::Identity::from_buffer(text.trim_ascii_start(), None)
         .map_err(|_| no_identity("it is no ssh key that age can use"))?;
-    let ed25519 =
-        |key: &ssh::Identity| matches!(ssh::Recipient::try_from(key.clone()), Ok(ssh::Recipient::SshEd25519(..)));
+    let ed25519 = |key: &ssh::Identity| {
+        matches!(ssh::Recipient::try_from(key.clone()), Ok(ssh::Recipient::SshEd25519(..)))
+    };
     match &key {
         ssh::Identity::Unencrypted(_) if ed25519(&key) => Ok(Box::new(key)),
         ssh::Identity::Unencrypted(_) => Err(no_identity("it is an ssh key of another type than ed25519")),

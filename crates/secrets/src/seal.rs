@@ -58,13 +58,14 @@ impl Identities {
             DecryptError::ExcessiveWork { required, .. } => {
                 SecretError::TooMuchWork { what: what.to_owned(), factor: required }
             }
-            DecryptError::NoMatchingKeys | DecryptError::KeyDecryptionFailed | DecryptError::DecryptionFailed
+            DecryptError::NoMatchingKeys
+            | DecryptError::KeyDecryptionFailed
+            | DecryptError::DecryptionFailed
                 if scrypt =>
             {
                 SecretError::WrongPassphrase { what: what.to_owned() }
             }
-            DecryptError::NoMatchingKeys
-            | DecryptError::KeyDecryptionFailed => {
+            DecryptError::NoMatchingKeys | DecryptError::KeyDecryptionFailed => {
                 SecretError::Locked { what: what.to_owned(), recipients: recipients_of(&binary) }
             }
             other => damaged(cause_of(&other)),

@@ -46,7 +46,8 @@ fn line(host: &str, chance: &mut Chance) -> String {
         line.push_str("  # a comment");
     }
     if chance.one_in(8) {
-        line.push_str(*chance.pick(&["\n", "\n# another\n", "\n; and one more\n"]));
+        let text = chance.pick(&["\n", "\n# another\n", "\n; and one more\n"]);
+        line.push_str(text);
     }
     line + "\n"
 }

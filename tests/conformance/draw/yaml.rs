@@ -22,7 +22,8 @@ impl<'c> Lines<'c> {
 
     fn line(&mut self, indent: usize, text: &str) {
         if self.chance.one_in(12) {
-            self.text.push_str(*self.chance.pick(&["\n", "# a comment: yes\n", "      # another\n"]));
+            let text = self.chance.pick(&["\n", "# a comment: yes\n", "      # another\n"]);
+            self.text.push_str(text);
         }
         self.text.push_str(&" ".repeat(indent));
         self.text.push_str(text);
@@ -152,7 +153,8 @@ pub fn variables(chance: &mut Chance, most: usize) -> String {
         lines.text.push_str("---\n");
     }
     if drawn.is_empty() {
-        lines.text.push_str(*lines.chance.pick(&["{}\n", "# nothing yet\n", "---\n"]));
+        let text = lines.chance.pick(&["{}\n", "# nothing yet\n", "---\n"]);
+        lines.text.push_str(text);
         return lines.text;
     }
     lines.variables(0, &drawn);
