@@ -51,7 +51,6 @@ impl Lookups for Inside {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use std::fs;
