@@ -82,7 +82,7 @@ fn what_ansible_would_stumble_over_is_refused_with_its_place() {
         ("a: {{ b }}\n", "1:5: a map cannot be a key"),
         ("a: 1\n---\nb: 2\n", "2:1: a second document begins here"),
         ("a: !!binary aGk=\n", "1:4: there is no tag `!!binary` here"),
-        ("a: !vault x\n", "1:4: a value encrypted with ansible-vault cannot be read"),
+        ("a: !nope x\n", "1:4: there is no tag `!nope` here"),
         ("a: 99999999999999999999\n", "1:4: the number is too large"),
         ("a: 'x @secret{y}'\n", "1:4: a value holds the text `@secret{`"),
         ("? [a]\n: b\n", "1:3: a list or map cannot be a key"),

@@ -212,7 +212,7 @@ mod tests {
         let cause = |text| identities(text).unwrap_err().diagnostic().causes.join(" ");
         assert_eq!(cause(""), "it is empty");
         assert!(cause("hello").contains("non-identity data on line 1"));
-        assert!(cause("-----BEGIN AGE ENCRYPTED FILE-----\n").contains("passphrase"));
+        assert!(cause("-----BEGIN AGE ENCRYPTED FILE-----\n").contains("armor"));
         assert!(cause("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n").contains("ssh key"));
         let missing = Identities::load(&[PathBuf::from("/nonexistent")]).unwrap_err();
         assert_eq!(missing.to_string(), "cannot read `/nonexistent`");

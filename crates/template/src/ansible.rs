@@ -234,7 +234,7 @@ fn open(out: &mut Vec<Value>, list: &Value, levels: usize, skip: bool) -> Result
         match item.kind() {
             ValueKind::None if skip => {}
             ValueKind::String if skip && ["None", "null"].contains(&item.as_str().unwrap_or("")) => {}
-            ValueKind::Seq if levels > 0 => open(out, &item, levels - 1, skip)?,
+            ValueKind::Seq | ValueKind::Iterable if levels > 0 => open(out, &item, levels - 1, skip)?,
             _ => out.push(item),
         }
     }
