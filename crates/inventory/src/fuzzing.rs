@@ -7,7 +7,7 @@ use pq_stream::Diagnostic;
 use pq_template::to_json;
 use serde_json::Value;
 
-use crate::concealed::conceal;
+use crate::concealed::{Encrypted, conceal};
 use crate::file::SourceFile;
 use crate::groups::{ALL, Groups, Variable};
 use crate::node::{Data, Mark, Node};
@@ -126,7 +126,7 @@ fn repr(data: &Data) -> String {
             };
             format!("{{{}}}", all(entries.iter().map(pair).collect()))
         }
-        Data::Text(text) | Data::Raw(text) | Data::Secret(text) => {
+        Data::Text(text) | Data::Raw(text) | Data::Secret(text) | Data::Vaulted { ciphertext: text, .. } => {
             let plain =
                 text.replace('\\', r"\\").replace('\'', r"\'").replace('\n', r"\n").replace('\r', r"\r");
             format!("'{}'", plain.replace('\t', r"\t").replace('\0', r"\0"))
@@ -152,7 +152,7 @@ pub fn yaml(text: &str) {
         Ok(Some(root)) => {
             let Data::Map(entries) = &root.data else { return };
             for (key, node) in entries {
-                match conceal(node, &key.text(), &secret, &mut Values::new()) {
+                match conceal(node, &key.text(), &secret, Encrypted::Age, &mut Values::new()) {
                     Ok(node) => concealed(&node),
                     Err(error) => hidden(error),
                 }
