@@ -54,7 +54,7 @@ impl SourceFile {
 
     /// A text from it for an error, after a space and in backticks; nothing where it may not be shown.
     pub fn quoted(&self, text: &str) -> String {
-        if self.secret { String::new() } else { format!(" `{text}`") }
+        if self.secret { String::new() } else { format!(" `{}`", short(text)) }
     }
 
     /// A place in it, for errors.

@@ -79,6 +79,7 @@ fn what_ansible_would_stumble_over_is_refused_with_its_place() {
     let deep = "[".repeat(200);
     let cases = [
         ("a: 1\nb: 2\na: 3\n", "3:1: key `a` occurs twice in a map"),
+        ("{'a\n\n b': 2,\n 'a\n\n b': 3}\n", "4:2: key `a\\nb` occurs twice in a map"),
         ("a: {{ b }}\n", "1:5: a map cannot be a key"),
         ("a: 1\n---\nb: 2\n", "2:1: a second document begins here"),
         ("a: !!binary aGk=\n", "1:4: there is no tag `!!binary` here"),
