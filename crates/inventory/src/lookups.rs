@@ -1,6 +1,7 @@
 //! What the lookups of inventory values read: the environment, and files inside the inventory directory.
 //!
-//! Always true here: no link leads out of the directory, and no encrypted file and no identity is read.
+//! Always true here: no link leads out of the directory, and no encrypted file, no identity and no password of
+//! ansible-vault is read.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,12 @@ use crate::file;
 
 /// Lookups for the values of one inventory directory.
 #[derive(Debug)]
-pub struct Inside(pub PathBuf);
+pub struct Inside {
+    /// The directory.
+    pub directory: PathBuf,
+    /// Files with identities and passwords, which may lie in it, too.
+    pub keys: Vec<PathBuf>,
+}
 
 /// How files begin that are never put into a value.
 const SECRET: [&str; 3] = ["age-encryption.org/", "-----BEGIN AGE ENCRYPTED FILE", "$ANSIBLE_VAULT;"];
@@ -30,7 +36,7 @@ impl Lookups for Inside {
         let of_file = |diagnostic: Box<pq_stream::Diagnostic>| {
             refused(diagnostic.causes.first().unwrap_or(&diagnostic.message))
         };
-        let root = self.0.canonicalize().map_err(|error| refused(&file::cause(&error)))?;
+        let root = self.directory.canonicalize().map_err(|error| refused(&file::cause(&error)))?;
         let (plain, beside) = (root.join(path), root.join("files").join(path));
         let found = if !Path::new(path).is_absolute() && beside.exists() { beside } else { plain };
         let found = found.canonicalize().map_err(|error| refused(&file::cause(&error)))?;
@@ -39,6 +45,9 @@ impl Lookups for Inside {
         }
         if found.extension().is_some_and(|extension| extension == "age") {
             return Err(refused("it is encrypted; a secret is read by its name, as a variable"));
+        }
+        if self.keys.iter().any(|key| key.canonicalize().is_ok_and(|key| key == found)) {
+            return Err(refused("it opens secrets; what it holds is in no value"));
         }
         let text = file::text(file::bytes(&found).map_err(of_file)?, path).map_err(of_file)?;
         if SECRET.iter().any(|begin| text.starts_with(begin)) || text.contains(IDENTITY) {
@@ -66,7 +75,9 @@ mod tests {
         fs::write(inventory.join("key"), "x\nAGE-SECRET-KEY-1QQ\n").unwrap();
         fs::write(inventory.join("a.age"), "x").unwrap();
         std::os::unix::fs::symlink(place.join("outside"), inventory.join("link")).unwrap();
-        let inside = Inside(inventory);
+        fs::write(inventory.join("password"), "x").unwrap();
+        let keys = vec![place.join("nowhere"), inventory.join("./password")];
+        let inside = Inside { directory: inventory, keys };
         let read = |path: &str| inside.file(path).map_err(|error| error.to_string());
         assert_eq!(read("motd"), Ok("hello\n".to_owned()));
         assert_eq!(read("files/motd"), Ok("hello\n".to_owned()));
@@ -77,6 +88,7 @@ mod tests {
             ("vault", "it is encrypted"),
             ("key", "an identity"),
             ("a.age", "it is encrypted"),
+            ("password", "it opens secrets"),
             ("nope", "no such file"),
             ("files", "a directory"),
         ] {

@@ -10,7 +10,6 @@ use pq_template::value::{Enumerator, Object};
 use pq_template::{Context, Error, ErrorKind, TemplateError, Templates, Value};
 
 use crate::groups::Variable;
-use crate::lookups::Inside;
 use crate::magic;
 use crate::node::{Data, Mark, Node};
 use crate::world::World;
@@ -229,8 +228,8 @@ impl Scope {
 
     fn template(self: &Arc<Self>, variable: &Variable, node: &Node, text: &str) -> Result<Value, Unresolved> {
         let Some(world) = self.world.upgrade() else { return Ok(Value::from(text)) };
-        let inside = Arc::new(Inside(world.loader.directory.clone()));
-        let context = Context::new(Value::from_dyn_object(self.clone())).lookups(inside);
+        let context =
+            Context::new(Value::from_dyn_object(self.clone())).lookups(world.loader.lookups.clone());
         world
             .templates
             .value(&variable.name, text, &context)

@@ -15,6 +15,7 @@ use pq_stream::{Diagnostic, MASTER_KEY, Place};
 use crate::concealed::{Encrypted, clear_key, conceal, has_vaulted, name_vaulted, unfit};
 use crate::file::{self, SourceFile};
 use crate::groups::Variable;
+use crate::lookups::Inside;
 use crate::node::{Data, Node};
 use crate::yaml;
 
@@ -36,6 +37,8 @@ pub struct Loader {
     /// Files with passwords that open what ansible-vault encrypted.
     password_files: Vec<PathBuf>,
     passwords: OnceLock<VaultPasswords>,
+    /// What templates look up.
+    pub lookups: Arc<Inside>,
     /// The names in the directories of variables, by directory.
     listed: Mutex<HashMap<String, Arc<HashSet<String>>>>,
 }
@@ -45,7 +48,10 @@ impl Loader {
     pub fn new(directory: &Path, identity_files: Vec<PathBuf>, password_files: Vec<PathBuf>) -> Self {
         let (identities, passwords) = (OnceLock::new(), OnceLock::new());
         let (directory, listed) = (directory.to_owned(), Mutex::default());
-        Loader { directory, identity_files, identities, password_files, passwords, listed }
+        let passphrase = std::env::var_os("PQ_PASSPHRASE_FILE").map(PathBuf::from);
+        let keys = identity_files.iter().chain(&password_files).cloned().chain(passphrase).collect();
+        let lookups = Arc::new(Inside { directory: directory.clone(), keys });
+        Loader { directory, identity_files, identities, password_files, passwords, lookups, listed }
     }
 
     /// Reads a file as text; nothing of it is checked.

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::sys::signal::{SigSet, Signal};
-use nix::sys::stat::{Mode, umask};
 use pq_cli::{Failure, report};
 use pq_secrets::{Draft, ExposeSecret};
 use pq_stream::{Diagnostic, Status};
@@ -42,7 +41,6 @@ pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
     let ours: SigSet =
         [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
     let _ = ours.thread_block();
-    umask(Mode::from_bits_truncate(0o077));
     loop {
         let ended = edited(draft.path());
         let now = draft.text();

@@ -283,7 +283,8 @@ fn copy(from: &Path, to: &Path, depth: usize) -> std::io::Result<()> {
             fs::create_dir(to.join(name))?;
             copy(&path, &to.join(name), depth + 1)?;
         } else if path.is_file() && !hidden {
-            fs::copy(&path, to.join(name))?;
+            // Not with its mode: a copy is nobody else's to read.
+            fs::write(to.join(name), fs::read(&path)?)?;
         }
     }
     Ok(())

@@ -154,7 +154,7 @@ impl Keeper {
         if let Some(parent) = parent {
             // The first file of a group, unless there is nobody to encrypt it to.
             recipients_file(&self.path)?;
-            fs::create_dir_all(parent).map_err(|error| cannot("make directory", parent, &error))?;
+            directory(parent).map_err(|error| cannot("make directory", parent, &error))?;
         }
         let lock = Lock::take(&self.path).map_err(|error| cannot("lock", &self.path, &error))?;
         lock.ok_or_else(|| {
@@ -229,6 +229,18 @@ impl Keeper {
     pub fn write(&self, plain: &str) -> Result<(), Failure> {
         publish(self.stage(plain, 0o600)?, &self.path)
     }
+}
+
+/// Makes a directory of the inventory, and those above it: as open as the one in which they lie.
+fn directory(path: &Path) -> io::Result<()> {
+    let absolute = std::path::absolute(path)?;
+    let missing: Vec<&Path> = absolute.ancestors().take_while(|above| !above.exists()).collect();
+    fs::create_dir_all(&absolute)?;
+    for made in missing.into_iter().rev() {
+        let above = fs::metadata(made.parent().unwrap_or(made))?;
+        fs::set_permissions(made, above.permissions())?;
+    }
+    Ok(())
 }
 
 /// The name of the age file that stands for a plain file of variables.

@@ -14,10 +14,12 @@ mod show;
 mod value;
 mod who;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use nix::sys::stat::{Mode, umask};
 use pq_cli::{EXIT_STATUS, Failure};
 use pq_secrets::{ExposeSecret, SecretString};
 use pq_stream::Status;
@@ -72,6 +74,9 @@ enum What {
         #[arg(long, value_name = "LENGTH", num_args = 0..=1, default_missing_value = "32",
               value_parser = clap::value_parser!(u16).range(16..=1024))]
         generate: Option<u16>,
+        /// Taken so that it can be refused without being shown
+        #[arg(hide = true, allow_hyphen_values = true)]
+        value: Vec<OsString>,
     },
     /// Print one value, and nothing else
     Get {
@@ -132,10 +137,15 @@ enum What {
 /// Where a file, an identity or a name is not there or wrong; nothing was changed then.
 pub fn run() -> Result<Status, Failure> {
     let Args { what, keys } = Args::parse();
+    // Whatever is made on the way, by an editor too, is this user's alone.
+    umask(Mode::from_bits_truncate(0o077));
     match what {
         What::Keygen { output, add, comment } => keygen::run(&keys, output, add, comment.as_deref()),
         What::Edit { file } => edit::run(&keys, &file),
-        What::Set { file, name, generate } => value::set(&keys, &file, &name, generate),
+        What::Set { file, name, generate, value } => {
+            value::no_argument(&name, &value)?;
+            value::set(&keys, &file, &name, generate)
+        }
         What::Get { file, name } => value::get(&keys, &file, &name),
         What::Seal { file } => seal::run(&keys, &file),
         What::Show { name, previous } => show::run(&keys, &name, previous),

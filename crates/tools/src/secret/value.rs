@@ -1,5 +1,6 @@
 //! `pq-secret get` and `set`: one value of an encrypted file.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
@@ -33,6 +34,23 @@ fn missing(document: &Document, name: &str, path: &Path) -> Diagnostic {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error.hint(format!("`pq-secret edit {}` shows what it has", path.display())),
     }
+}
+
+/// Refuses a value that was given as an argument; it is not shown once more.
+///
+/// # Errors
+/// Where there is one, also as in `name=value`.
+pub fn no_argument(name: &str, value: &[OsString]) -> Result<(), Failure> {
+    let name = match name.split_once(['=', ':']) {
+        Some((name, _)) => name,
+        None if value.is_empty() => return Ok(()),
+        None => name,
+    };
+    Err(Failure::input(
+        Diagnostic::new(format!("the value of `{}` was given as an argument", name.escape_debug()))
+            .cause("everybody on this machine can see arguments, and shells keep them")
+            .hint("choose another value; write it to standard input, or have one drawn with `--generate`"),
+    ))
 }
 
 /// Sets one value: drawn by chance, read from standard input, or asked for on the terminal.
