@@ -1,11 +1,14 @@
-//! What the tests of the whole share: where the built tools are, and how a matrix is tried.
+//! What the tests of the whole share: where the built tools are, how a matrix is tried, and what a
+//! secret looks like.
 
 mod ansible;
 mod chance;
+mod forms;
 mod matrix;
 
 pub use ansible::ansible;
 pub use chance::Chance;
+pub use forms::Forms;
 pub use matrix::Matrix;
 
 use std::path::PathBuf;

@@ -6,12 +6,22 @@ use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
-use base64::Engine as _;
+use pq_tests::Forms;
 use wait4::Wait4 as _;
 
 /// The secret that no output may hold; what it is in url, json and base64 differs from what it is raw.
 pub const CANARY: &str = "canary/9f+Vogel=\"27";
+
+/// One that needs no quotes, so that it stands bare where a file is broken.
+pub const BARE: &str = "canary8gMeiseVogelX31";
+
+/// The letters in which the key of a broken file of identities is written.
+pub const KEY: &str = "GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J3";
+
+/// All of them, in each form.
+static FORMS: LazyLock<Forms> = LazyLock::new(|| Forms::of([CANARY, BARE, KEY]));
 
 /// What a run may cost: more in an unoptimised build.
 const SECONDS: f64 = if cfg!(debug_assertions) { 8.0 } else { 1.0 };
@@ -50,6 +60,19 @@ pub enum Thing {
     /// What stands there already, with another mode; the tool runs as somebody who is not root.
     Mode(u32),
 }
+
+/// The ways to look at an inventory besides `--json`.
+const LOOKS: &[&str] = &[
+    "--text -v",
+    "--lint --text",
+    "--lint --json",
+    "--list",
+    "--host a",
+    "--explain password a --text",
+    "--explain password a --json",
+    "--explain instances --text",
+    "--explain x --text",
+];
 
 /// The identity that opens what the cases encrypt.
 pub fn identity() -> String {
@@ -124,16 +147,34 @@ impl Case {
         }
     }
 
-    /// Reads it as a person would, with backtraces wanted and no mask on what is made.
+    /// Reads it as a person would.
     pub fn run(&self) -> Outcome {
         let place = tempfile::tempdir().unwrap();
         self.make(place.path());
+        self.called(place.path(), &self.arguments)
+    }
+
+    /// Looks at it in every other way that there is: arguments, and how that ended.
+    pub fn looked_at(&self) -> Vec<(String, Outcome)> {
+        let place = tempfile::tempdir().unwrap();
+        self.make(place.path());
+        let keys = self.arguments.iter().filter(|argument| *argument != "--json");
+        let look = |look: &&str| {
+            let arguments: Vec<String> =
+                look.split(' ').map(str::to_owned).chain(keys.clone().cloned()).collect();
+            ((*look).to_owned(), self.called(place.path(), &arguments))
+        };
+        LOOKS.iter().map(look).collect()
+    }
+
+    /// Calls the tool, with backtraces wanted and no mask on what is made.
+    fn called(&self, place: &Path, arguments: &[String]) -> Outcome {
         let as_nobody = self.things.iter().any(|(_, thing)| matches!(thing, Thing::Mode(_)));
         let who = match as_nobody && nix::unistd::geteuid().is_root() {
             true => "setpriv --reuid 65534 --regid 65534 --clear-groups",
             false => "",
         };
-        let before = listing(place.path());
+        let before = listing(place);
         let out = tempfile::tempdir().unwrap();
         let stdin = out.path().join("stdin");
         fs::write(&stdin, &self.stdin).unwrap();
@@ -144,11 +185,11 @@ impl Case {
                 "umask 000; ulimit -c unlimited; exec timeout -s KILL 20 {who} \"$0\" \"$@\" < \"$STDIN\""
             ))
             .arg(pq_tests::tools().join(self.tool))
-            .args(&self.arguments)
-            .current_dir(place.path())
+            .args(arguments)
+            .current_dir(place)
             .env_clear()
             .envs([("PATH", "/usr/bin:/bin"), ("RUST_BACKTRACE", "1")])
-            .envs([("HOME", place.path()), ("TMPDIR", place.path())])
+            .envs([("HOME", place), ("TMPDIR", place)])
             .env("STDIN", &stdin)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdout(to("stdout"))
@@ -158,7 +199,7 @@ impl Case {
         let used = child.wait4().unwrap();
         let read =
             |name: &str| String::from_utf8_lossy(&fs::read(out.path().join(name)).unwrap()).into_owned();
-        let mut left = listing(place.path());
+        let mut left = listing(place);
         left.retain(|path| !before.contains(path));
         Outcome {
             code: used.status.code().or_else(|| used.status.signal().map(|signal| 128 + signal)),
@@ -196,6 +237,15 @@ impl Outcome {
         found
     }
 
+    /// What about it is not as anything has to be.
+    pub fn unlike_any(&self) -> Vec<String> {
+        let mut found = self.too_much();
+        if !matches!(self.code, Some(0 | 2 | 3)) {
+            found.push(format!("status {:?}", self.code));
+        }
+        found
+    }
+
     /// What about it is not as a success has to be.
     pub fn unlike_a_success(&self) -> Vec<String> {
         let mut found = self.too_much();
@@ -227,24 +277,11 @@ impl Outcome {
 
     /// Where the canary is seen.
     pub fn leaks(&self) -> Vec<String> {
-        let hex: String = CANARY.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let url: String = CANARY
-            .chars()
-            .map(|char| match char.is_ascii_alphanumeric() {
-                true => char.to_string(),
-                false => format!("%{:02X}", u32::from(char)),
-            })
-            .collect();
-        let base64 = base64::engine::general_purpose::STANDARD.encode(CANARY);
-        let json = serde_json::to_string(CANARY).unwrap();
-        let forms = [CANARY, &hex, &url, &base64, json.trim_matches('"'), "9f+Vogel"];
-        let seen = |text: &str| forms.iter().any(|form| text.contains(form));
         let mut found = Vec::new();
-        if seen(&self.stdout) {
-            found.push("THE CANARY on stdout".to_owned());
-        }
-        if seen(&self.stderr) {
-            found.push("THE CANARY on stderr".to_owned());
+        for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if let Some(form) = FORMS.seen_in(text) {
+                found.push(format!("THE CANARY on {name}: {form}"));
+            }
         }
         found
     }

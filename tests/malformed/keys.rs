@@ -66,7 +66,7 @@ pub fn refused() -> Vec<Case> {
             *text,
             "inventory/group_vars/all.yml:1",
         );
-        case.files.push(("password".to_owned(), b"a password\n".to_vec()));
+        case.files.push(("password".to_owned(), CANARY.as_bytes().to_vec()));
         case.environment.push(("ANSIBLE_VAULT_PASSWORD_FILE".to_owned(), "inventory/password".to_owned()));
         cases.push(case);
         let inline = text.lines().map(|line| format!("    {line}\n")).collect::<String>();
@@ -76,7 +76,7 @@ pub fn refused() -> Vec<Case> {
             format!("x: 1\npassword: !vault |\n{inline}"),
             "inventory/group_vars/all.yml:2",
         );
-        case.files.push(("password".to_owned(), b"a password\n".to_vec()));
+        case.files.push(("password".to_owned(), CANARY.as_bytes().to_vec()));
         case.environment.push(("ANSIBLE_VAULT_PASSWORD_FILE".to_owned(), "inventory/password".to_owned()));
         cases.push(case);
     }
@@ -156,6 +156,13 @@ const IDENTITIES: &[(&str, &str, &str)] = &[
     ("empty", "", "inventory/identity"),
     ("a comment", "# nothing\n", "inventory/identity"),
     ("a word", "hello\n", "inventory/identity"),
+    ("a secret", "canary8gMeiseVogelX31\n", "inventory/identity"),
+    ("a secret in a map", "password: canary8gMeiseVogelX31\n", "inventory/identity"),
+    (
+        "two, one of them mistyped",
+        "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33\nAGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J34 x\n",
+        "inventory/identity",
+    ),
     ("a recipient", "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa\n", "inventory/identity"),
     ("an ssh key's public half", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== me\n", "inventory/identity"),
     ("cut", "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4\n", "inventory/identity"),
@@ -189,6 +196,9 @@ const RECIPIENTS: &[(&str, &[u8])] = &[
     ("nobody", b""),
     ("comments", b"# nobody\n"),
     ("words", b"me and you\n"),
+    ("a secret", b"canary8gMeiseVogelX31\n"),
+    ("a secret behind `ssh-ed25519`", b"ssh-ed25519 canary8gMeiseVogelX31 me\n"),
+    ("an identity that is cut", b"AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4\n"),
     ("cut", b"age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uas\n"),
     ("mistyped", b"age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pb\n"),
     ("an identity", b"AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33\n"),
