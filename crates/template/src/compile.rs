@@ -9,7 +9,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use pq_stream::OPENING;
 
-use crate::{guard, spent, text, undefined};
+use crate::{guard, holes, spent, text, undefined};
 
 /// The flag of a recursive loop in [`Instruction::PushLoop`].
 const RECURSIVE: u8 = 2;
@@ -136,7 +136,7 @@ fn guard_of(instruction: &Instruction<'_>) -> Result<Guard, Error> {
         I::Sub | I::Div | I::IntDiv | I::Rem | I::Pow => Guard::Two("$arithmetic"),
         I::Neg => Guard::Top("$arithmetic"),
         I::Eq | I::Ne | I::Gt | I::Gte | I::Lt | I::Lte | I::CompareAndPreserve(_) => Guard::Two("$compare"),
-        I::In => Guard::Two("$in"),
+        I::In => Guard::All(Some(2), "$in"),
         I::StringConcat => Guard::Two("$text"),
         I::Emit => Guard::Top("$emit"),
         I::Not | I::JumpIfFalse(_) | I::JumpIfFalseOrPop(_) | I::JumpIfTrueOrPop(_) => Guard::Top("$truth"),
@@ -274,14 +274,7 @@ pub(crate) fn add_guards(environment: &mut Environment<'_>) {
     environment.add_filter("$compare", |value: &Value| -> Result<Value, Error> {
         undefined::refuse([value])?;
         guard::nowhere(|| "a comparison".to_owned(), [value])?;
-        Ok(value.clone())
-    });
-    environment.add_filter("$in", |value: &Value| -> Result<Value, Error> {
-        undefined::refuse([value])?;
-        // Of a map only the keys are looked at, and those are never secrets.
-        if value.kind() != ValueKind::Map {
-            guard::nowhere(|| "`in`".to_owned(), [value])?;
-        }
+        holes::refuse([value])?;
         Ok(value.clone())
     });
     environment.add_filter("$native", |value: &Value| -> Result<Value, Error> {
@@ -344,6 +337,17 @@ fn add_list_guards(environment: &mut Environment<'_>) {
         undefined::refuse(&items(list)?)?;
         Ok(list.clone())
     });
+    environment.add_filter("$in", move |list: &Value| -> Result<Value, Error> {
+        let operands = items(list)?;
+        undefined::refuse(&operands)?;
+        // Of a map only the keys are looked at, and those are never secrets.
+        let looked_at = operands.iter().filter(|value| value.kind() != ValueKind::Map);
+        guard::nowhere(|| "`in`".to_owned(), looked_at)?;
+        if let [needle, container] = &operands[..] {
+            holes::refuse_before(needle, container)?;
+        }
+        Ok(list.clone())
+    });
     environment.add_filter("$times", move |list: &Value| -> Result<Value, Error> {
         let items = items(list)?;
         undefined::refuse(&items)?;
@@ -385,6 +389,7 @@ fn add_list_guards(environment: &mut Environment<'_>) {
         undefined::refuse(items.get(1..).unwrap_or_default())?;
         guard::not_on_top(|| "a method".to_owned(), items.first())?;
         guard::nowhere(|| "a method".to_owned(), items.iter().skip(1))?;
+        holes::refuse(items.iter().skip(1))?;
         Ok(list.clone())
     });
 }

@@ -2,11 +2,11 @@
 //!
 //! None is registered but through this table, so none can see a token's text that the table does not let it see.
 
-use minijinja::value::{FunctionArgs, FunctionResult, Rest, ValueOrKwargs};
+use minijinja::value::{FunctionArgs, FunctionResult, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, State, Value, filters, functions::Function};
 
 use crate::arguments::Given;
-use crate::{ansible, guard, hashes, lists, numbers, paths, regexes, sinks, texts};
+use crate::{ansible, guard, hashes, holes, lists, numbers, paths, regexes, sinks, texts};
 
 /// What a filter may be given.
 #[derive(Clone, Copy)]
@@ -15,6 +15,8 @@ enum Sees {
     Nothing,
     /// Lists and maps that hold secrets: it moves what is in them and looks at none of it.
     Shapes,
+    /// The same, for one that needs all that is in them: what is undefined there makes its result undefined.
+    Items,
     /// Secrets, but not in what it decides on, which is its first argument.
     Choices,
     /// Secrets, whatever is asked: it looks at no text.
@@ -44,7 +46,9 @@ where
 
 /// Every filter but the sinks and those that write JSON and YAML.
 fn table() -> Vec<(&'static str, Sees, Value)> {
-    use Sees::{Any, Choices, Container, Definedness, Mapped, Merged, Nothing, Shapes, Source, Tested};
+    use Sees::{
+        Any, Choices, Container, Definedness, Items, Mapped, Merged, Nothing, Shapes, Source, Tested,
+    };
     let mut table = vec![
         ("lower", Nothing, filter(filters::lower)),
         ("upper", Nothing, filter(filters::upper)),
@@ -68,13 +72,13 @@ fn table() -> Vec<(&'static str, Sees, Value)> {
         ("count", Shapes, filter(filters::length)),
         ("first", Shapes, filter(filters::first)),
         ("last", Shapes, filter(filters::last)),
-        ("list", Shapes, filter(filters::list)),
-        ("reverse", Shapes, filter(filters::reverse)),
-        ("items", Shapes, filter(filters::items)),
-        ("batch", Shapes, filter(filters::batch)),
-        ("slice", Shapes, filter(filters::slice)),
-        ("chain", Shapes, filter(filters::chain)),
-        ("zip", Shapes, filter(filters::zip)),
+        ("list", Items, filter(filters::list)),
+        ("reverse", Items, filter(filters::reverse)),
+        ("items", Items, filter(filters::items)),
+        ("batch", Items, filter(filters::batch)),
+        ("slice", Items, filter(filters::slice)),
+        ("chain", Items, filter(filters::chain)),
+        ("zip", Items, filter(filters::zip)),
         ("attr", Shapes, filter(filters::attr)),
         ("default", Definedness, filter(filters::default)),
         ("d", Definedness, filter(filters::default)),
@@ -99,9 +103,9 @@ fn table() -> Vec<(&'static str, Sees, Value)> {
         ),
         ("mandatory", Any, filter(ansible::mandatory)),
         ("combine", Merged, filter(ansible::combine)),
-        ("dict2items", Shapes, filter(ansible::dict2items)),
-        ("items2dict", Shapes, filter(ansible::items2dict)),
-        ("flatten", Shapes, given("flatten", &["mylist", "levels", "skip_nulls"], ansible::flatten)),
+        ("dict2items", Items, filter(ansible::dict2items)),
+        ("items2dict", Items, filter(ansible::items2dict)),
+        ("flatten", Items, given("flatten", &["mylist", "levels", "skip_nulls"], ansible::flatten)),
     ];
     let seen = [
         (Nothing, texts::TABLE),
@@ -110,7 +114,7 @@ fn table() -> Vec<(&'static str, Sees, Value)> {
         (Nothing, hashes::TABLE),
         (Nothing, regexes::FILTERS),
         (Nothing, lists::COMPARING),
-        (Shapes, lists::MOVING),
+        (Items, lists::MOVING),
         (Source, lists::REACHING),
         (Container, lists::LOOKING),
     ];
@@ -148,6 +152,11 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
                     return Ok(undefined.clone());
                 }
                 check(name, sees, &args)?;
+                for value in whole(name, sees, &args) {
+                    if holes::any_in(&value)? {
+                        return Ok(Value::UNDEFINED);
+                    }
+                }
                 inner.call(state, &args)
             },
         );
@@ -165,7 +174,7 @@ fn check(name: &str, sees: Sees, args: &[Value]) -> Result<(), Error> {
     let operation = || format!("filter `{name}`");
     match sees {
         Sees::Nothing => guard::nowhere(operation, args),
-        Sees::Shapes => guard::not_on_top(operation, args),
+        Sees::Shapes | Sees::Items => guard::not_on_top(operation, args),
         Sees::Choices => guard::nowhere(operation, args.first()),
         Sees::Any => Ok(()),
         Sees::Source => {
@@ -186,6 +195,32 @@ fn check(name: &str, sees: Sees, args: &[Value]) -> Result<(), Error> {
         Sees::Tested => guard::nowhere(operation, args),
         Sees::Mapped if takes_whole(name, args) => guard::not_on_top(operation, args),
         Sees::Mapped => guard::nowhere(operation, args),
+    }
+}
+
+/// The arguments of which a filter needs everything that is inside them.
+fn whole(name: &str, sees: Sees, args: &[Value]) -> Vec<Value> {
+    let maps = |list: &Value| list.as_object().is_some_and(|it| it.repr() != ObjectRepr::Map);
+    match (sees, name, args) {
+        (Sees::Nothing, "type_debug", _) => Vec::new(),
+        // What it needs of each item stands under one name.
+        (Sees::Nothing, "sort" | "sum" | "groupby" | "min" | "max" | "unique", [list, .., by])
+            if maps(list) =>
+        {
+            let path = match by.is_kwargs() {
+                true => by.get_attr("attribute").unwrap_or_default(),
+                false => by.clone(),
+            };
+            let Some(path) = path.as_str() else { return args.to_vec() };
+            let part = |item: Value| {
+                path.split('.').try_fold(item, |at, part| at.get_attr(part)).unwrap_or_default()
+            };
+            vec![list.try_iter().into_iter().flatten().map(part).collect()]
+        }
+        // The keys of a map.
+        (Sees::Items, "list", [map]) if map.kind() == ValueKind::Map => Vec::new(),
+        (Sees::Nothing | Sees::Items | Sees::Merged | Sees::Source, ..) => args.to_vec(),
+        _ => Vec::new(),
     }
 }
 

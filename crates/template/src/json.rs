@@ -5,7 +5,7 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 use pq_stream::{Sink, holds_token};
 use serde_json::{Map, Value as Json};
 
-use crate::sinks;
+use crate::{holes, sinks};
 
 /// Plain data as a value for templates; maps keep their order.
 pub fn from_json(data: &Json) -> Value {
@@ -61,10 +61,7 @@ fn convert(value: &Value, depth: usize, size: &mut usize) -> Result<Json, Error>
             let items = object.try_iter().into_iter().flatten();
             items.map(|item| convert(&item, depth + 1, size)).collect::<Result<_, _>>().map(Json::Array)
         }
-        (ValueKind::Invalid, _) => Err(serde_json::to_value(value).map_or_else(
-            |error| no_data(error.to_string()),
-            |_| no_data("a value could not be looked up".to_owned()),
-        )),
+        (ValueKind::Invalid, _) => Err(holes::reason(value)),
         (kind, _) => Err(no_data(format!("a {kind} is no data"))),
     }
 }

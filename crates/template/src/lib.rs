@@ -19,11 +19,14 @@ mod filters;
 mod functions;
 mod guard;
 mod hashes;
+mod holes;
 mod json;
 mod lists;
 mod lookups;
 mod methods;
 mod numbers;
+#[cfg(test)]
+mod operator_walk_tests;
 mod paths;
 mod pattern;
 mod questions;

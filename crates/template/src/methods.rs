@@ -5,7 +5,7 @@
 use minijinja::value::{ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use crate::text_methods;
+use crate::{holes, text_methods};
 
 /// Called by the engine for a method that an object does not have itself.
 pub(crate) fn call(_: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
@@ -18,34 +18,59 @@ pub(crate) fn call(_: &mut State, value: &Value, method: &str, args: &[Value]) -
     }
 }
 
+/// What a method does with a text and its arguments.
+type Method = fn(&str, &[Value]) -> Result<Value, Error>;
+
+/// The methods of texts that are called most.
+const TEXTS: &[(&str, Method)] = &[
+    ("upper", |text, args| from_args::<()>(args).map(|()| Value::from(text.to_uppercase()))),
+    ("lower", |text, args| from_args::<()>(args).map(|()| Value::from(text.to_lowercase()))),
+    ("strip", |text, args| Ok(Value::from(text.trim_matches(&stripped(args)?[..])))),
+    ("lstrip", |text, args| Ok(Value::from(text.trim_start_matches(&stripped(args)?[..])))),
+    ("rstrip", |text, args| Ok(Value::from(text.trim_end_matches(&stripped(args)?[..])))),
+    ("startswith", |text, args| {
+        from_args::<(&str,)>(args).map(|(what,)| Value::from(text.starts_with(what)))
+    }),
+    ("endswith", |text, args| from_args::<(&str,)>(args).map(|(what,)| Value::from(text.ends_with(what)))),
+    ("replace", |text, args| {
+        let (from, to, count): (&str, &str, Option<usize>) = from_args(args)?;
+        Ok(Value::from(match count {
+            Some(count) => text.replacen(from, to, count),
+            None => text.replace(from, to),
+        }))
+    }),
+    ("splitlines", |text, args| {
+        from_args::<()>(args).map(|()| text.lines().map(Value::from).collect::<Value>())
+    }),
+    ("join", |text, args| {
+        let (items,): (&Value,) = from_args(args)?;
+        let items: Vec<Value> = items.try_iter()?.checked().collect::<Result<_, _>>()?;
+        Ok(Value::from(items.iter().map(ToString::to_string).collect::<Vec<_>>().join(text)))
+    }),
+];
+
+/// The names of all methods.
+#[cfg(test)]
+pub(crate) fn names() -> Vec<&'static str> {
+    TEXTS
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(text_methods::names())
+        .chain(["keys", "values", "items", "get"])
+        .collect()
+}
+
+/// The characters that `strip` takes away.
+fn stripped(args: &[Value]) -> Result<Vec<char>, Error> {
+    let (set,): (Option<&str>,) = from_args(args)?;
+    Ok(set.unwrap_or(" \t\n\r\u{b}\u{c}").chars().collect())
+}
+
 fn of_text(text: &str, method: &str, args: &[Value]) -> Result<Value, Error> {
-    let strip = |args: &[Value]| -> Result<Vec<char>, Error> {
-        let (set,): (Option<&str>,) = from_args(args)?;
-        Ok(set.unwrap_or(" \t\n\r\u{b}\u{c}").chars().collect())
-    };
-    Ok(match method {
-        "upper" => from_args::<()>(args).map(|()| Value::from(text.to_uppercase()))?,
-        "lower" => from_args::<()>(args).map(|()| Value::from(text.to_lowercase()))?,
-        "strip" => Value::from(text.trim_matches(&strip(args)?[..])),
-        "lstrip" => Value::from(text.trim_start_matches(&strip(args)?[..])),
-        "rstrip" => Value::from(text.trim_end_matches(&strip(args)?[..])),
-        "startswith" => from_args::<(&str,)>(args).map(|(what,)| Value::from(text.starts_with(what)))?,
-        "endswith" => from_args::<(&str,)>(args).map(|(what,)| Value::from(text.ends_with(what)))?,
-        "replace" => {
-            let (from, to, count): (&str, &str, Option<usize>) = from_args(args)?;
-            Value::from(match count {
-                Some(count) => text.replacen(from, to, count),
-                None => text.replace(from, to),
-            })
-        }
-        "splitlines" => from_args::<()>(args).map(|()| text.lines().map(Value::from).collect::<Value>())?,
-        "join" => {
-            let (items,): (&Value,) = from_args(args)?;
-            let items: Vec<Value> = items.try_iter()?.checked().collect::<Result<_, _>>()?;
-            Value::from(items.iter().map(ToString::to_string).collect::<Vec<_>>().join(text))
-        }
-        _ => return text_methods::call(text, method, args),
-    })
+    match TEXTS.iter().find(|(name, _)| *name == method) {
+        Some((_, run)) => run(text, args),
+        None => text_methods::call(text, method, args),
+    }
 }
 
 fn of_map(map: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
@@ -57,17 +82,20 @@ fn of_map(map: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
         }
         "values" => {
             from_args::<()>(args)?;
+            holes::refuse([map])?;
             keys()?.map(|key| map.get_item(&key)).collect::<Result<Vec<_>, _>>().map(Value::from)
         }
         "items" => {
             from_args::<()>(args)?;
+            holes::refuse([map])?;
             let pair = |key: Value| map.get_item(&key).map(|value| Value::from(vec![key, value]));
             keys()?.map(pair).collect::<Result<Vec<_>, _>>().map(Value::from)
         }
         "get" => {
             let (key, default): (&Value, Option<Value>) = from_args(args)?;
-            let found = map.get_item(key)?;
-            Ok(if found.is_undefined() { default.unwrap_or(Value::from(())) } else { found })
+            // What is there and undefined stays undefined.
+            let found = map.as_object().and_then(|map| map.get_value(key));
+            Ok(found.or(default).unwrap_or(Value::from(())))
         }
         _ => Err(Error::from(ErrorKind::UnknownMethod)),
     }

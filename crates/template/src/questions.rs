@@ -4,7 +4,7 @@ use minijinja::value::{Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, State, Value, tests};
 
 use crate::arguments::Given;
-use crate::{guard, regexes, sinks, versions};
+use crate::{guard, holes, regexes, sinks, versions};
 
 /// Every test that is not about being defined.
 fn table() -> Vec<(&'static str, Value)> {
@@ -56,6 +56,9 @@ fn table() -> Vec<(&'static str, Value)> {
             for value in given.all() {
                 sinks::defined(state, value)?;
             }
+            if ["subset", "superset", "contains", "any", "all"].iter().any(|test| name.ends_with(test)) {
+                holes::refuse(given.all())?;
+            }
             run(&given)
         };
         table.push((*name, Value::from_function(asked)));
@@ -74,6 +77,11 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
                 let args = args.into_values();
                 crate::undefined::refuse(&args)?;
                 guard::nowhere(|| format!("test `{name}`"), &args)?;
+                match (name, &args[..]) {
+                    ("in", [needle, list]) => holes::refuse_before(needle, list)?,
+                    ("eq" | "equalto" | "==" | "ne" | "!=", _) => holes::refuse(&args)?,
+                    _ => {}
+                }
                 Ok(inner.call(state, &args)?.is_true())
             },
         );

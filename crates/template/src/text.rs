@@ -3,6 +3,8 @@
 use minijinja::value::{ObjectRepr, Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 
+use crate::holes;
+
 /// A value's text is at most so long.
 pub(crate) const MAX_TEXT: usize = 8 << 20;
 
@@ -99,8 +101,7 @@ fn items(
     for (index, item) in items.into_iter().enumerate() {
         out.push_str(if index > 0 { ", " } else { "" });
         if item.kind() == ValueKind::Invalid {
-            // Its own reason stays the source.
-            return Value::from(vec![item]).try_iter()?.checked().try_for_each(|item| item.map(drop));
+            return Err(holes::reason(&item));
         }
         repr(out, &item, tuples, depth + 1)?;
     }

@@ -62,6 +62,12 @@ const TABLE: &[Row] = &[
     ("format", &["self", "*", "**"], format),
 ];
 
+/// Their names.
+#[cfg(test)]
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|(name, ..)| *name)
+}
+
 /// Calls a method of a text.
 ///
 /// # Errors
