@@ -26,8 +26,18 @@ pub struct Variable {
     pub secrets: Arc<Values>,
     /// Why its secrets could not be opened; it can be told, and not used.
     pub locked: Option<Arc<Diagnostic>>,
-    /// Where it is set, as an entry of the record's `origins`, once it was asked for.
-    origin: OnceLock<String>,
+    common: OnceLock<Box<Common>>,
+}
+
+/// What is the same for every host of a group that sets a variable, each made once it is asked for.
+#[derive(Debug, Clone, Default)]
+struct Common {
+    /// Where it is set, as an entry of the record's `origins`.
+    origin: OnceLock<Box<str>>,
+    /// Its value where no part of it is a template.
+    plain: OnceLock<Option<pq_template::Value>>,
+    /// Such a value as an entry of the record's `vars`.
+    written: OnceLock<Box<str>>,
 }
 
 impl Variable {
@@ -36,7 +46,16 @@ impl Variable {
         // Nearly all have none, and share it.
         static NONE: LazyLock<Arc<Values>> = LazyLock::new(Arc::default);
         let secrets = if secrets.is_empty() { NONE.clone() } else { Arc::new(secrets) };
-        Variable { name, node, mark, file, secrets, locked: None, origin: OnceLock::new() }
+        Variable { name, node, mark, file, secrets, locked: None, common: OnceLock::new() }
+    }
+
+    fn common(&self) -> &Common {
+        self.common.get_or_init(Box::default)
+    }
+
+    /// Its value where no part of it is a template, and so the same for every host.
+    pub fn plain(&self) -> Option<&pq_template::Value> {
+        self.common().plain.get_or_init(|| self.node.value(&mut |_, _| Err(())).ok()).as_ref()
     }
 
     /// A place in its file, named from the inventory directory on: `group_vars/all.yml:3:1`.
@@ -51,7 +70,12 @@ impl Variable {
 
     /// The same, written once.
     pub fn origin(&self) -> &str {
-        self.origin.get_or_init(|| self.write_origin())
+        self.common().origin.get_or_init(|| self.write_origin().into())
+    }
+
+    /// Where a value that is the same for every host is kept as an entry of the record's `vars`.
+    pub fn written(&self) -> &OnceLock<Box<str>> {
+        &self.common().written
     }
 }
 

@@ -10,6 +10,7 @@ mod clear;
 mod concealed;
 mod digest;
 mod document;
+mod effective;
 mod explain;
 mod file;
 #[cfg(fuzzing)]
@@ -32,6 +33,7 @@ mod scalar;
 mod scope;
 mod stray;
 mod survey;
+mod unresolved;
 mod variables;
 mod vaulted;
 mod words;

@@ -4,7 +4,7 @@
 //! It is written as it is read, host by host; what hosts have in common is put into JSON once. The texts of secrets
 //! are in it only where they are asked for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use pq_stream::Diagnostic;
 use pq_template::Templates;
 use serde_json::Value;
 
+use crate::effective::Effective;
 use crate::groups::{ALL, UNGROUPED, Variable};
 use crate::node::{Data, Node};
-use crate::scope::Base;
 use crate::world::World;
 
 /// What stands in the places of secrets.
@@ -77,20 +77,18 @@ pub fn write<E: From<Box<Diagnostic>> + From<io::Error>>(
 ) -> Result<(), E> {
     let groups = &world.groups;
     out.write_all(b"{\"_meta\":{\"hostvars\":{")?;
-    let mut bases: HashMap<*const Base, (Arc<Base>, Written)> = HashMap::new();
+    let mut written = Written::new();
     let mut first = true;
     for (index, host) in groups.hosts.iter().enumerate() {
         let (base, own) = (world.base(index)?, world.own(index)?);
-        let known = bases.entry(Arc::as_ptr(&base));
-        let (_, base) = known.or_insert_with(|| (base.clone(), entries(&base.variables, secrets)));
-        if base.is_empty() && own.is_empty() {
+        if told(&base.variables).next().is_none() && own.as_slice().is_empty() {
             continue;
         }
         out.write_all(if first { b"\n" } else { b",\n" })?;
         first = false;
         out.write_all(text(&host.name).as_bytes())?;
         out.write_all(b":{")?;
-        variables(base, &own, secrets, out)?;
+        variables(&base.variables, &own, secrets, &mut written, out)?;
         out.write_all(b"}")?;
     }
     // How values that are no plain JSON are spelt: `__ansible_unsafe`, `__ansible_vault`.
@@ -134,17 +132,17 @@ pub fn write_host<E: From<Box<Diagnostic>> + From<io::Error>>(
 ) -> Result<(), E> {
     let (base, own) = (world.base(host)?, world.own(host)?);
     out.write_all(b"{")?;
-    variables(&entries(&base.variables, secrets), &own, secrets, out)?;
+    variables(&base.variables, &own, secrets, &mut Written::new(), out)?;
     out.write_all(b"}\n")?;
     Ok(())
 }
 
-/// Variables by name, each as `"name":value`.
-type Written = BTreeMap<String, Vec<u8>>;
+/// What groups set, each once as `"name":value`, by where the variable lies: hosts share them.
+type Written = HashMap<*const Variable, Vec<u8>>;
 
-fn entries(variables: &BTreeMap<String, Arc<Variable>>, secrets: Secrets) -> Written {
-    let told = variables.iter().filter(|(name, _)| !INTERNAL.contains(&name.as_str()));
-    told.map(|(name, variable)| (name.clone(), entry(variable, secrets))).collect()
+/// The variables that are told.
+fn told(variables: &Effective) -> impl Iterator<Item = &Arc<Variable>> {
+    variables.as_slice().iter().filter(|variable| !INTERNAL.contains(&variable.name.as_str()))
 }
 
 fn entry(variable: &Variable, secrets: Secrets) -> Vec<u8> {
@@ -156,9 +154,10 @@ fn entry(variable: &Variable, secrets: Secrets) -> Vec<u8> {
 
 /// What the groups set, unless the host sets it too, and what the host sets.
 fn variables(
-    base: &Written,
-    own: &BTreeMap<String, Arc<Variable>>,
+    base: &Effective,
+    own: &Effective,
     secrets: Secrets,
+    written: &mut Written,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let mut first = true;
@@ -166,11 +165,12 @@ fn variables(
         let comma: &[u8] = if std::mem::take(&mut first) { b"" } else { b"," };
         out.write_all(comma)
     };
-    for (_, entry) in base.iter().filter(|(name, _)| !own.contains_key(*name)) {
+    for variable in told(base).filter(|variable| !own.contains(&variable.name)) {
         comma(out)?;
-        out.write_all(entry)?;
+        let known = written.entry(Arc::as_ptr(variable));
+        out.write_all(known.or_insert_with(|| entry(variable, secrets)))?;
     }
-    for variable in own.values().filter(|variable| !INTERNAL.contains(&variable.name.as_str())) {
+    for variable in told(own) {
         comma(out)?;
         out.write_all(&entry(variable, secrets))?;
     }

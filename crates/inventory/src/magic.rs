@@ -6,7 +6,7 @@ use pq_template::Value;
 use pq_template::value::{Enumerator, Object};
 
 use crate::hosts;
-use crate::scope::{Unresolved, failed};
+use crate::unresolved::{Unresolved, failed};
 use crate::world::World;
 
 /// The variables that Ansible gives every host by itself.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pq_template::Value;
+use pq_template::{Templates, Value};
 
 /// Line and column in a file, both counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,6 +120,26 @@ impl Key {
 }
 
 impl Node {
+    /// The node as a template's value; `template` says what becomes of a text that is a template.
+    ///
+    /// # Errors
+    /// What `template` answers.
+    pub fn value<E>(&self, template: &mut impl FnMut(&Node, &str) -> Result<Value, E>) -> Result<Value, E> {
+        match &self.data {
+            Data::Text(text) if Templates::is_template(text) => template(self, text),
+            Data::List(items) => {
+                items.iter().map(|item| item.value(template)).collect::<Result<Vec<_>, _>>().map(Value::from)
+            }
+            Data::Map(entries) => {
+                let entry = |(key, node): &(Key, Arc<Node>)| {
+                    Ok((key.data.scalar().unwrap_or_default(), node.value(template)?))
+                };
+                entries.iter().map(entry).collect::<Result<Vec<_>, _>>().map(Value::from_pairs)
+            }
+            scalar => Ok(scalar.scalar().unwrap_or_default()),
+        }
+    }
+
     /// The entry of a map by its key.
     pub fn entry(&self, name: &str) -> Option<(&Key, &Arc<Node>)> {
         match &self.data {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pq_secrets::Values;
 use pq_stream::{Connection, ConnectionKind, Diagnostic, Host, Place, Record};
@@ -10,7 +10,7 @@ use pq_template::to_json;
 use serde_json::{Map, Value, json};
 
 use crate::groups::Variable;
-use crate::scope::Scope;
+use crate::scope::{Resolved, Scope};
 use crate::world::World;
 use crate::{genuine, instances};
 
@@ -36,27 +36,22 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<(String, Values)> {
         secrets.extend(variable.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
     let (mut vars, mut origins) = (String::new(), String::new());
-    for variable in scope.variables() {
-        let write = || -> Result<String> {
-            let value = read.any(&variable.name);
-            genuine::demand(variable, &value, &secrets).map_err(named)?;
-            Ok(entry(&variable.name, &value))
-        };
-        match scope.shared(&variable.name) {
-            None => add(&mut vars, &write()?),
-            Some(known) => match known.written.get() {
-                Some(written) => add(&mut vars, written),
-                None => add(
-                    &mut vars,
-                    known.written.get_or_init({
-                        let written = write()?;
-                        || written
-                    }),
-                ),
-            },
+    for found in scope.all() {
+        let variable = found.variable;
+        match scope.kept(found).and_then(OnceLock::get) {
+            Some(written) => add(&mut vars, written),
+            None => {
+                let value = read.json(scope.value(found));
+                genuine::demand(variable, &value, &secrets).map_err(named)?;
+                let written = entry(&variable.name, &value);
+                add(&mut vars, &written);
+                if let Some(kept) = scope.kept(found) {
+                    kept.get_or_init(|| written.into());
+                }
+            }
         }
         // What groups set is written for many hosts, what a host sets only once.
-        match scope.is_own(&variable.name) {
+        match found.is_own() {
             true => add(&mut origins, &variable.write_origin()),
             false => add(&mut origins, variable.origin()),
         }
@@ -132,14 +127,13 @@ struct Reader<'s> {
 }
 
 impl Reader<'_> {
-    /// A variable's value, or why it has none.
-    fn any(&self, name: &str) -> Value {
-        let value = match self.scope.resolve(name) {
-            None => return Value::Null,
-            Some(Ok(value)) => {
+    /// A value as data, or why there is none.
+    fn json(&self, resolved: Resolved) -> Value {
+        let value = match resolved {
+            Ok(value) => {
                 to_json(&value).map_err(|error| error.detail().unwrap_or("it has no form as data").to_owned())
             }
-            Some(Err(reason)) => {
+            Err(reason) => {
                 let diagnostic = &reason.diagnostic;
                 let cause = diagnostic.causes.first().unwrap_or(&diagnostic.message);
                 Err(match &diagnostic.place {

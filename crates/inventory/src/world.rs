@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use pq_stream::Diagnostic;
 use pq_template::Templates;
 
+use crate::effective::Effective;
 use crate::groups::{ALL, Groups, Variable};
 use crate::scope::{Base, Scope};
 use crate::variables::Loader;
@@ -161,7 +162,7 @@ impl World {
     ///
     /// # Errors
     /// As [`World::scope`].
-    pub fn own(&self, host: usize) -> Result<BTreeMap<String, Arc<Variable>>> {
+    pub fn own(&self, host: usize) -> Result<Effective> {
         Ok(merged(&self.host_layers(host)?))
     }
 
@@ -234,7 +235,6 @@ pub enum LayerSource {
     HostFiles,
 }
 
-fn merged(layers: &[Layer]) -> BTreeMap<String, Arc<Variable>> {
-    let all = layers.iter().flat_map(|layer| layer.variables.iter());
-    all.map(|variable| (variable.name.clone(), variable.clone())).collect()
+fn merged(layers: &[Layer]) -> Effective {
+    Effective::new(layers.iter().flat_map(|layer| layer.variables.iter()))
 }

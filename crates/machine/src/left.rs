@@ -35,19 +35,21 @@ mod tests {
     #[test]
     fn what_a_run_started_is_known_also_through_programs_that_close_all_files() {
         let script = "import subprocess; subprocess.run(['sleep', '30'], close_fds=True)";
+        // The number of no process, and of no other run of this test.
+        let run = 4_194_305 + std::process::id();
         let mut child =
-            Command::new("python3").args(["-c", script]).env(VARIABLE, "4194398").spawn().unwrap();
-        let both = || left_behind(4_194_398).len() == 2;
+            Command::new("python3").args(["-c", script]).env(VARIABLE, run.to_string()).spawn().unwrap();
+        let both = || left_behind(run).len() == 2;
         for _ in 0..200 {
             if both() {
                 break;
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        assert!(both(), "{:?}", left_behind(4_194_398));
+        assert!(both(), "{:?}", left_behind(run));
         child.kill().unwrap();
         child.wait().unwrap();
-        let left = left_behind(4_194_398);
+        let left = left_behind(run);
         assert!(left.len() == 1 && left[0].starts_with("sleep ("), "{left:?}");
         let id = left[0].trim_start_matches("sleep (").trim_end_matches(')');
         assert!(Command::new("kill").arg(id).status().unwrap().success());

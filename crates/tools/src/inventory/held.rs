@@ -1,48 +1,90 @@
-//! Output that is held back until it is known to be right, in little memory: the records of hosts are much alike.
+//! Output that is held back until it is known to be right, in little memory: what is large waits in a temporary file
+//! that has no name and that nobody else may open. What shows secrets never goes there.
 
-use std::io::{self, BufWriter, Write};
+use std::env;
+use std::io::{self, BufWriter, Cursor, Seek, Write};
 
-use zstd::stream::raw::CParameter;
-use zstd::stream::{copy_decode, write::Encoder};
+use pq_inventory::Secrets;
+use tempfile::{SpooledData, SpooledTempFile};
 
-/// One of compression's fastest levels: the output is alike enough.
-const LEVEL: i32 = -5;
-
-/// How far back it looks, as a power of two: further than a few hosts gains nothing.
-const WINDOW: u32 = 16;
+/// Up to so many bytes stay in memory: the stream of some forty machines.
+const IN_MEMORY: usize = 256 << 10;
 
 /// Text that nobody has seen yet.
 pub struct Held {
-    encoder: BufWriter<Encoder<'static, Vec<u8>>>,
+    text: BufWriter<SpooledTempFile>,
 }
 
 impl Held {
-    /// Nothing.
-    ///
-    /// # Errors
-    /// Where there is no memory for it.
-    pub fn new() -> io::Result<Self> {
-        let mut encoder = Encoder::new(Vec::new(), LEVEL)?;
-        encoder.set_parameter(CParameter::WindowLog(WINDOW))?;
-        Ok(Held { encoder: BufWriter::with_capacity(32 << 10, encoder) })
+    /// Nothing yet, of an output that shows secrets or does not.
+    pub fn new(secrets: Secrets) -> Self {
+        let limit = match secrets {
+            Secrets::Hidden => IN_MEMORY,
+            Secrets::Revealed => usize::MAX,
+        };
+        Held { text: BufWriter::with_capacity(32 << 10, SpooledTempFile::new(limit)) }
     }
 
     /// Writes all of it.
     ///
     /// # Errors
     /// What the output answers.
-    pub fn release(self, out: impl Write) -> io::Result<()> {
-        let encoder = self.encoder.into_inner().map_err(io::IntoInnerError::into_error)?;
-        copy_decode(&encoder.finish()?[..], out)
+    pub fn release(self, mut out: impl Write) -> io::Result<()> {
+        let text = self.text.into_inner().map_err(|error| unkept(&error.into_error()))?;
+        match text.into_inner() {
+            SpooledData::InMemory(text) => out.write_all(&Cursor::into_inner(text))?,
+            SpooledData::OnDisk(mut file) => {
+                file.rewind().map_err(|error| unkept(&error))?;
+                io::copy(&mut file, &mut out)?;
+            }
+        }
+        out.flush()
     }
 }
 
 impl Write for Held {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.encoder.write(bytes)
+        self.text.write(bytes).map_err(|error| unkept(&error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+fn unkept(error: &io::Error) -> io::Error {
+    let directory = env::temp_dir();
+    let message =
+        format!("no temporary file in `{}` takes the output until it is whole: {error}", directory.display());
+    io::Error::new(error.kind(), message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(secrets: Secrets, bytes: usize) -> Held {
+        let mut held = Held::new(secrets);
+        for chunk in vec![b'x'; bytes].chunks(1000) {
+            held.write_all(chunk).unwrap();
+        }
+        held.text.flush().unwrap();
+        held
+    }
+
+    #[test]
+    fn what_is_large_waits_in_a_file_and_comes_out_whole() {
+        for (bytes, rolled) in [(0, false), (100_000, false), (1_000_001, true)] {
+            let held = held(Secrets::Hidden, bytes);
+            assert_eq!(held.text.get_ref().is_rolled(), rolled, "{bytes}");
+            let mut out = Vec::new();
+            held.release(&mut out).unwrap();
+            assert_eq!(out, vec![b'x'; bytes]);
+        }
+    }
+
+    #[test]
+    fn what_shows_secrets_stays_in_memory() {
+        assert!(!held(Secrets::Revealed, 1_000_001).text.get_ref().is_rolled());
     }
 }

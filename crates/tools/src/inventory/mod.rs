@@ -84,7 +84,7 @@ pub fn run() -> Result<Status, Failure> {
         pq_secrets::identity_files(&args.identity),
         pq_secrets::vault_password_files(&args.vault_password_file),
     )?;
-    let mut out = Held::new()?;
+    let mut out = Held::new(secrets);
     if args.list {
         inventory.list::<Failure>(secrets, &mut out)?;
     } else if let Some(host) = &args.host {
