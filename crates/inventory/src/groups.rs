@@ -117,8 +117,8 @@ impl Group {
 pub struct Host {
     /// Its name.
     pub name: String,
-    /// The groups in which it is listed.
-    pub groups: BTreeSet<usize>,
+    /// The groups in which it is listed, by their numbers, in order.
+    pub groups: Vec<usize>,
     /// What the hosts file sets for it.
     pub variables: Vec<Arc<Variable>>,
 }
@@ -185,7 +185,9 @@ impl Groups {
 
     /// Lists a host in a group.
     pub fn enlist(&mut self, host: usize, group: usize) {
-        if self.hosts[host].groups.insert(group) {
+        let groups = &mut self.hosts[host].groups;
+        if let Err(at) = groups.binary_search(&group) {
+            groups.insert(at, group);
             self.groups[group].hosts.push(host);
         }
     }
@@ -213,8 +215,9 @@ impl Groups {
         for index in 0..self.hosts.len() {
             let groups = &mut self.hosts[index].groups;
             // It stays in `all`'s own list, which says where it comes in the order of all hosts.
-            groups.remove(&ALL);
-            if groups.len() > 1 && groups.remove(&UNGROUPED) {
+            groups.retain(|group| *group != ALL);
+            if groups.len() > 1 && groups.contains(&UNGROUPED) {
+                groups.retain(|group| *group != UNGROUPED);
                 self.groups[UNGROUPED].hosts.retain(|host| *host != index);
             }
             if self.hosts[index].groups.is_empty() {
@@ -251,7 +254,7 @@ impl Groups {
     /// The groups of a host, from `all` down, as Ansible orders them: by depth, priority, name.
     pub fn of_host(&self, host: usize) -> Vec<usize> {
         let mut found: BTreeSet<usize> = BTreeSet::from([ALL]);
-        let mut next: Vec<usize> = self.hosts[host].groups.iter().copied().collect();
+        let mut next: Vec<usize> = self.hosts[host].groups.clone();
         while let Some(group) = next.pop() {
             if found.insert(group) {
                 next.extend(&self.groups[group].parents);
