@@ -33,6 +33,8 @@ pub struct Explanation {
     pub value: Option<std::result::Result<Value, String>>,
     /// A variable of the host with nearly that name, where nothing sets this one.
     pub near: Option<String>,
+    /// What the variable holds, where it is set and does not hold what was asked for.
+    pub absent: Option<String>,
 }
 
 /// A place that sets a variable.
@@ -89,13 +91,19 @@ pub fn of_host(world: &Arc<World>, index: usize, name: &str, secrets: Secrets) -
         None => magic::value(world, index, head).map(|value| json(&value)),
         set => set,
     };
-    let value = value.map(|value| value.and_then(|value| part(value, &path, name)));
+    let mut absent = None;
+    let value = value.map(|value| {
+        part(value?, &path).map_err(|holds| {
+            absent = Some(holds);
+            format!("the value holds no `{}`", name.escape_debug())
+        })
+    });
     let near = match value {
         Some(_) => None,
         None => nearest(head, scope.variables().map(|variable| variable.name.clone())),
     };
     let host = world.groups.hosts[index].name.clone();
-    let mut explanation = Explanation { host, settings, readings, value, near };
+    let mut explanation = Explanation { host, settings, readings, value, near, absent };
     if secrets == Secrets::Revealed {
         explanation.reveal(&scope);
     }
@@ -178,16 +186,38 @@ fn inside(variable: &Variable, path: &[Part<'_>]) -> Option<(Mark, Arc<Node>)> {
     Some((mark, node))
 }
 
-fn part(mut value: Value, path: &[Part<'_>], name: &str) -> std::result::Result<Value, String> {
+/// What stands at the end of the way.
+///
+/// # Errors
+/// What stands instead, where the way ends too soon.
+fn part(mut value: Value, path: &[Part<'_>]) -> std::result::Result<Value, String> {
     for part in path {
         let inner = match part {
             Part::Key(key) => value.get_mut(*key),
             Part::Item(at) => value.get_mut(*at),
         };
-        value =
-            inner.map(Value::take).ok_or_else(|| format!("the value holds no `{}`", name.escape_debug()))?;
+        value = match inner.map(Value::take) {
+            Some(inner) => inner,
+            None => return Err(holds(&value)),
+        };
     }
     Ok(value)
+}
+
+/// What a value holds, for one who looked for something else.
+fn holds(value: &Value) -> String {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            let keys: Vec<String> =
+                map.keys().take(20).map(|key| format!("`{}`", key.escape_debug())).collect();
+            format!("what is there has {}", keys.join(", "))
+        }
+        Value::Array(items) if !items.is_empty() => {
+            format!("what is there is a list, from `[0]` to `[{}]`", items.len() - 1)
+        }
+        Value::Object(_) | Value::Array(_) | Value::Null => "what is there is empty".to_owned(),
+        _ => "what is there is neither a list nor a map".to_owned(),
+    }
 }
 
 fn speaker(world: &World, source: LayerSource) -> String {

@@ -14,10 +14,19 @@ use super::declared;
 /// Refuses a name that has a value for none of the hosts; what recipes say about it is told.
 ///
 /// # Errors
-/// That nothing sets it, or that the inventory's own recipes are wrong.
+/// That nothing sets it, that what is set does not hold it, or that the inventory's own recipes are wrong.
 pub fn demand(name: &str, explanations: &[Explanation], directory: &Path) -> Result<(), Failure> {
-    if explanations.iter().any(|explanation| explanation.value.is_some()) {
+    if explanations.iter().any(|explanation| explanation.value.is_some() && explanation.absent.is_none()) {
         return Ok(());
+    }
+    if let Some((explanation, holds)) =
+        explanations.iter().find_map(|it| it.absent.as_ref().map(|holds| (it, holds)))
+    {
+        let mut error = Diagnostic::new(format!("no host of these has `{}`", name.escape_debug()));
+        if let Some(setting) = explanation.settings.last() {
+            error.causes.push(format!("{} sets the variable, and does not hold it", setting.place));
+        }
+        return Err(Failure::input(error.hint(holds)));
     }
     let catalogue = Catalogue::load(Some(&directory.join("recipes"))).map_err(Failure::input)?;
     let mut error = Diagnostic::new(format!("nothing sets variable `{}`", name.escape_debug()));
