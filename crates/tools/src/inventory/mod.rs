@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::{ArgGroup, Parser};
+use nix::sys::stat::{Mode, umask};
 use pq_cli::{EXIT_STATUS, Failure, Form, OutputArgs};
 use pq_inventory::Inventory;
 use pq_stream::{Diagnostic, Status, Writer};
@@ -75,6 +76,8 @@ struct Args {
 /// Where something is wrong with the inventory or the command line.
 pub fn run() -> Result<Status, Failure> {
     let args = Args::parse();
+    // The file in which output may wait is this user's alone.
+    umask(Mode::from_bits_truncate(0o077));
     let form = args.output.form()?;
     let secrets = reveal::secrets(args.reveal, args.yes)?;
     let directory = directory(args.inventory)?;

@@ -3,6 +3,7 @@
 //! Always true here: nothing is changed before a copy of the inventory was, and has the same values for every host.
 //! Killed between two files, the inventory has the same values too: an age file is there before what it replaces goes.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -23,6 +24,9 @@ use super::say;
 /// Every host's variables.
 type Meaning = BTreeMap<String, BTreeMap<String, Value>>;
 
+/// What is locked: files, and the directories of those that are not there yet.
+type Locks = BTreeMap<PathBuf, Lock>;
+
 /// One file's change.
 struct Change {
     /// What is plain, or as ansible-vault wrote it.
@@ -30,7 +34,6 @@ struct Change {
     /// What stands in `old` afterwards; nothing where it goes.
     text: Option<String>,
     keeper: Keeper,
-    _lock: Lock,
     /// What the age file holds.
     plain: String,
     /// How many values moved; nothing for a whole file.
@@ -53,9 +56,9 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
         }
     }
     let passwords = VaultPasswords::load(&keys.vault_password_files()).map_err(secret)?;
-    let (mut changes, mut names) = (Vec::new(), BTreeSet::new());
+    let (mut changes, mut names, mut locks) = (Vec::new(), BTreeSet::new(), Locks::new());
     for file in &chosen {
-        changes.extend(change(keys, file, &passwords, &mut names)?);
+        changes.extend(change(keys, file, &passwords, &mut names, &mut locks)?);
     }
     if changes.is_empty() {
         say("ansible-vault encrypted nothing here: nothing was changed");
@@ -123,6 +126,7 @@ fn change(
     file: &Path,
     passwords: &VaultPasswords,
     names: &mut BTreeSet<String>,
+    locks: &mut Locks,
 ) -> Result<Option<Change>, Failure> {
     let shown = file.display().to_string();
     let bytes = fs::read(file).map_err(|error| cannot("read", file, &error))?;
@@ -134,7 +138,11 @@ fn change(
         return Ok(None);
     }
     let keeper = Keeper::at(keys, age_name(file))?;
-    let lock = keeper.lock()?;
+    // Files that are not there yet share the lock of their directory.
+    let place = if keeper.path.exists() { Some(keeper.path.as_path()) } else { keeper.path.parent() };
+    if let Entry::Vacant(free) = locks.entry(place.map(Path::to_owned).unwrap_or_default()) {
+        free.insert(keeper.lock()?);
+    }
     let there = keeper.open()?;
     let old = file.to_owned();
     if whole {
@@ -146,7 +154,7 @@ fn change(
         let plain = passwords.decrypt(&text, &format!("`{shown}`")).map_err(secret)?;
         Document::read(&shown, plain.expose_secret())?;
         let plain = plain.expose_secret().to_owned();
-        return Ok(Some(Change { old, text: None, keeper, _lock: lock, plain, moved: None }));
+        return Ok(Some(Change { old, text: None, keeper, plain, moved: None }));
     }
     let mut document = keeper.document(&there.unwrap_or_default())?;
     let mut written = Vec::new();
@@ -178,7 +186,7 @@ fn change(
         text.replace_range(range, &template);
     }
     let (plain, moved) = (document.text().to_owned(), Some(found.len()));
-    Ok(Some(Change { old, text: Some(text), keeper, _lock: lock, plain, moved }))
+    Ok(Some(Change { old, text: Some(text), keeper, plain, moved }))
 }
 
 /// Changes a copy of the inventory, and compares what every host has there.

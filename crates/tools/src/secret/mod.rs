@@ -19,6 +19,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::{Mode, umask};
 use pq_cli::{EXIT_STATUS, Failure};
 use pq_secrets::{ExposeSecret, SecretString};
@@ -139,6 +140,8 @@ pub fn run() -> Result<Status, Failure> {
     let Args { what, keys } = Args::parse();
     // Whatever is made on the way, by an editor too, is this user's alone.
     umask(Mode::from_bits_truncate(0o077));
+    // Where files may not grow, writing them fails as on a full disk; nobody is killed, and leaves half a file.
+    let _ = SigSet::from(Signal::SIGXFSZ).thread_block();
     match what {
         What::Keygen { output, add, comment } => keygen::run(&keys, output, add, comment.as_deref()),
         What::Edit { file } => edit::run(&keys, &file),
