@@ -11,6 +11,8 @@ mod case;
 mod command;
 #[path = "malformed/keys.rs"]
 mod keys;
+#[path = "malformed/large.rs"]
+mod large;
 #[path = "malformed/places.rs"]
 mod places;
 #[path = "malformed/sealed.rs"]
@@ -41,18 +43,35 @@ fn on_two_threads(cases: &[Case], ask: impl Fn(&Case) -> Vec<String> + Sync) -> 
     wrong.into_inner().unwrap()
 }
 
+/// What the outcome of a case has to be: all that is wrong with it.
+type Judge = fn(&Case, &case::Outcome) -> Vec<String>;
+
 /// Runs every case, and fails with all that is wrong.
-fn try_all(cases: &[Case], judge: fn(&Case, &case::Outcome) -> Vec<String>) {
-    let wrong = on_two_threads(cases, |case| {
-        let outcome = case.run();
-        let mut found = judge(case, &outcome);
-        found.extend(outcome.leaks());
-        if !found.is_empty() {
-            found.push(format!("\n{}", outcome.stderr.chars().take(400).collect::<String>()));
-        }
-        found
-    });
+fn try_all(cases: &[Case], judge: Judge) {
+    let wrong = on_two_threads(cases, |case| judged(case, judge));
     assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// The same for cases that are made one by one.
+fn try_each(made: &[large::Made], judge: Judge) {
+    let wrong: Vec<String> = made
+        .iter()
+        .map(|make| make())
+        .map(|case| (judged(&case, judge), case.name))
+        .filter(|(found, _)| !found.is_empty())
+        .map(|(found, name)| format!("--- {name}: {}", found.join("; ")))
+        .collect();
+    assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), made.len(), wrong.join("\n"));
+}
+
+fn judged(case: &Case, judge: Judge) -> Vec<String> {
+    let outcome = case.run();
+    let mut found = judge(case, &outcome);
+    found.extend(outcome.leaks());
+    if !found.is_empty() {
+        found.push(format!("\n{}", outcome.stderr.chars().take(400).collect::<String>()));
+    }
+    found
 }
 
 #[test]
@@ -92,6 +111,16 @@ fn what_is_wrong_with_keys_is_refused_and_shows_nothing() {
 #[test]
 fn what_is_wrong_with_the_command_line_is_quoted() {
     try_all(&command::refused(), |case, outcome| outcome.unlike_a_refusal(case));
+}
+
+#[test]
+fn what_is_too_large_is_refused_with_its_place() {
+    try_each(large::REFUSED, |case, outcome| outcome.unlike_a_refusal(case));
+}
+
+#[test]
+fn what_is_large_and_right_is_read() {
+    try_each(large::READ, |_, outcome| outcome.unlike_a_success());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The values of an age file: each scalar becomes a secret named by its path, and its text is kept apart.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use pq_secrets::{SecretString, Values};
@@ -33,7 +34,10 @@ pub fn has_vaulted(node: &Node) -> bool {
     }
 }
 
-/// A value whose vaulted parts have names, by their paths; `found` gets name, ciphertext and place of each.
+/// Name, ciphertext and place of a vaulted part of a value.
+pub type Found = (String, String, Mark);
+
+/// A value whose vaulted parts have names, by their paths; and what was found.
 ///
 /// # Errors
 /// Where two of them would have one name.
@@ -41,31 +45,39 @@ pub fn name_vaulted(
     node: &Arc<Node>,
     path: &str,
     file: &SourceFile,
-    found: &mut Vec<(String, String, Mark)>,
+) -> Result<(Arc<Node>, Vec<Found>), Box<Diagnostic>> {
+    let mut found = Vec::new();
+    let named = named(node, path, file, &mut found)?;
+    let mut names = HashSet::new();
+    match found.iter().find(|(name, ..)| !names.insert(name.as_str())) {
+        Some((_, _, mark)) => Err(one_name(file, *mark)),
+        None => Ok((named, found)),
+    }
+}
+
+fn named(
+    node: &Arc<Node>,
+    path: &str,
+    file: &SourceFile,
+    found: &mut Vec<Found>,
 ) -> Result<Arc<Node>, Box<Diagnostic>> {
     let data = match &node.data {
         Data::Vaulted { ciphertext, .. } => {
-            if found.iter().any(|(name, ..)| name == path) {
-                return Err(Box::new(
-                    file.error(node.start, "two secrets would have one name")
-                        .hint("their names differ in punctuation only: rename one of them"),
-                ));
-            }
             found.push((path.to_owned(), ciphertext.clone(), node.start));
             Data::Vaulted { name: path.to_owned(), ciphertext: ciphertext.clone() }
         }
         Data::List(items) => {
-            let named = items.iter().enumerate();
-            let named = named.map(|(at, item)| name_vaulted(item, &format!("{path}.{at}"), file, found));
-            Data::List(named.collect::<Result<_, _>>()?)
+            let items = items.iter().enumerate();
+            let items = items.map(|(at, item)| named(item, &format!("{path}.{at}"), file, found));
+            Data::List(items.collect::<Result<_, _>>()?)
         }
         Data::Map(entries) => {
-            let mut named = Vec::new();
+            let mut with_names = Vec::new();
             for (key, item) in entries {
                 let below = below(path, key, file, Encrypted::Vault)?;
-                named.push((key.clone(), name_vaulted(item, &below, file, found)?));
+                with_names.push((key.clone(), named(item, &below, file, found)?));
             }
-            Data::Map(named)
+            Data::Map(with_names)
         }
         _ => return Ok(node.clone()),
     };
@@ -125,7 +137,7 @@ pub fn conceal(
             Data::Map(concealed)
         }
         scalar => {
-            let text = text_of(scalar, node, file);
+            let text = text_of(scalar);
             match text.chars().count() {
                 length if path == MASTER_KEY && length < MIN_MASTER_KEY => {
                     return Err(short_key(file, node.start));
@@ -136,16 +148,19 @@ pub fn conceal(
                 _ => {}
             }
             if values.contains_key(path) {
-                return Err(Box::new(
-                    file.error(node.start, "two secrets would have one name")
-                        .hint("their names differ in punctuation only: rename one of them"),
-                ));
+                return Err(one_name(file, node.start));
             }
             values.insert(path.to_owned(), SecretString::from(text));
             Data::Secret(path.to_owned())
         }
     };
     Ok(Arc::new(Node { data, start: node.start, end: node.end }))
+}
+
+/// The error of two secrets that would have one name.
+fn one_name(file: &SourceFile, mark: Mark) -> Box<Diagnostic> {
+    let error = file.error(mark, "two secrets would have one name");
+    Box::new(error.hint("their names differ in punctuation only: rename one of them"))
 }
 
 /// The error of a name that cannot stand in a token.
@@ -192,14 +207,12 @@ pub fn clear_key(file: &SourceFile, mark: Mark) -> Box<Diagnostic> {
     )
 }
 
-/// A number or a boolean is the text that stands in the file: `0123` keeps its zero.
-fn text_of(data: &Data, node: &Node, file: &SourceFile) -> String {
-    if let Data::Text(text) | Data::Raw(text) = data {
-        return text.clone();
+/// The text of a scalar; of an encrypted file every one is read as the text that it is.
+fn text_of(data: &Data) -> String {
+    match data {
+        Data::Text(text) | Data::Raw(text) => text.clone(),
+        other => other.scalar().map(|value| value.to_string()).unwrap_or_default(),
     }
-    let line = file.text().lines().nth(node.start.line - 1).unwrap_or("");
-    let length = node.end.column.saturating_sub(node.start.column);
-    line.chars().skip(node.start.column - 1).take(length).collect()
 }
 
 #[cfg(test)]

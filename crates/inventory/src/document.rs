@@ -13,7 +13,7 @@ use pq_stream::Diagnostic;
 use crate::concealed::{Encrypted, conceal, unfit};
 use crate::file::SourceFile;
 use crate::node::{Data, Mark, Node};
-use crate::variables::is_variable;
+use crate::variables::{demand_few, is_variable};
 use crate::yaml;
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
@@ -39,6 +39,7 @@ impl Document {
         match root.as_ref().map(|root| (root, &root.data)) {
             None | Some((_, Data::Null)) => {}
             Some((_, Data::Map(entries))) => {
+                demand_few(&file, entries)?;
                 for (key, node) in entries {
                     let name = key.text();
                     if !is_variable(&name) {
@@ -105,7 +106,11 @@ impl Document {
                 format!("{before}{gap}{line}{after}")
             }
         };
-        let changed = Document::read(&self.file.shown, &text)?;
+        let changed = Document::read(&self.file.shown, &text).map_err(|error| {
+            // A value that no secret may have is told; a text that the change would spoil is not there to be seen.
+            let spoilt = SourceFile::new(String::new(), String::new(), text, true);
+            if yaml::load(&spoilt).is_err() { self.refused(name) } else { error }
+        })?;
         let mut wanted = self.values.clone();
         wanted.insert(name.to_owned(), value.clone());
         let mut names = self.names.clone();

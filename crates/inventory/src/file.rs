@@ -4,6 +4,7 @@ use std::fs::{self, FileType, Metadata};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use pq_stream::{Diagnostic, Place};
 
@@ -13,7 +14,7 @@ use crate::node::Mark;
 const ELOOP: i32 = 40;
 
 /// Larger files are refused.
-const MAX_FILE: u64 = 16 << 20;
+const MAX_FILE: u64 = 6 << 20;
 
 /// A file that was read.
 #[derive(Debug)]
@@ -26,12 +27,14 @@ pub struct SourceFile {
     text: String,
     /// Whether no text of it may be shown.
     secret: bool,
+    /// Where each line begins, once a line was asked for: there may be as many errors as lines.
+    lines: OnceLock<Vec<usize>>,
 }
 
 impl SourceFile {
     /// A file with the text that it holds.
     pub fn new(name: String, shown: String, text: String, secret: bool) -> Self {
-        SourceFile { name, shown, text, secret }
+        SourceFile { name, shown, text, secret, lines: OnceLock::new() }
     }
 
     /// The whole text.
@@ -41,10 +44,12 @@ impl SourceFile {
 
     /// A line, counted from 1; empty where it may not be shown or there is none.
     pub fn line(&self, number: usize) -> &str {
-        match self.secret {
-            true => "",
-            false => self.text.lines().nth(number.saturating_sub(1)).unwrap_or(""),
+        if self.secret {
+            return "";
         }
+        let begins = || [0].into_iter().chain(self.text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let begin = self.lines.get_or_init(begins).get(number.saturating_sub(1));
+        begin.and_then(|at| self.text.get(*at..)?.lines().next()).unwrap_or("")
     }
 
     /// Whether no text of it may be shown.
@@ -128,23 +133,24 @@ fn kind(what: FileType) -> &'static str {
     }
 }
 
-/// The bytes of a regular file of at most 16 MiB; links are followed.
+/// The bytes of a regular file of at most 6 MiB; links are followed.
 ///
 /// # Errors
 /// Where it cannot be read, is larger, or is no regular file.
 pub fn bytes(path: &Path) -> Result<Vec<u8>, Box<Diagnostic>> {
     let refused = |error: io::Error| refused("", path, &error);
-    let what = fs::metadata(path).map_err(refused)?.file_type();
+    let found = fs::metadata(path).map_err(refused)?;
+    let what = found.file_type();
     if !what.is_file() {
         let cause = format!("it is {}, not a file", kind(what));
         return Err(unreadable("", path, &cause, "put a file in its place, or remove it"));
     }
     let file = fs::File::open(path).map_err(refused)?;
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(found.len().min(MAX_FILE)).unwrap_or(0) + 1);
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(refused)?;
     if bytes.len() as u64 > MAX_FILE {
         let hint = "is it meant to lie here? variables are a few lines: move the rest elsewhere";
-        return Err(unreadable("", path, "it is larger than 16 MiB", hint));
+        return Err(unreadable("", path, "it is larger than 6 MiB", hint));
     }
     Ok(bytes)
 }
@@ -181,6 +187,14 @@ pub fn text(bytes: Vec<u8>, shown: &str) -> Result<String, Box<Diagnostic>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_found_by_its_number() {
+        let file = |secret| SourceFile::new("a".into(), "a".into(), "one\r\n\nthree".into(), secret);
+        let lines = |file: &SourceFile| (0..5).map(|at| file.line(at).to_owned()).collect::<Vec<_>>();
+        assert_eq!(lines(&file(false)), ["one", "one", "", "three", ""]);
+        assert_eq!(lines(&file(true)), [""; 5]);
+    }
 
     #[test]
     fn a_text_in_an_error_is_short_and_stays_on_its_line() {

@@ -19,32 +19,44 @@ const HINT: &str = "to use a secret, name its variable: `{{ smtp_password }}`";
 /// # Errors
 /// The innermost value of the file in which such a text stands.
 pub fn demand(variable: &Variable, value: &Value, secrets: &Values) -> Result<(), Box<Diagnostic>> {
-    let Some((node, cause)) = forged(&variable.node, value, secrets) else { return Ok(()) };
+    let mut path = Vec::new();
+    let Some(cause) = forged(value, secrets, &mut path) else { return Ok(()) };
     let message = format!("the value of variable `{}` holds the text `{OPENING}`", variable.name);
-    let place = variable.file.place(node.start);
+    let place = variable.file.place(innermost(&variable.node, &path).start);
     Err(Box::new(Diagnostic::new(message).at(place).cause(cause).hint(HINT)))
 }
 
-/// The node from which a forged token came, and why it is one.
-fn forged<'n>(node: &'n Arc<Node>, value: &Value, secrets: &Values) -> Option<(&'n Arc<Node>, String)> {
+/// A step to what a list or a map holds.
+enum Step {
+    Index(usize),
+    Key(String),
+}
+
+/// Why a value holds a forged token; `path` then leads to it, its last step first.
+fn forged(value: &Value, secrets: &Values, path: &mut Vec<Step>) -> Option<String> {
     match value {
-        Value::String(text) => Some((node, wrong(text, secrets)?)),
+        Value::String(text) => wrong(text, secrets),
         Value::Array(items) => items.iter().enumerate().find_map(|(at, item)| {
-            let node = match &node.data {
-                Data::List(nodes) => nodes.get(at).unwrap_or(node),
-                _ => node,
-            };
-            forged(node, item, secrets)
+            let cause = forged(item, secrets, path)?;
+            path.push(Step::Index(at));
+            Some(cause)
         }),
         Value::Object(map) => map.iter().find_map(|(key, item)| {
-            let below = node.entry(key).map_or(node, |(_, node)| node);
-            match wrong(key, secrets) {
-                Some(cause) => Some((below, cause)),
-                None => forged(below, item, secrets),
-            }
+            let cause = wrong(key, secrets).or_else(|| forged(item, secrets, path))?;
+            path.push(Step::Key(key.clone()));
+            Some(cause)
         }),
         _ => None,
     }
+}
+
+/// The node to which a path leads as far as the file has it: below a template is what the template made.
+fn innermost<'n>(node: &'n Arc<Node>, path: &[Step]) -> &'n Arc<Node> {
+    path.iter().rev().fold(node, |node, step| match (step, &node.data) {
+        (Step::Index(at), Data::List(nodes)) => nodes.get(*at).unwrap_or(node),
+        (Step::Key(key), _) => node.entry(key).map_or(node, |(_, node)| node),
+        _ => node,
+    })
 }
 
 /// What is wrong with the tokens of a text; nothing where all of them are genuine.

@@ -1,6 +1,7 @@
 //! Hosts, groups and who is in what.
 
 use std::collections::{BTreeSet, HashMap};
+use std::iter::successors;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use pq_secrets::Values;
@@ -212,43 +213,47 @@ impl Groups {
                 self.adopt(ALL, index);
             }
         }
-        for index in 0..self.hosts.len() {
+        let mut elsewhere = vec![false; self.hosts.len()];
+        for (index, elsewhere) in elsewhere.iter_mut().enumerate() {
             let groups = &mut self.hosts[index].groups;
             // It stays in `all`'s own list, which says where it comes in the order of all hosts.
             groups.retain(|group| *group != ALL);
             if groups.len() > 1 && groups.contains(&UNGROUPED) {
                 groups.retain(|group| *group != UNGROUPED);
-                self.groups[UNGROUPED].hosts.retain(|host| *host != index);
+                *elsewhere = true;
             }
             if self.hosts[index].groups.is_empty() {
                 self.enlist(index, UNGROUPED);
             }
         }
-        // Each round settles at least one level; more rounds than groups mean a circle.
-        for _ in 0..=self.groups.len() {
-            let mut changed = None;
-            for index in 0..self.groups.len() {
-                let above = self.groups[index].parents.iter().map(|parent| self.groups[*parent].depth + 1);
-                let depth = above.max().unwrap_or(0);
-                if depth > self.groups[index].depth {
-                    self.groups[index].depth = depth;
-                    changed = Some(index);
-                }
-            }
-            match changed {
-                None => return Ok(()),
-                Some(index) if self.groups[index].depth > self.groups.len() => {
-                    return Err(self.groups[index].name.clone());
-                }
-                Some(_) => {}
+        self.groups[UNGROUPED].hosts.retain(|host| !elsewhere[*host]);
+        self.settle()
+    }
+
+    /// Gives every group its depth: it is known once those of all parents are.
+    fn settle(&mut self) -> Result<(), String> {
+        let mut waits: Vec<usize> = self.groups.iter().map(|group| group.parents.len()).collect();
+        let mut settled: Vec<usize> = Vec::with_capacity(waits.len());
+        settled.extend((waits[ALL] == 0).then_some(ALL));
+        let mut at = 0;
+        while let Some(group) = settled.get(at).copied() {
+            at += 1;
+            let depth = self.groups[group].depth + 1;
+            for child in self.groups[group].children.clone() {
+                self.groups[child].depth = self.groups[child].depth.max(depth);
+                waits[child] -= 1;
+                settled.extend((waits[child] == 0).then_some(child));
             }
         }
-        Err(self
-            .groups
-            .iter()
-            .max_by_key(|group| group.depth)
-            .map(|group| group.name.clone())
-            .unwrap_or_default())
+        // What is left is in a circle, or below one: each has a parent that is left, too.
+        let left = |group: &usize| waits[*group] > 0;
+        let above = |group: usize| self.groups[group].parents.iter().copied().find(left);
+        let Some(last) = (0..self.groups.len()).rfind(left) else { return Ok(()) };
+        let count = self.groups.len();
+        // So many steps up lead into the circle, so many more once around it.
+        let far = successors(Some(last), |group| above(*group)).nth(count).unwrap_or(last);
+        let named = successors(Some(far), |group| above(*group)).take(count).max().unwrap_or(last);
+        Err(self.groups[named].name.clone())
     }
 
     /// The groups of a host, from `all` down, as Ansible orders them: by depth, priority, name.

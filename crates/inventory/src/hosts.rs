@@ -1,5 +1,6 @@
 //! The `hosts` file; here in INI form: groups, `:children`, `:vars`, ranges, variables beside hosts.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use pq_secrets::Values;
@@ -9,12 +10,22 @@ use crate::concealed::{clear_key, has_vaulted};
 use crate::file::{SourceFile, short};
 use crate::groups::{Groups, UNGROUPED, Variable};
 use crate::node::{Data, Mark, Node};
+use crate::yaml::{MAX_VALUES, too_many};
 use crate::{hosts_yaml, python, range, words};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
 /// What the file may be called. Under the plain name it is in either form, else in YAML.
 pub const NAMES: [&str; 3] = ["hosts", "hosts.yml", "hosts.yaml"];
+
+/// Hosts of an inventory. Ranges make many of few letters, and each has a record.
+const MAX_HOSTS: usize = 100_000;
+
+/// How often a host is put into a group, or gets a variable that stands beside it.
+const MAX_PLACEMENTS: usize = 1_000_000;
+
+/// Groups of an inventory.
+const MAX_GROUPS: usize = 20_000;
 
 /// What the lines below a heading are.
 enum Section {
@@ -62,13 +73,16 @@ fn is_heading(text: &str) -> bool {
 /// Whether groups may be called that.
 pub fn is_group_name(name: &str) -> bool {
     let odd = |c: char| c.is_whitespace() || c.is_control() || c == '/';
-    !name.contains(odd) && !["", ".", ".."].contains(&name)
+    name.len() <= range::MAX_NAME && !name.contains(odd) && !["", ".", ".."].contains(&name)
 }
 
 /// The error of a group that may not be called that.
 pub fn no_group_name(file: &SourceFile, mark: Mark, name: &str) -> Box<Diagnostic> {
     let error = file.error(mark, format!("`{}` is no name of a group", short(name)));
-    Box::new(error.hint("a group's name has neither spaces nor slashes: `web_servers`"))
+    Box::new(match name.len() > range::MAX_NAME {
+        true => error.cause(format!("it is longer than {} characters", range::MAX_NAME)).hint("shorten it"),
+        false => error.hint("a group's name has neither spaces nor slashes: `web_servers`"),
+    })
 }
 
 /// Hosts and groups as far as the file was read.
@@ -78,31 +92,85 @@ pub struct Reader<'f> {
     /// What was read.
     pub groups: Groups,
     /// Groups with a heading of their own, or that are somebody's child.
-    declared: Vec<usize>,
+    declared: HashSet<usize>,
     /// Groups that must turn out to be declared, and where they are mentioned.
     mentioned: Vec<(usize, Mark)>,
+    /// Values in variables.
+    values: usize,
+    placements: usize,
 }
 
 impl<'f> Reader<'f> {
     /// A reader that has read nothing.
     pub fn new(file: &'f Arc<SourceFile>) -> Self {
-        Reader { file, groups: Groups::default(), declared: vec![0, UNGROUPED], mentioned: Vec::new() }
+        let (groups, declared) = (Groups::default(), HashSet::from([0, UNGROUPED]));
+        Reader { file, groups, declared, mentioned: Vec::new(), values: 0, placements: 0 }
     }
 
     /// The group of that name, which the file says there is.
-    pub fn declare(&mut self, name: &str, mark: Mark) -> usize {
-        let group = self.groups.add_group(name);
-        self.declared.push(group);
+    ///
+    /// # Errors
+    /// Where there are too many groups.
+    pub fn declare(&mut self, name: &str, mark: Mark) -> Result<usize> {
+        let group = self.group(name, mark)?;
+        self.declared.insert(group);
         self.mentioned.push((group, mark));
-        group
+        Ok(group)
+    }
+
+    /// The group of that name, made where there is none.
+    fn group(&mut self, name: &str, mark: Mark) -> Result<usize> {
+        let group = self.groups.add_group(name);
+        match group < MAX_GROUPS {
+            true => Ok(group),
+            false => Err(self.beyond(mark, "20,000 groups")),
+        }
+    }
+
+    /// The error of an inventory that is larger than it may be.
+    fn beyond(&self, mark: Mark, what: &str) -> Box<Diagnostic> {
+        let error = self.file.error(mark, format!("the inventory has more than {what}"));
+        Box::new(
+            error
+                .hint("is a range too long? else make two inventories of it, each in a directory of its own"),
+        )
+    }
+
+    /// Counts values that were read.
+    ///
+    /// # Errors
+    /// Where there are too many.
+    fn count(&mut self, values: usize, mark: Mark) -> Result<()> {
+        self.values += values;
+        match self.values > MAX_VALUES {
+            true => Err(too_many(self.file, mark)),
+            false => Ok(()),
+        }
     }
 
     /// Puts hosts into a group, with the variables beside them.
-    pub fn add(&mut self, names: &[String], group: usize, variables: &[Arc<Variable>]) {
+    ///
+    /// # Errors
+    /// Where there are too many.
+    pub fn add(
+        &mut self,
+        names: &[String],
+        group: usize,
+        variables: &[Arc<Variable>],
+        mark: Mark,
+    ) -> Result<()> {
+        self.placements += names.len() * (1 + variables.len());
+        if self.placements > MAX_PLACEMENTS {
+            return Err(self.beyond(mark, "1,000,000 hosts in groups and variables beside hosts"));
+        }
         for name in names {
             let host = self.groups.add_host(name);
             self.groups.enlist(host, group);
             self.groups.hosts[host].variables.extend(variables.iter().cloned());
+        }
+        match self.groups.hosts.len() > MAX_HOSTS {
+            true => Err(self.beyond(mark, "100,000 hosts")),
+            false => Ok(()),
         }
     }
 
@@ -142,14 +210,14 @@ impl<'f> Reader<'f> {
         if !is_group_name(name) {
             return Err(no_group_name(self.file, mark, name));
         }
-        let group = self.groups.add_group(name);
+        let group = self.group(name, mark)?;
         match kind {
             "" => {
-                self.declared.push(group);
+                self.declared.insert(group);
                 Ok(Section::Hosts(group))
             }
             "children" => {
-                self.declared.push(group);
+                self.declared.insert(group);
                 Ok(Section::Children(group))
             }
             "vars" => {
@@ -164,6 +232,9 @@ impl<'f> Reader<'f> {
     }
 
     fn host(&mut self, text: &str, group: usize, mark: Mark) -> Result<()> {
+        if text.split_whitespace().nth(MAX_VALUES).is_some() {
+            return Err(too_many(self.file, mark));
+        }
         let at = |column: usize| Mark { column: mark.column + column - 1, ..mark };
         let words = words::split(text).map_err(|(column, cause)| {
             let error = self.file.error(at(column), cause);
@@ -185,11 +256,11 @@ impl<'f> Reader<'f> {
                     self.file.error(at(word.column), format!("`{}` is no variable", short(&word.text)));
                 return Err(Box::new(error.hint("write `name=value`, without spaces around the `=`")));
             };
-            let node = python::value(value, at(word.column + name.chars().count() + 1));
+            let mark = at(word.column + name.chars().count() + 1);
+            let node = self.value(value, mark)?;
             variables.push(self.make(name, node, at(word.column))?);
         }
-        self.add(&names, group, &variables);
-        Ok(())
+        self.add(&names, group, &variables, mark)
     }
 
     fn child(&mut self, text: &str, parent: usize, mark: Mark) -> Result<()> {
@@ -198,7 +269,7 @@ impl<'f> Reader<'f> {
             let error = self.file.error(mark, format!("`{}` is no name of a group", short(name)));
             return Err(Box::new(error.hint("below `:children` stand names of groups, one a line")));
         }
-        let child = self.groups.add_group(name);
+        let child = self.group(name, mark)?;
         self.mentioned.push((child, mark));
         self.groups.adopt(parent, child);
         Ok(())
@@ -211,8 +282,19 @@ impl<'f> Reader<'f> {
         };
         let before = text.len() - value.trim_start().len();
         let column = mark.column + text[..before].chars().count();
-        let node = python::value(value.trim(), Mark { column, ..mark });
+        let node = self.value(value.trim(), Mark { column, ..mark })?;
         self.group_variable(group, name.trim(), node, mark)
+    }
+
+    /// A value in an INI file.
+    fn value(&mut self, text: &str, mark: Mark) -> Result<Node> {
+        // A list or a map has no more values than this.
+        let most = match text.trim_start().starts_with(['[', '(', '{']) {
+            true => text.bytes().filter(|byte| *byte == b',').count() + 1,
+            false => 1,
+        };
+        self.count(most, mark)?;
+        Ok(python::value(text, mark))
     }
 
     /// A variable of this file.
@@ -337,5 +419,8 @@ mod tests {
         }
         assert!(groups("[a:children]\nb\n[b:children]\na\n").unwrap_err().ends_with("is its own ancestor"));
         assert!(groups("[a:children]\na\n").unwrap_err().ends_with("is its own ancestor"));
+        // What hangs below a circle is not the one that is named.
+        let below = "[a:children]\nb\n[b:children]\na\nc\n[c]\nh\n";
+        assert_eq!(groups(below).unwrap_err(), "2:1: group `b` is its own ancestor");
     }
 }

@@ -46,7 +46,7 @@ fn group(reader: &mut Reader<'_>, key: &Key, node: &Node) -> Result<usize> {
     if !is_group_name(&name) {
         return Err(no_group_name(reader.file, key.mark, &name));
     }
-    let group = reader.declare(&name, key.mark);
+    let group = reader.declare(&name, key.mark)?;
     for (key, below) in map(reader.file, node, "a group")? {
         match key.text().as_str() {
             "vars" => {
@@ -96,8 +96,7 @@ fn hosts(reader: &mut Reader<'_>, group: usize, key: &Key, node: &Node) -> Resul
     for (key, value) in map(reader.file, node, "a host")? {
         variables.push(reader.make(&key.text(), Node::clone(value), key.mark)?);
     }
-    reader.add(&names, group, &variables);
-    Ok(())
+    reader.add(&names, group, &variables, key.mark)
 }
 
 /// The entries of a map; none where nothing stands.

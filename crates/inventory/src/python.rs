@@ -2,6 +2,8 @@
 //!
 //! `5` is a number, `True` a boolean, `[1, 'a']` a list; `true`, `0644` and `a b` are texts.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use crate::node::{Data, Key, Mark, Node};
@@ -100,6 +102,7 @@ impl Reader<'_> {
     fn map(&mut self) -> Option<Data> {
         self.eat('{');
         let mut entries: Vec<(Key, Arc<Node>)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
         while !self.eat('}') {
             if !entries.is_empty() && !self.eat(',') {
                 return None;
@@ -113,9 +116,12 @@ impl Reader<'_> {
             }
             let node = self.node()?;
             // As in Python the last of equal keys counts.
-            match entries.iter_mut().find(|(known, _)| known.identity() == key.identity()) {
-                Some(entry) => entry.1 = node,
-                None => entries.push((key, node)),
+            match places.entry(key.identity()) {
+                Entry::Occupied(known) => entries[*known.get()].1 = node,
+                Entry::Vacant(new) => {
+                    new.insert(entries.len());
+                    entries.push((key, node));
+                }
             }
         }
         Some(Data::Map(entries))

@@ -5,11 +5,20 @@ use crate::file::short;
 /// More hosts than this from one line are refused.
 const MAX_HOSTS: usize = 65_536;
 
+/// Longer names are refused: a host's is that of a file in `host_vars`, which may be as long with its extension.
+pub const MAX_NAME: usize = 240;
+
+/// Longer patterns are refused.
+const MAX_PATTERN: usize = 1000;
+
 /// The hosts of a pattern, and the port behind it.
 ///
 /// # Errors
 /// A range that is none, or too large.
 pub fn expand(pattern: &str) -> Result<(Vec<String>, Option<u16>), String> {
+    if pattern.len() > MAX_PATTERN {
+        return Err(format!("`{}` is longer than {MAX_PATTERN} characters", short(pattern)));
+    }
     let (pattern, port) = split_port(pattern)?;
     let mut hosts = vec![String::new()];
     let mut rest = pattern;
@@ -32,6 +41,9 @@ pub fn expand(pattern: &str) -> Result<(Vec<String>, Option<u16>), String> {
     hosts.iter_mut().for_each(|host| host.push_str(rest));
     match hosts.iter().find(|host| !is_name(host)) {
         Some(host) => Err(format!("`{}` is no name of a host", short(host))),
+        None if hosts.iter().any(|host| host.len() > MAX_NAME) => {
+            Err(format!("the name of a host is longer than {MAX_NAME} characters"))
+        }
         None => Ok((hosts, port)),
     }
 }

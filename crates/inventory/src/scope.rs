@@ -19,6 +19,9 @@ use crate::world::World;
 /// A value, or why there is none.
 pub type Resolved = Result<Value, Arc<Unresolved>>;
 
+/// What has read more names than this is not shared among hosts: each would be kept for each variable.
+const MAX_READ: usize = 200;
+
 /// Names that were read, set or not, in order.
 type Names = Arc<[Arc<str>]>;
 
@@ -171,6 +174,7 @@ impl Scope {
         }
         let resolved = self.node(variable, &variable.node).map_err(Arc::new);
         let read = lock(&self.active).pop().and_then(|active| active.read);
+        let read = read.filter(|names| names.len() <= MAX_READ);
         let read: Option<Names> = read.map(|names| names.into_iter().collect());
         self.has_read(name, read.as_deref());
         match (found.shared, read) {

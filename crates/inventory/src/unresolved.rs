@@ -11,6 +11,9 @@ use crate::node::{Mark, Node};
 /// Variables that read variables that read variables…, at most so many.
 pub const MAX_CHAIN: usize = 900;
 
+/// An error further to the right is not looked for in its line.
+const MAX_COLUMN: usize = 10_000;
+
 /// Why a variable has no value.
 #[derive(Debug, Clone)]
 pub struct Unresolved {
@@ -48,7 +51,9 @@ pub fn failed(reason: &Unresolved) -> Value {
 /// since block scalars begin a line later and are indented.
 fn place(variable: &Variable, node: &Node, error: &TemplateError) -> Place {
     let first = node.start.line + error.line - 1;
-    for line in [first, first + 1] {
+    // There may be as many errors as values on a line that is a whole file.
+    let lines: &[usize] = if node.start.column > MAX_COLUMN { &[] } else { &[first, first + 1] };
+    for line in lines.iter().copied() {
         let text = variable.file.line(line);
         let from = if line == node.start.line { node.start.column - 1 } else { 0 };
         let from = text.char_indices().nth(from).map_or(text.len(), |(at, _)| at);

@@ -16,12 +16,15 @@ use crate::concealed::{Encrypted, clear_key, conceal, has_vaulted, name_vaulted,
 use crate::file::{self, SourceFile};
 use crate::groups::Variable;
 use crate::lookups::Inside;
-use crate::node::{Data, Node};
+use crate::node::{Data, Key, Node};
 use crate::yaml;
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
 pub(crate) const EXTENSIONS: [&str; 3] = ["yml", "yaml", "json"];
+
+/// Variables of a file: each costs more than a value inside one does.
+const MAX_VARIABLES: usize = 50_000;
 
 /// Directories below a group's are read to this depth.
 const MAX_DEPTH: usize = 16;
@@ -202,6 +205,7 @@ impl Loader {
                 ));
             }
         };
+        demand_few(&file, entries)?;
         for (key, node) in entries {
             let name = key.text();
             let mut secrets = Values::new();
@@ -263,8 +267,7 @@ impl Loader {
         file: &SourceFile,
         secrets: &mut Values,
     ) -> Result<(Arc<Node>, Option<Arc<Diagnostic>>)> {
-        let mut found = Vec::new();
-        let node = name_vaulted(node, name, file, &mut found)?;
+        let (node, found) = name_vaulted(node, name, file)?;
         for (name, ciphertext, start) in found {
             let what = format!("`{name}`");
             let opened = self.passwords().and_then(|passwords| passwords.decrypt(&ciphertext, &what));
@@ -298,6 +301,18 @@ fn at_top(shown: &str, error: &SecretError) -> Box<Diagnostic> {
     let mut diagnostic = error.diagnostic();
     diagnostic.place = Some(Place { file: shown.to_owned(), line: 1, column: 1, text: String::new() });
     Box::new(diagnostic)
+}
+
+/// Refuses a file that sets too many variables.
+///
+/// # Errors
+/// At the first that is too much.
+pub fn demand_few(file: &SourceFile, entries: &[(Key, Arc<Node>)]) -> Result<()> {
+    let Some((key, _)) = entries.get(MAX_VARIABLES) else { return Ok(()) };
+    let error = file.error(key.mark, format!("`{}` sets more than 50,000 variables", file.shown));
+    Err(Box::new(
+        error.hint("put some of them into other files, or into maps: `group_vars/GROUP/` is a directory"),
+    ))
 }
 
 /// Whether a name can be one of a secret variable.

@@ -1,12 +1,14 @@
 //! YAML files into nodes: the parser's events, Ansible's meaning of scalars, and a place for everything.
 //!
 //! Refused: a key that occurs twice, more than one document, tags that are not Ansible's, structures nested more
-//! than 100 levels deep, and aliases that would unfold into more than 100 000 values.
+//! than 100 levels deep, and what takes too much memory and time: more than 100,000 values in a file, aliases that
+//! would unfold into more than that, templates of more than 512 KiB together, keys of more than 1,000 characters.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use pq_stream::{Diagnostic, OPENING};
+use pq_template::Templates;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, Tag};
 
 use crate::file::SourceFile;
@@ -15,6 +17,15 @@ use crate::scalar;
 
 const MAX_DEPTH: usize = 100;
 const MAX_UNFOLDED: usize = 100_000;
+
+/// Values in a file: with them, a run stays below a second and 100 MB.
+pub const MAX_VALUES: usize = 100_000;
+
+/// The templates of a file, in bytes: compiled ones are some 70 times as large.
+const MAX_TEMPLATES: usize = 512 << 10;
+
+/// A key in bytes; YAML itself allows 1024 characters in front of a colon.
+const MAX_KEY: usize = 1000;
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
@@ -29,8 +40,16 @@ pub fn load(file: &SourceFile) -> Result<Option<Arc<Node>>> {
     if let Some((at, message, hint)) = (!json).then(|| forbidden(text)).flatten() {
         return Err(Box::new(file.error(at, message).hint(hint)));
     }
-    let mut loader =
-        Loader { file, json, stack: Vec::new(), anchors: HashMap::new(), unfolded: 0, root: None };
+    let mut loader = Loader {
+        file,
+        json,
+        stack: Vec::new(),
+        anchors: HashMap::new(),
+        values: 0,
+        templates: 0,
+        unfolded: 0,
+        root: None,
+    };
     for event in Parser::new(StrInput::new(text)) {
         match event {
             Ok((event, span)) => loader.event(event, span)?,
@@ -103,6 +122,8 @@ struct Loader<'f> {
     json: bool,
     stack: Vec<Open>,
     anchors: HashMap<usize, Finished>,
+    values: usize,
+    templates: usize,
     unfolded: usize,
     root: Option<Finished>,
 }
@@ -110,9 +131,26 @@ struct Loader<'f> {
 impl Loader<'_> {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<()> {
         let start = mark(span.start);
+        let begins = matches!(event, Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..));
+        if begins && !self.awaits_key() {
+            self.values += 1;
+            if self.values > MAX_VALUES {
+                return Err(too_many(self.file, start));
+            }
+        }
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let data = self.scalar(&text, style, tag.as_deref(), start)?;
+                self.demand_short(&data, start)?;
+                let data = match data {
+                    // A secret is the text that stands in the file: `0123` keeps its zero.
+                    Data::Bool(_) | Data::Int(_) | Data::Large(_) | Data::Float(_)
+                        if self.file.is_secret() && !self.awaits_key() =>
+                    {
+                        Data::Text(text.into_owned())
+                    }
+                    data => data,
+                };
                 let node = Arc::new(Node { data, start, end: mark(span.end) });
                 self.finish(Finished { node, weight: 1, depth: 0 }, anchor)
             }
@@ -135,7 +173,7 @@ impl Loader<'_> {
                 };
                 self.unfolded = self.unfolded.saturating_add(found.weight);
                 if self.unfolded > MAX_UNFOLDED {
-                    let error = self.file.error(start, "aliases unfold into more than 100 000 values");
+                    let error = self.file.error(start, "aliases unfold into more than 100,000 values");
                     return Err(Box::new(error.hint("write the values out, or use fewer aliases")));
                 }
                 self.finish(found, 0)
@@ -146,6 +184,26 @@ impl Loader<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Refuses a key that is too long, and a template where those of the file are so together.
+    fn demand_short(&mut self, data: &Data, start: Mark) -> Result<()> {
+        let (Data::Text(text) | Data::Raw(text)) = data else { return Ok(()) };
+        if self.awaits_key() && text.len() > MAX_KEY {
+            let error = self.file.error(start, "a key is longer than 1,000 characters");
+            return Err(Box::new(error.hint("a key is a name: put a long text into a value")));
+        }
+        // What is secret is never a template.
+        if matches!(data, Data::Text(_)) && !self.file.is_secret() && Templates::is_template(text) {
+            self.templates += text.len();
+            if self.templates > MAX_TEMPLATES {
+                let error = self.file.error(start, "the templates of this file are longer than 512 KiB");
+                return Err(Box::new(error.hint(
+                    "put some of them into other files; a text that is none is written `!unsafe '…'`",
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn open(&mut self, start: Mark, anchor: usize, kind: Kind) -> Result<()> {
@@ -350,6 +408,8 @@ impl Loader<'_> {
             error.hint(
                 "an alias `*name` stands behind its anchor `&name`; a text that begins with `*` needs quotes",
             )
+        } else if info.contains("indentation in quoted scalar") {
+            error.hint("a text in quotes goes on further in than its key: indent its next lines, up to the quote that ends it")
         } else if info.contains("quoted scalar") {
             error.hint("close the quote; in double quotes a backslash is written twice")
         } else if info.contains("flow") || info.contains("bracket") || info.contains("recursion") {
@@ -363,6 +423,16 @@ impl Loader<'_> {
                 .hint("see whether this line and the one before are indented alike, and each key has its `:`")
         })
     }
+}
+
+/// The error of a file that holds too many values.
+pub fn too_many(file: &SourceFile, mark: Mark) -> Box<Diagnostic> {
+    let error = file.error(mark, format!("`{}` holds more than 100,000 values", file.shown));
+    Box::new(
+        error.hint(
+            "put some of them into other files; `group_vars/GROUP/` is a directory of as many as you like",
+        ),
+    )
 }
 
 /// The error of a key that occurs twice.

@@ -12,6 +12,7 @@ use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use age::secrecy::zeroize::Zeroizing;
 use age::secrecy::{ExposeSecret, SecretString};
@@ -23,6 +24,10 @@ use crate::SecretError;
 
 const MAGIC: &str = "$ANSIBLE_VAULT;";
 const ROUNDS: u32 = 10_000;
+
+/// After so many values in a row that no password opens, the next ones are not tried: each try takes milliseconds.
+const MAX_FAILURES: usize = 50;
+
 const BLOCK: usize = 16;
 
 /// Whether a text begins as what `ansible-vault` encrypted does.
@@ -48,6 +53,7 @@ pub fn vault_password_files(given: &[PathBuf]) -> Vec<PathBuf> {
 #[derive(Default)]
 pub struct VaultPasswords {
     passwords: Vec<SecretString>,
+    failures: AtomicUsize,
 }
 
 impl fmt::Debug for VaultPasswords {
@@ -63,7 +69,7 @@ impl VaultPasswords {
     /// Where a file cannot be read, is empty, or is executable: Ansible would run it, and we do not.
     pub fn load(files: &[PathBuf]) -> Result<Self, SecretError> {
         let passwords = files.iter().map(|file| password(file)).collect::<Result<_, _>>()?;
-        Ok(VaultPasswords { passwords })
+        Ok(VaultPasswords { passwords, failures: AtomicUsize::new(0) })
     }
 
     /// Opens what `ansible-vault` encrypted; `what` names it in errors, as in "`group_vars/all.yml`".
@@ -77,7 +83,14 @@ impl VaultPasswords {
         if self.passwords.is_empty() {
             return Err(SecretError::NoVaultPassword { what: what.to_owned() });
         }
-        let opened = self.passwords.iter().find_map(|password| envelope.open(password));
+        let opened = match self.failures.load(Relaxed) < MAX_FAILURES {
+            true => self.passwords.iter().find_map(|password| envelope.open(password)),
+            false => None,
+        };
+        match opened {
+            Some(_) => self.failures.store(0, Relaxed),
+            None => drop(self.failures.fetch_add(1, Relaxed)),
+        }
         let padded = opened.ok_or_else(|| SecretError::VaultLocked {
             what: what.to_owned(),
             label: envelope.label.clone(),

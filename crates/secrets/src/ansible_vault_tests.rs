@@ -8,7 +8,9 @@ const PLAIN: &str = "---\n# a comment\ndb_password: correct horse battery\nn: 5\
 
 fn decrypt(passwords: &[&str], text: &str) -> Result<String, SecretError> {
     let passwords = passwords.iter().map(|text| SecretString::from((*text).to_owned())).collect();
-    VaultPasswords { passwords }.decrypt(text, "`it`").map(|plain| plain.expose_secret().to_owned())
+    VaultPasswords { passwords, ..VaultPasswords::default() }
+        .decrypt(text, "`it`")
+        .map(|plain| plain.expose_secret().to_owned())
 }
 
 fn damage(text: &str) -> String {
@@ -23,6 +25,19 @@ fn what_ansible_vault_made_is_opened_with_and_without_a_label() {
     assert_eq!(decrypt(&["throw-away"], WHOLE).unwrap(), PLAIN);
     assert_eq!(decrypt(&["other", "throw-away"], LABELLED).unwrap(), PLAIN);
     assert!(is_ansible_vault(WHOLE) && !is_ansible_vault(PLAIN));
+}
+
+#[test]
+fn after_many_that_no_password_opens_none_is_tried_any_more() {
+    let wrong = SecretString::from("wrong".to_owned());
+    let passwords = VaultPasswords { passwords: vec![wrong], failures: AtomicUsize::new(MAX_FAILURES - 1) };
+    let tried = |count: usize| {
+        let begun = std::time::Instant::now();
+        (0..count).for_each(|_| assert!(passwords.decrypt(WHOLE, "`it`").is_err()));
+        begun.elapsed()
+    };
+    let (first, rest) = (tried(1), tried(10));
+    assert!(rest < first, "{first:?}, then {rest:?}");
 }
 
 #[test]

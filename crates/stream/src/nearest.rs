@@ -2,9 +2,11 @@
 
 /// The nearest of the known names, if one is near enough to be worth a hint.
 pub fn nearest(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
-    let limit = (name.chars().count() / 3).clamp(1, 4);
+    let length = name.chars().count();
+    let limit = (length / 3).clamp(1, 4);
     known
         .into_iter()
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= limit)
         .map(|candidate| (distance(name, &candidate), candidate))
         .filter(|(distance, candidate)| *distance <= limit && candidate != name)
         .min()

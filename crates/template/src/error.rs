@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use minijinja::{Error, ErrorKind};
 use pq_stream::{Diagnostic, Place};
@@ -168,11 +169,25 @@ fn undefined(detail: &str, context: &Context) -> (String, Option<String>) {
     };
     let path: Vec<&str> = name.split('.').collect();
     let (last, above) = path.split_last().unwrap_or((&"", &[]));
-    let hint = neighbour(last, context.names_below(above)).map(|found| {
+    let hint = suggested(last, above, context).map(|found| {
         let full = above.iter().copied().chain([found.as_str()]).collect::<Vec<_>>().join(".");
         format!("did you mean `{full}`?")
     });
     (format!("`{name}` is undefined"), hint)
+}
+
+/// Names that are compared in a run: as many variables may be undefined as there are names to compare each with.
+const MAX_COMPARED: usize = 500_000;
+
+/// The name below `above` that was probably meant, unless too many were compared already.
+fn suggested(name: &str, above: &[&str], context: &Context) -> Option<String> {
+    static COMPARED: AtomicUsize = AtomicUsize::new(0);
+    if COMPARED.load(Relaxed) > MAX_COMPARED {
+        return None;
+    }
+    let known = context.names_below(above);
+    COMPARED.fetch_add(known.len(), Relaxed);
+    neighbour(name, known)
 }
 
 fn unknown(detail: &str, what: &str, known: Vec<&'static str>) -> (String, Option<String>) {

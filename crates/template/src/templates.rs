@@ -61,6 +61,12 @@ impl Templates {
         Templates { environment, files: syntax(true), values: syntax(false), compiled: Cache::default() }
     }
 
+    /// What was compiled lately.
+    #[cfg(test)]
+    pub(crate) fn compiled(&self) -> &Cache {
+        &self.compiled
+    }
+
     /// Whether a text has anything to render.
     pub fn is_template(text: &str) -> bool {
         ["{{", "{%", "{#"].iter().any(|opening| text.contains(opening))
