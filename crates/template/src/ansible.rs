@@ -2,12 +2,14 @@
 //!
 //! They are told nothing of secrets: the table in `filters` decides what they are given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 
 use crate::arguments::Given;
+use crate::known::Known;
+use crate::spent;
 
 fn invalid(cause: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, cause.into())
@@ -52,8 +54,15 @@ pub(crate) fn b64decode(text: &str) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| invalid("filter `b64decode`: what came out is no text"))
 }
 
+/// Most values that a text is read as.
+const MAX_PARSED: usize = 200_000;
+
 /// `from_json`.
 pub(crate) fn from_json(text: &str) -> Result<Value, Error> {
+    // Where a text has so many commas, it may be a list of as many items.
+    if text.matches(',').count() > MAX_PARSED {
+        return Err(invalid(format!("filter `from_json`: the text has more than {MAX_PARSED} values")));
+    }
     let data: serde_json::Value =
         serde_json::from_str(text).map_err(|error| invalid(format!("filter `from_json`: {error}")))?;
     Ok(crate::from_json(&data))
@@ -75,31 +84,35 @@ fn items(value: &Value) -> Result<Vec<Value>, Error> {
     value.try_iter()?.checked().collect()
 }
 
-fn add_new(out: &mut Vec<Value>, item: Value) {
-    if !out.contains(&item) {
-        out.push(item);
+/// The items of which `wanted` is true, each once.
+fn once(
+    items: impl IntoIterator<Item = Value>,
+    wanted: impl Fn(&Value) -> Result<bool, Error>,
+) -> Result<Vec<Value>, Error> {
+    let (mut known, mut out) = (Known::default(), Vec::new());
+    for item in items {
+        if wanted(&item)? && known.add(&item)? {
+            out.push(item);
+        }
     }
+    Ok(out)
 }
 
 /// `union`: the items of both lists, each once.
 pub(crate) fn union(a: &Value, b: &Value) -> Result<Vec<Value>, Error> {
-    let mut out = Vec::new();
-    items(a)?.into_iter().chain(items(b)?).for_each(|item| add_new(&mut out, item));
-    Ok(out)
+    once(items(a)?.into_iter().chain(items(b)?), |_| Ok(true))
 }
 
 /// `intersect`: the items of the first list that the second has too, each once.
 pub(crate) fn intersect(a: &Value, b: &Value) -> Result<Vec<Value>, Error> {
-    let (other, mut out) = (items(b)?, Vec::new());
-    items(a)?.into_iter().filter(|item| other.contains(item)).for_each(|item| add_new(&mut out, item));
-    Ok(out)
+    let other = Known::of(&items(b)?)?;
+    once(items(a)?, |item| other.has(item))
 }
 
 /// `difference`: the items of the first list that the second has not, each once.
 pub(crate) fn difference(a: &Value, b: &Value) -> Result<Vec<Value>, Error> {
-    let (other, mut out) = (items(b)?, Vec::new());
-    items(a)?.into_iter().filter(|item| !other.contains(item)).for_each(|item| add_new(&mut out, item));
-    Ok(out)
+    let other = Known::of(&items(b)?)?;
+    once(items(a)?, |item| other.has(item).map(|there| !there))
 }
 
 /// Ordered entries of a map.
@@ -143,7 +156,14 @@ impl Lists {
             Lists::Replace => return Ok(new.into()),
             Lists::Keep => return Ok(old.into()),
             Lists::Append { present: false } | Lists::Prepend { present: false } => {
-                old.retain(|item| !new.contains(item));
+                let known = Known::of(&new)?;
+                let mut kept = Vec::new();
+                for item in old {
+                    if !known.has(&item)? {
+                        kept.push(item);
+                    }
+                }
+                old = kept;
             }
             _ => {}
         }
@@ -162,32 +182,48 @@ pub(crate) fn combine(first: &Value, others: Rest<Value>, options: Kwargs) -> Re
     let recursive = options.get::<Option<bool>>("recursive")?.unwrap_or(false);
     let lists = Lists::named(options.get::<Option<&str>>("list_merge")?.unwrap_or("replace"))?;
     options.assert_all_used()?;
-    let mut out = Vec::new();
+    let mut out = Merged::default();
     for map in std::iter::once(first).chain(others.iter()) {
         let maps = if map.kind() == ValueKind::Seq { items(map)? } else { vec![map.clone()] };
         for map in &maps {
-            merge(&mut out, map, recursive, lists)?;
+            out.merge(map, recursive, lists)?;
         }
     }
-    Ok(Value::from_pairs(out))
+    Ok(Value::from_pairs(out.entries))
 }
 
-fn merge(out: &mut Vec<(Value, Value)>, from: &Value, recursive: bool, lists: Lists) -> Result<(), Error> {
-    for (key, value) in entries(from)? {
-        match out.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, old)) if recursive && old.kind() == ValueKind::Map && value.kind() == ValueKind::Map => {
-                let mut inner = entries(old)?;
-                merge(&mut inner, &value, true, lists)?;
-                *old = Value::from_pairs(inner);
+/// Maps that are being combined: the entries in their order, and where each key's is.
+#[derive(Default)]
+struct Merged {
+    entries: Vec<(Value, Value)>,
+    places: HashMap<Value, usize>,
+}
+
+impl Merged {
+    fn merge(&mut self, from: &Value, recursive: bool, lists: Lists) -> Result<(), Error> {
+        let new = entries(from)?;
+        spent::walk(new.len() as u64)?;
+        for (key, value) in new {
+            let old = self.places.get(&key).map(|at| &mut self.entries[*at].1);
+            match old {
+                Some(old) if recursive && old.kind() == ValueKind::Map && value.kind() == ValueKind::Map => {
+                    let mut inner = Merged::default();
+                    inner.merge(old, false, Lists::Replace)?;
+                    inner.merge(&value, true, lists)?;
+                    *old = Value::from_pairs(inner.entries);
+                }
+                Some(old) if old.kind() == ValueKind::Seq && value.kind() == ValueKind::Seq => {
+                    *old = lists.merge(old, &value)?;
+                }
+                Some(old) => *old = value,
+                None => {
+                    self.places.insert(key.clone(), self.entries.len());
+                    self.entries.push((key, value));
+                }
             }
-            Some((_, old)) if old.kind() == ValueKind::Seq && value.kind() == ValueKind::Seq => {
-                *old = lists.merge(old, &value)?;
-            }
-            Some((_, old)) => *old = value,
-            None => out.push((key, value)),
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// `dict2items`: `[{key, value}, …]`.

@@ -9,7 +9,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use pq_stream::OPENING;
 
-use crate::{guard, holes, spent, text, undefined};
+use crate::{bounds, guard, holes, spent, text, undefined};
 
 /// The flag of a recursive loop in [`Instruction::PushLoop`].
 const RECURSIVE: u8 = 2;
@@ -44,6 +44,7 @@ pub(crate) fn compile<'s>(
     }
     // A newline at the end of a value is no part of what it is made of; it comes back where that is a text.
     let source = if native { source.strip_suffix('\n').unwrap_or(source) } else { source };
+    bounds::expressions(source, syntax)?;
     let tree = parse(source, name, syntax.clone())?;
     let single = native
         && matches!(&tree, ast::Stmt::Template(root) if matches!(root.children[..], [ast::Stmt::EmitExpr(_)]));
@@ -112,7 +113,7 @@ fn guard_of(instruction: &Instruction<'_>) -> Result<Guard, Error> {
         // Filters, tests and functions are registered with their own guards; macros are guarded inside.
         I::ApplyFilter(..) | I::PerformTest(..) | I::CallFunction(..) | I::CallObject(_) => Guard::Free,
 
-        I::Add => Guard::Two("$defined"),
+        I::Add => Guard::All(Some(2), "$plus"),
         I::BuildList(Some(0)) | I::BuildTuple(Some(0)) => Guard::Free,
         I::BuildList(Some(count)) | I::BuildTuple(Some(count)) => match u16::try_from(*count) {
             Ok(count) => Guard::All(Some(count), "$items"),
@@ -268,6 +269,9 @@ pub(crate) fn add_guards(environment: &mut Environment<'_>) {
                 undefined::refuse([value])?;
             }
             guard::not_on_top(|| what.to_owned(), [value])?;
+            if name == "$item" {
+                spent::reach(value)?;
+            }
             Ok(value.clone())
         });
     }
@@ -279,10 +283,6 @@ pub(crate) fn add_guards(environment: &mut Environment<'_>) {
     });
     environment.add_filter("$native", |value: &Value| -> Result<Value, Error> {
         undefined::refuse_value(value)?;
-        Ok(value.clone())
-    });
-    environment.add_filter("$defined", |value: &Value| -> Result<Value, Error> {
-        undefined::refuse([value])?;
         Ok(value.clone())
     });
     type Write = fn(&Value) -> Result<String, Error>;
@@ -337,6 +337,11 @@ fn add_list_guards(environment: &mut Environment<'_>) {
         undefined::refuse(&items(list)?)?;
         Ok(list.clone())
     });
+    environment.add_filter("$plus", move |list: &Value| -> Result<Value, Error> {
+        let operands = items(list)?;
+        undefined::refuse(&operands)?;
+        operands.into_iter().map(bounds::solid).collect::<Result<Vec<_>, _>>().map(Value::from)
+    });
     environment.add_filter("$in", move |list: &Value| -> Result<Value, Error> {
         let operands = items(list)?;
         undefined::refuse(&operands)?;
@@ -356,7 +361,9 @@ fn add_list_guards(environment: &mut Environment<'_>) {
         if let [a, b] = &items[..] {
             let length = a.len().max(b.len()).unwrap_or(0);
             let times = a.as_usize().or(b.as_usize()).unwrap_or(0);
-            if a.kind() != b.kind() && length.saturating_mul(times) > text::MAX_TEXT {
+            let most =
+                if a.as_object().or(b.as_object()).is_some() { bounds::MAX_LIST } else { text::MAX_TEXT };
+            if a.kind() != b.kind() && length.saturating_mul(times) > most {
                 return Err(Error::from(ErrorKind::OutOfFuel));
             }
         }
@@ -366,7 +373,7 @@ fn add_list_guards(environment: &mut Environment<'_>) {
         let items = items(list)?;
         undefined::refuse(items.first())?;
         guard::not_on_top(|| "slicing".to_owned(), &items)?;
-        Ok(list.clone())
+        items.into_iter().map(bounds::solid).collect::<Result<Vec<_>, _>>().map(Value::from)
     });
     environment.add_filter("$unpack", move |list: &Value| -> Result<Value, Error> {
         guard::not_on_top(|| "`*`".to_owned(), &items(list)?)?;

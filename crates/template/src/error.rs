@@ -10,6 +10,7 @@ use pq_stream::{Diagnostic, Place};
 use crate::compile::Refusal;
 use crate::context::Context;
 use crate::guard::Misuse;
+use crate::{bounds, spent};
 
 /// What to do with a secret instead.
 const SECRET_HINT: &str = "a secret can be put into text, be tested with `is defined`, and go through a sink such as `php` or `json`";
@@ -38,7 +39,26 @@ pub struct TemplateError {
     /// The variable that is undefined, as in `smtp.host`, where that is the cause.
     pub undefined: Option<String>,
     /// The engine's own error; an error that the context's objects raised is in its chain of sources.
-    source: Option<Arc<Error>>,
+    source: Option<Engines>,
+}
+
+/// An error of the engine. It holds the values that it is about, which may be too deep to be dropped just anywhere.
+#[derive(Debug, Clone)]
+struct Engines {
+    error: Option<Arc<Error>>,
+    deep: bool,
+}
+
+impl Drop for Engines {
+    fn drop(&mut self) {
+        if let Some(error) = self.error.take()
+            && self.deep
+            && let Some(error) = Arc::into_inner(error)
+        {
+            // Where there is no other stack, this one has to do.
+            let _ = spent::with_room(move || drop(error));
+        }
+    }
 }
 
 impl TemplateError {
@@ -80,7 +100,7 @@ impl TemplateError {
             cause,
             hint,
             undefined,
-            source: Some(Arc::new(error)),
+            source: Some(Engines { error: Some(Arc::new(error)), deep: bounds::needs_room(source) }),
         }
     }
 
@@ -107,7 +127,7 @@ impl fmt::Display for TemplateError {
 
 impl std::error::Error for TemplateError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|error| &**error as _)
+        self.source.as_ref()?.error.as_ref().map(|error| &**error as _)
     }
 }
 

@@ -6,7 +6,7 @@ use minijinja::value::{FunctionArgs, FunctionResult, ObjectRepr, Rest, ValueKind
 use minijinja::{Environment, Error, State, Value, filters, functions::Function};
 
 use crate::arguments::Given;
-use crate::{ansible, guard, hashes, holes, lists, numbers, paths, regexes, sinks, texts};
+use crate::{ansible, guard, hashes, holes, lists, numbers, paths, regexes, sinks, spent, text, texts};
 
 /// What a filter may be given.
 #[derive(Clone, Copy)]
@@ -57,7 +57,7 @@ fn table() -> Vec<(&'static str, Sees, Value)> {
         ("trim", Nothing, filter(filters::trim)),
         ("split", Nothing, filter(filters::split)),
         ("lines", Nothing, filter(filters::lines)),
-        ("format", Nothing, filter(filters::format)),
+        ("format", Nothing, filter(formatted)),
         ("string", Nothing, filter(filters::string)),
         ("abs", Nothing, filter(filters::abs)),
         ("sum", Nothing, filter(filters::sum)),
@@ -138,6 +138,27 @@ fn given(name: &'static str, names: &'static [&'static str], run: Run) -> Value 
 /// What a filter does with its arguments.
 type Run = fn(&Given) -> Result<Value, Error>;
 
+/// `format`: how long the text becomes by its arguments is known before it is made; widths are charged for by the engine.
+fn formatted(state: &mut State, form: &Value, args: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    let args = args.into_values();
+    let text = form.as_str().unwrap_or_default();
+    let length = |value: &Value| value.as_str().map_or(0, str::len);
+    let mut most = text.len();
+    for value in &args {
+        most += match value.is_kwargs() {
+            // One of a name may be written many times.
+            true => {
+                let values = value.try_iter()?.map(|key| value.get_item(&key).unwrap_or_default());
+                values.map(|value| length(&value)).sum::<usize>().saturating_mul(text.matches("%(").count())
+            }
+            false => length(value),
+        };
+    }
+    text::bounded(most)?;
+    let args = args.into_iter().map(ValueOrKwargs::from).collect();
+    filters::format(state, form, Rest(args))
+}
+
 /// Registers the filters.
 pub(crate) fn add(environment: &mut Environment<'_>) {
     for (name, sees, inner) in table() {
@@ -152,6 +173,7 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
                     return Ok(undefined.clone());
                 }
                 check(name, sees, &args)?;
+                args.iter().try_for_each(spent::reach)?;
                 for value in whole(name, sees, &args) {
                     if holes::any_in(&value)? {
                         return Ok(Value::UNDEFINED);

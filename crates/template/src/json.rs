@@ -5,7 +5,7 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 use pq_stream::{Sink, holds_token};
 use serde_json::{Map, Value as Json};
 
-use crate::{holes, sinks};
+use crate::{holes, sinks, text};
 
 /// Plain data as a value for templates; maps keep their order.
 pub fn from_json(data: &Json) -> Value {
@@ -85,6 +85,10 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
             move |state: &mut State, value: &Value, options: Kwargs| -> Result<Value, Error> {
                 let data = to_json(&sinks::defined(state, value)?)?;
                 let indent = options.get::<Option<usize>>("indent")?.or(indent);
+                if indent.is_some_and(|indent| indent > MAX_INDENT) {
+                    let cause = format!("filter `{name}`: `indent` is at most {MAX_INDENT}");
+                    return Err(Error::new(ErrorKind::InvalidOperation, cause));
+                }
                 let sort = options.get::<Option<bool>>("sort_keys")?.unwrap_or(sort);
                 options.assert_all_used()?;
                 let mut out = String::new();
@@ -94,6 +98,9 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
         );
     }
 }
+
+/// Deepest indentation of a level.
+const MAX_INDENT: usize = 1000;
 
 /// How JSON is laid out.
 #[derive(Clone, Copy)]
@@ -117,6 +124,7 @@ impl Layout {
 
 /// As Python's `json.dumps` writes it, which is what Ansible's filters are.
 fn write(out: &mut String, name: &str, data: &Json, layout: Layout, depth: usize) -> Result<(), Error> {
+    text::bounded(out.len())?;
     match data {
         Json::String(text) => out.push_str(&string(name, text)?),
         Json::Array(items) if !items.is_empty() => {

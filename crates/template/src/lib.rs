@@ -10,6 +10,9 @@
 mod ansible;
 mod arguments;
 mod backslashes;
+mod bounds;
+#[cfg(test)]
+mod bounds_tests;
 mod cache;
 mod compile;
 mod context;
@@ -21,6 +24,7 @@ mod guard;
 mod hashes;
 mod holes;
 mod json;
+mod known;
 mod lists;
 mod lookups;
 mod methods;

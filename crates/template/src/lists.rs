@@ -5,7 +5,7 @@ use minijinja::{Error, Value};
 
 use crate::ansible;
 use crate::arguments::{Given, MAX_ITEMS, Row};
-use crate::guard;
+use crate::{guard, spent};
 
 /// Those that compare items: no secret may be in them.
 pub(crate) const COMPARING: &[Row] = &[
@@ -202,6 +202,7 @@ fn extract(given: &Given) -> Result<Value, Error> {
     };
     for key in std::iter::once(given.value(0)?).chain(&more) {
         guard::not_on_top(|| "filter `extract`".to_owned(), [&at])?;
+        spent::reach(&at)?;
         at = at.get_item(key)?;
     }
     Ok(at)

@@ -5,7 +5,7 @@
 use minijinja::value::{ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use crate::{holes, text_methods};
+use crate::{holes, text, text_methods};
 
 /// Called by the engine for a method that an object does not have itself.
 pub(crate) fn call(_: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
@@ -34,18 +34,21 @@ const TEXTS: &[(&str, Method)] = &[
     ("endswith", |text, args| from_args::<(&str,)>(args).map(|(what,)| Value::from(text.ends_with(what)))),
     ("replace", |text, args| {
         let (from, to, count): (&str, &str, Option<usize>) = from_args(args)?;
-        Ok(Value::from(match count {
-            Some(count) => text.replacen(from, to, count),
-            None => text.replace(from, to),
-        }))
+        text::replaced(text, from, to, count).map(Value::from)
     }),
     ("splitlines", |text, args| {
         from_args::<()>(args).map(|()| text.lines().map(Value::from).collect::<Value>())
     }),
     ("join", |text, args| {
         let (items,): (&Value,) = from_args(args)?;
-        let items: Vec<Value> = items.try_iter()?.checked().collect::<Result<_, _>>()?;
-        Ok(Value::from(items.iter().map(ToString::to_string).collect::<Vec<_>>().join(text)))
+        let mut out = String::new();
+        for (index, item) in items.try_iter()?.checked().enumerate() {
+            let item = item?.to_string();
+            text::bounded(out.len() + text.len() + item.len())?;
+            out.push_str(if index > 0 { text } else { "" });
+            out.push_str(&item);
+        }
+        Ok(Value::from(out))
     }),
 ];
 

@@ -71,8 +71,15 @@ fn normal(path: &str) -> String {
     if out.is_empty() { ".".to_owned() } else { out }
 }
 
+/// Longest path, as of Linux.
+const MAX_PATH: usize = 4096;
+
 fn relpath(given: &Given) -> Result<Value, Error> {
-    let (path, start) = (normal(&given.text(0)?), normal(&given.text_or(1, ".")?));
+    let (path, start) = (given.text(0)?, given.text_or(1, ".")?);
+    if path.len().max(start.len()) > MAX_PATH {
+        return Err(given.error(format!("a path has at most {MAX_PATH} characters")));
+    }
+    let (path, start) = (normal(&path), normal(&start));
     if path.starts_with('/') != start.starts_with('/') {
         return Err(given.error(
             "one path begins at the root and the other does not: that depends on the directory one is in",

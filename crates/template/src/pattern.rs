@@ -5,8 +5,20 @@
 
 use regex::{Captures, Regex, RegexBuilder};
 
-/// Memory that a compiled pattern may take.
-const MAX_SIZE: usize = 2 << 20;
+use crate::spent;
+
+/// Longest text that is searched, in bytes, times the memory of the compiled pattern: a second at the worst, since each
+/// byte takes at most 0.2 ns for each byte of it. Measured.
+const MAX_SEARCHED: usize = 5_000_000 << 10;
+
+/// What may be searched for all matches of one pattern, in bytes: each match may have to look at the whole rest.
+const MAX_WORK: u64 = 5_000_000 / spent::SLOWER;
+
+/// Most matches.
+const MAX_MATCHES: usize = 100_000;
+
+/// Memory that a compiled pattern may take: the least of these in which it has its place is taken for its size.
+const SIZES: [usize; 4] = [16 << 10, 64 << 10, 256 << 10, 2 << 20];
 
 /// A compiled pattern.
 #[derive(Debug, Clone)]
@@ -15,6 +27,8 @@ pub(crate) struct Pattern {
     at_end: Regex,
     /// Where `$` also stands before a line break, for texts that end with one.
     at_lines: Option<Regex>,
+    /// How large they are, at most.
+    size: usize,
     /// Whether an empty match may hide a longer one, which Python would look for next.
     hides: bool,
 }
@@ -26,15 +40,27 @@ impl Pattern {
     /// What is wrong with it, or not supported.
     pub(crate) fn new(source: &str, ignore_case: bool, multiline: bool) -> Result<Self, String> {
         let said = Translation::of(source, multiline)?;
-        let build = |pattern: &str| {
+        let mut size = 0;
+        let mut build = |pattern: &str| {
             let mut builder = RegexBuilder::new(pattern);
-            builder.case_insensitive(ignore_case).multi_line(said.multiline).size_limit(MAX_SIZE);
-            builder.build().map_err(|error| match error {
+            builder.case_insensitive(ignore_case).multi_line(said.multiline);
+            let mut built = Err(regex::Error::CompiledTooBig(0));
+            for limit in SIZES {
+                built = builder.size_limit(limit).build();
+                if !matches!(built, Err(regex::Error::CompiledTooBig(_))) {
+                    size = limit.max(size);
+                    break;
+                }
+            }
+            built.map_err(|error| match error {
                 regex::Error::CompiledTooBig(_) => "the pattern is too large".to_owned(),
                 other => {
                     let text = other.to_string();
                     let last = text.lines().last().unwrap_or("").trim_start_matches("error: ");
-                    format!("the pattern `{source}` is wrong: {last}")
+                    match source.len() > 200 {
+                        true => format!("the pattern is wrong: {last}"),
+                        false => format!("the pattern `{source}` is wrong: {last}"),
+                    }
                 }
             })
         };
@@ -43,7 +69,7 @@ impl Pattern {
             true => Some(build(&said.text.replace(DOLLAR, "(?m:$)"))?),
             false => None,
         };
-        Ok(Pattern { at_end, at_lines, hides: said.hides })
+        Ok(Pattern { at_end, at_lines, size, hides: said.hides })
     }
 
     /// The compiled pattern that is right for this text.
@@ -51,6 +77,9 @@ impl Pattern {
     /// # Errors
     /// Where neither is: `$` before the last of several line breaks.
     pub(crate) fn over(&self, text: &str) -> Result<&Regex, String> {
+        if text.len().saturating_mul(self.size) > MAX_SEARCHED {
+            return Err("the text is too long for such a pattern: search a shorter one".to_owned());
+        }
         match &self.at_lines {
             Some(at_lines) if text.ends_with('\n') => match text.matches('\n').count() {
                 1 => Ok(at_lines),
@@ -69,7 +98,12 @@ impl Pattern {
     pub(crate) fn matches<'t>(&self, text: &'t str, most: usize) -> Result<Vec<Captures<'t>>, String> {
         let regex = self.over(text)?;
         let (mut out, mut at, mut empty_at) = (Vec::new(), 0, None);
+        let mut work = 0;
         while out.len() < most && at <= text.len() {
+            work += (text.len() - at) as u64;
+            if work > MAX_WORK || out.len() >= MAX_MATCHES {
+                return Err("it would take too much work: search a shorter text".to_owned());
+            }
             let Some(found) = regex.captures_at(text, at) else { break };
             let whole = found.get_match();
             if whole.is_empty() && empty_at == Some(whole.start()) {

@@ -8,6 +8,7 @@ use regex::Captures;
 
 use crate::arguments::{Given, Row};
 use crate::pattern::Pattern;
+use crate::text;
 
 /// The filters. None may be given a secret.
 pub(crate) const FILTERS: &[Row] = &[
@@ -135,6 +136,7 @@ fn regex_replace(given: &Given) -> Result<Value, Error> {
                 Part::Text(text) => out.push_str(text),
                 Part::Group(number) => out.push_str(group(captures, *number)),
             }
+            text::bounded(out.len())?;
         }
         at = whole.end();
     }

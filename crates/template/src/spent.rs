@@ -6,7 +6,8 @@
 use std::cell::Cell;
 use std::thread;
 
-use minijinja::{Error, ErrorKind};
+use minijinja::value::ObjectRepr;
+use minijinja::{Error, ErrorKind, Value};
 
 /// Instructions (64 bytes made count as one) that one rendering may take: a tenth of a second, 64 MB.
 pub(crate) const FUEL: u64 = 1_000_000;
@@ -15,7 +16,10 @@ pub(crate) const FUEL: u64 = 1_000_000;
 const TOTAL: u64 = 2_000_000;
 
 /// Values that may be looked through for secrets.
-const WALK: u64 = 5_000_000;
+const WALK: u64 = 5_000_000 / SLOWER;
+
+/// The tests of this crate run unoptimized: there less work is too much.
+pub(crate) const SLOWER: u64 = if cfg!(test) { 10 } else { 1 };
 
 /// Renderings that start each other in a row.
 pub(crate) const MAX_DEPTH: u32 = 1000;
@@ -26,15 +30,21 @@ const STACK_LASTS: u32 = 32;
 /// The stack for that many, with four times what they need.
 const STACK: usize = 4 << 20;
 
+/// The stack for a template that may be deep: a value made in a loop is dropped a level at a time. Only what is used of
+/// it is taken.
+const ROOM: usize = 128 << 20;
+
 #[derive(Clone, Copy, Default)]
 struct Spent {
     depth: u32,
     fuel: u64,
     walked: u64,
+    /// Whether this thread has the large stack.
+    roomy: bool,
 }
 
 thread_local! {
-    static SPENT: Cell<Spent> = const { Cell::new(Spent { depth: 0, fuel: 0, walked: 0 }) };
+    static SPENT: Cell<Spent> = const { Cell::new(Spent { depth: 0, fuel: 0, walked: 0, roomy: false }) };
 }
 
 fn out_of_fuel() -> Error {
@@ -55,6 +65,19 @@ pub(crate) fn walk(values: u64) -> Result<(), Error> {
     if spent.walked > WALK { Err(out_of_fuel()) } else { Ok(()) }
 }
 
+/// Counts what reaching into a list takes: all that stands before an item where it is made as it is read.
+///
+/// # Errors
+/// Where it were too many.
+pub(crate) fn reach(list: &Value) -> Result<(), Error> {
+    match list.as_object() {
+        Some(object) if object.repr() == ObjectRepr::Iterable => {
+            walk(object.enumerator_len().unwrap_or(0) as u64)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Runs one rendering, which answers with the fuel that it took.
 ///
 /// # Errors
@@ -63,27 +86,29 @@ pub(crate) fn rendering<R: Send>(
     render: impl FnOnce() -> Result<(R, u64), Error> + Send,
 ) -> Result<R, Error> {
     let before = SPENT.get();
-    let mut now = if before.depth == 0 { Spent::default() } else { before };
+    let mut now = if before.depth == 0 { Spent { roomy: before.roomy, ..Spent::default() } } else { before };
     now.depth += 1;
     if now.depth > MAX_DEPTH {
         let cause = format!("more than {MAX_DEPTH} templates read each other in a row");
         return Err(Error::new(ErrorKind::InvalidOperation, cause));
     }
+    let thread = before.depth > 0 && before.depth.is_multiple_of(STACK_LASTS);
+    now.roomy = before.roomy && !thread;
     let run = || {
         SPENT.set(now);
         let result = render();
         (result, SPENT.get())
     };
-    let (result, mut after) = match before.depth > 0 && before.depth.is_multiple_of(STACK_LASTS) {
+    let (result, mut after) = match thread {
         false => run(),
-        true => elsewhere(run)?,
+        true => elsewhere(STACK, run)?,
     };
     after.fuel += match &result {
         Ok((_, fuel)) => *fuel,
         Err(error) if error.kind() == ErrorKind::OutOfFuel => FUEL,
         Err(_) => 0,
     };
-    after.depth = before.depth;
+    (after.depth, after.roomy) = (before.depth, before.roomy);
     SPENT.set(after);
     match result {
         Ok(_) if after.fuel > TOTAL => Err(out_of_fuel()),
@@ -96,7 +121,7 @@ pub(crate) fn rendering<R: Send>(
 pub(crate) fn compiling<R>(compile: impl FnOnce() -> R) -> R {
     let before = SPENT.get();
     if before.depth == 0 {
-        SPENT.set(Spent { depth: 1, ..Spent::default() });
+        SPENT.set(Spent { depth: 1, roomy: before.roomy, ..Spent::default() });
     }
     let result = compile();
     if before.depth == 0 {
@@ -105,11 +130,29 @@ pub(crate) fn compiling<R>(compile: impl FnOnce() -> R) -> R {
     result
 }
 
+/// Runs what may need a large stack.
+///
+/// # Errors
+/// That there is no such stack.
+pub(crate) fn with_room<R: Send>(run: impl FnOnce() -> R + Send) -> Result<R, Error> {
+    let before = SPENT.get();
+    if before.roomy {
+        return Ok(run());
+    }
+    let (result, after) = elsewhere(ROOM, || {
+        SPENT.set(Spent { roomy: true, ..before });
+        let result = run();
+        (result, SPENT.get())
+    })?;
+    SPENT.set(Spent { roomy: false, ..after });
+    Ok(result)
+}
+
 /// Runs it on a stack of its own.
-fn elsewhere<R: Send>(run: impl FnOnce() -> R + Send) -> Result<R, Error> {
+fn elsewhere<R: Send>(stack: usize, run: impl FnOnce() -> R + Send) -> Result<R, Error> {
     let failed = |cause: String| Error::new(ErrorKind::InvalidOperation, cause);
     thread::scope(|scope| {
-        let started = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run);
+        let started = thread::Builder::new().stack_size(stack).spawn_scoped(scope, run);
         let started = started.map_err(|error| failed(format!("cannot start a thread: {error}")))?;
         started.join().map_err(|_| failed("a thread ended before its template did".to_owned()))
     })

@@ -13,7 +13,7 @@ use crate::compile::{self, Compiled, Refusal};
 use crate::context::Context;
 use crate::error::TemplateError;
 use crate::text::MAX_TEXT;
-use crate::{backslashes, filters, functions, json, methods, questions, sinks, spent, yaml};
+use crate::{backslashes, bounds, filters, functions, json, methods, questions, sinks, spent, yaml};
 
 /// The environment in which everything is rendered.
 pub struct Templates {
@@ -137,6 +137,22 @@ impl Templates {
         syntax: &SyntaxConfig,
         native: bool,
     ) -> Result<Value, TemplateError> {
+        let run = || self.run_here(name, source, context, syntax, native);
+        match bounds::needs_room(source) {
+            false => run(),
+            true => spent::with_room(run)
+                .unwrap_or_else(|error| Err(TemplateError::new(name, source, context, Refusal::from(error)))),
+        }
+    }
+
+    fn run_here(
+        &self,
+        name: &str,
+        source: &str,
+        context: &Context,
+        syntax: &SyntaxConfig,
+        native: bool,
+    ) -> Result<Value, TemplateError> {
         let refused = |refusal| TemplateError::new(name, source, context, refusal);
         if native {
             // The engine's own errors would name another value with the same source: ours name this one.
@@ -178,6 +194,9 @@ impl Templates {
                 true => compile::alone(&state, &text)?,
                 false => value,
             };
+            if let Some(value) = &value {
+                bounds::shallow(value)?;
+            }
             Ok(((value, text), taken))
         })
         .map_err(|error| TemplateError::new(name, source, context, Refusal::from(error)))?;

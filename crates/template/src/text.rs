@@ -45,15 +45,32 @@ fn text(value: &Value, tuples: Tuples) -> Result<String, Error> {
     Ok(out)
 }
 
+/// Refuses a text that would be longer than any may be, before it is made.
+///
+/// # Errors
+/// It would be.
+pub(crate) fn bounded(length: usize) -> Result<(), Error> {
+    if length > MAX_TEXT { Err(refused("a text would be longer than 8 MiB")) } else { Ok(()) }
+}
+
+/// A text with another in the place of a third, everywhere or that many times.
+///
+/// # Errors
+/// It would be too long.
+pub(crate) fn replaced(text: &str, old: &str, new: &str, count: Option<usize>) -> Result<String, Error> {
+    let most = count.unwrap_or(usize::MAX);
+    let places = text.matches(old).take(most).count();
+    bounded(text.len().saturating_add(places.saturating_mul(new.len())))?;
+    Ok(text.replacen(old, new, most))
+}
+
 fn refused(cause: &'static str) -> Error {
     Error::new(ErrorKind::InvalidOperation, cause)
 }
 
 /// A value as Python's `repr()` has it.
 fn repr(out: &mut String, value: &Value, tuples: Tuples, depth: usize) -> Result<(), Error> {
-    if out.len() > MAX_TEXT {
-        return Err(refused("a text would be longer than 8 MiB"));
-    }
+    bounded(out.len())?;
     if depth > MAX_DEPTH {
         return Err(refused("a value is nested more than 64 levels deep"));
     }

@@ -182,6 +182,7 @@ fn format(given: &Given) -> Result<Value, Error> {
         };
         let value = value.ok_or_else(|| given.error(format!("there is nothing for `{{{name}}}`")))?;
         out.push_str(&text::python(value)?);
+        text::bounded(out.len())?;
         rest = &tail[end + 1..];
     }
     out.push_str(rest);

@@ -3,6 +3,7 @@
 use minijinja::{Error, Value};
 
 use crate::arguments::{Given, Row};
+use crate::text;
 
 /// What each is called, and what it takes. None may be given a secret.
 pub(crate) const TABLE: &[Row] = &[
@@ -48,11 +49,8 @@ fn truncate(given: &Given) -> Result<Value, Error> {
 
 fn replace(given: &Given) -> Result<Value, Error> {
     let (text, old, new) = (given.written(0)?, given.written(1)?, given.written(2)?);
-    Ok(match usize::try_from(given.integer(3, -1)?) {
-        Ok(count) => text.replacen(&old, &new, count),
-        Err(_) => text.replace(&old, &new),
-    }
-    .into())
+    let count = usize::try_from(given.integer(3, -1)?).ok();
+    Ok(text::replaced(&text, &old, &new, count)?.into())
 }
 
 fn indent(given: &Given) -> Result<Value, Error> {
@@ -67,6 +65,7 @@ fn indent(given: &Given) -> Result<Value, Error> {
     for (index, line) in text.split('\n').enumerate() {
         out.push_str(if index > 0 { "\n" } else { "" });
         let wanted = if index == 0 { first } else { blank || !line.is_empty() };
+        text::bounded(out.len() + margin.len() + line.len())?;
         out.push_str(if wanted { &margin } else { "" });
         out.push_str(line);
     }
@@ -81,7 +80,7 @@ fn wordcount(given: &Given) -> Result<Value, Error> {
 
 fn xmlattr(given: &Given) -> Result<Value, Error> {
     let map = given.value(0)?;
-    let mut out = Vec::new();
+    let (mut out, mut length) = (Vec::new(), 0);
     for key in given.list(0)? {
         let value = map.get_item(&key)?;
         let name = key.to_string();
@@ -89,7 +88,12 @@ fn xmlattr(given: &Given) -> Result<Value, Error> {
             return Err(given.error(format!("`{name}` is no name of an attribute")));
         }
         if !value.is_none() && !value.is_undefined() {
-            out.push(format!("{}=\"{}\"", escaped(&name), escaped(&value.to_string())));
+            let value = value.to_string();
+            // The longest of what stands for one character has five more.
+            let longer = |text: &str| text.len() + 5 * text.matches(['&', '<', '>', '\'', '"']).count();
+            length += longer(&name) + longer(&value);
+            text::bounded(length)?;
+            out.push(format!("{}=\"{}\"", escaped(&name), escaped(&value)));
         }
     }
     let lead = if given.flag(1, true) && !out.is_empty() { " " } else { "" };
@@ -158,11 +162,15 @@ fn comment(given: &Given) -> Result<Value, Error> {
     }
     if !prefix.is_empty() {
         let line = if prefix == newline { newline.clone() } else { format!("{prefix}{newline}") };
-        out += &line.repeat(count("prefix_count")?);
+        let count = count("prefix_count")?;
+        text::bounded(line.len().saturating_mul(count))?;
+        out += &line.repeat(count);
     }
-    let body = format!("{decoration}{}", text.replace(&newline, &format!("{newline}{decoration}")));
-    out += &body.replace(&format!("{decoration}{newline}"), &format!("{margin}{newline}"));
+    let lines = text::replaced(&text, &newline, &format!("{newline}{decoration}"), None)?;
+    let body = format!("{decoration}{lines}");
+    out += &text::replaced(&body, &format!("{decoration}{newline}"), &format!("{margin}{newline}"), None)?;
     for _ in 0..count("postfix_count")? {
+        text::bounded(out.len() + newline.len() + postfix.len())?;
         out += &format!("{newline}{postfix}");
     }
     let end = word("end", end);
@@ -176,27 +184,34 @@ fn wordwrap(given: &Given) -> Result<Value, Error> {
     let (text, by) = (given.text(0)?, given.text_or(3, "\n")?);
     let width = given.width(1, 79)?.max(1);
     let (long, hyphens) = (given.flag(2, true), given.flag(4, true));
-    let lines = text.lines().map(|line| wrapped(line, width, long, hyphens).join(&by));
-    Ok(lines.collect::<Vec<_>>().join(&by).into())
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let line = wrapped(line, width, long, hyphens);
+        // A line of nothing stays a line.
+        if line.is_empty() { lines.push(String::new()) } else { lines.extend(line) }
+    }
+    text::bounded(text.len().saturating_add(lines.len().saturating_mul(by.len())))?;
+    Ok(lines.join(&by).into())
 }
 
 /// As Python's `textwrap.wrap`.
 fn wrapped(line: &str, width: usize, long: bool, hyphens: bool) -> Vec<String> {
-    let mut chunks = chunks(line, hyphens);
+    let line: Vec<char> = line.chars().collect();
+    let mut chunks = chunks(&line, hyphens);
     chunks.reverse();
-    let blank = |chunk: &Vec<char>| chunk.iter().all(|c| c.is_whitespace());
+    let blank = |chunk: &&[char]| chunk.iter().all(|c| c.is_whitespace());
     let mut lines: Vec<String> = Vec::new();
     while !chunks.is_empty() {
         if !lines.is_empty() {
             chunks.pop_if(|chunk| blank(chunk));
         }
-        let mut current: Vec<Vec<char>> = Vec::new();
+        let mut current: Vec<&[char]> = Vec::new();
         let mut used = 0;
         while let Some(chunk) = chunks.pop_if(|chunk| used + chunk.len() <= width) {
             used += chunk.len();
             current.push(chunk);
         }
-        if let Some(mut chunk) = chunks.pop_if(|chunk| chunk.len() > width) {
+        if let Some(chunk) = chunks.pop_if(|chunk| chunk.len() > width) {
             let room = width - used;
             if long {
                 let hyphen = chunk
@@ -204,8 +219,8 @@ fn wrapped(line: &str, width: usize, long: bool, hyphens: bool) -> Vec<String> {
                     .take(room)
                     .rposition(|c| *c == '-')
                     .filter(|at| hyphens && chunk.iter().take(*at).any(|c| *c != '-'));
-                let rest = chunk.split_off(hyphen.map_or(room, |at| at + 1));
-                current.push(chunk);
+                let (head, rest) = chunk.split_at(hyphen.map_or(room, |at| at + 1));
+                current.push(head);
                 chunks.push(rest);
             } else if current.is_empty() {
                 current.push(chunk);
@@ -222,12 +237,11 @@ fn wrapped(line: &str, width: usize, long: bool, hyphens: bool) -> Vec<String> {
 }
 
 /// Runs of white space and words, a hyphenated word in parts.
-fn chunks(line: &str, hyphens: bool) -> Vec<Vec<char>> {
-    let chars: Vec<char> = line.chars().collect();
+fn chunks(chars: &[char], hyphens: bool) -> Vec<&[char]> {
     let letter =
         |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(|c| c.is_alphabetic() || *c == '_');
     let hyphen = |at: Option<usize>| at.and_then(|at| chars.get(at)) == Some(&'-');
-    let mut out: Vec<Vec<char>> = Vec::new();
+    let (mut out, mut start) = (Vec::new(), 0);
     for (at, c) in chars.iter().enumerate() {
         let back = |count| at.checked_sub(count);
         let new = at == 0
@@ -238,10 +252,13 @@ fn chunks(line: &str, hyphens: bool) -> Vec<Vec<char>> {
                 && (letter(back(3)) || hyphen(back(3)) && letter(back(4)))
                 && letter(Some(at))
                 && (letter(Some(at + 1)) || hyphen(Some(at + 1)) && letter(Some(at + 2)));
-        match out.last_mut() {
-            Some(last) if !new => last.push(*c),
-            _ => out.push(vec![*c]),
+        if new && at > 0 {
+            out.push(&chars[start..at]);
+            start = at;
         }
+    }
+    if start < chars.len() {
+        out.push(&chars[start..]);
     }
     out
 }

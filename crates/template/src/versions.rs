@@ -7,6 +7,7 @@ use minijinja::{Error, Value};
 
 use crate::ansible;
 use crate::arguments::{Given, Row};
+use crate::known::Known;
 
 const VERSION: &[&str] = &["value", "version", "operator", "strict", "version_type"];
 
@@ -34,8 +35,13 @@ pub(crate) const TABLE: &[Row] = &[
 ];
 
 fn subset(given: &Given, small: usize, large: usize) -> Result<Value, Error> {
-    let all = given.list(large)?;
-    Ok(given.list(small)?.iter().all(|item| all.contains(item)).into())
+    let all = Known::of(&given.list(large)?)?;
+    for item in given.list(small)? {
+        if !all.has(&item)? {
+            return Ok(false.into());
+        }
+    }
+    Ok(true.into())
 }
 
 fn contains(given: &Given) -> Result<Value, Error> {
@@ -171,8 +177,14 @@ fn compare_strict(given: &Given, a: &str, b: &str) -> Result<Ordering, Error> {
     Ok(a.cmp(&b).then(b_pre.is_some().cmp(&a_pre.is_some())).then(a_pre.cmp(&b_pre)))
 }
 
+/// Longest text that is taken for a version.
+const MAX_VERSION: usize = 1000;
+
 fn version(given: &Given) -> Result<Value, Error> {
     let (a, b) = (given.written(0)?, given.written(1)?);
+    if a.len().max(b.len()) > MAX_VERSION {
+        return Err(given.error(format!("a version has at most {MAX_VERSION} characters")));
+    }
     if !given.value(0)?.is_true() || !given.value(1)?.is_true() {
         return Err(given.error("a version is empty"));
     }
