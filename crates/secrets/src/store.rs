@@ -2,16 +2,24 @@
 //!
 //! Always true here: a temporary file lies in the directory of the file that it will be, is made with mode 0600
 //! whatever the umask is, and is gone when writing fails. A link is followed to the file that it leads to. The file
-//! keeps its mode, and its owner where the system lets us; a new one has mode 0600.
+//! keeps its mode, and its owner and group where the system lets us (no other group may read it in that one's place); a
+//! new one has mode 0600.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 use tempfile::{Builder, NamedTempFile};
+
+use crate::is_age;
+
+/// How the name of a file begins that is not in its place yet.
+const TEMPORARY: &str = ".pq-secret-";
 
 /// A file's new content, on the disk beside it and not in its place yet.
 #[derive(Debug)]
@@ -36,19 +44,21 @@ impl Staged {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        let private = Permissions::from_mode(0o600);
-        let mut temporary =
-            Builder::new().prefix(".pq-secret-").permissions(private).tempfile_in(&directory)?;
+        let mut temporary = temporary(&directory)?;
         temporary.write_all(bytes)?;
+        let (mut mode, new) = (old.as_ref().map_or(mode, |old| old.mode() & 0o7777), old.is_none());
         if let Some(old) = &old {
             let is = temporary.as_file().metadata()?;
-            if (is.uid(), is.gid()) != (old.uid(), old.gid()) {
-                // Only root can give a file away: for others the file becomes their own.
-                let _ = fchown(temporary.as_file(), Some(old.uid()), Some(old.gid()));
+            let give = |user, group| fchown(temporary.as_file(), user, group).is_ok();
+            if (is.uid(), is.gid()) != (old.uid(), old.gid()) && !give(Some(old.uid()), Some(old.gid())) {
+                // Only root can give a file away: for others the file becomes their own, and stays its group's.
+                // Where it cannot, no other group gets what that group had.
+                if is.gid() != old.gid() && !give(None, Some(old.gid())) {
+                    mode &= !0o2070;
+                }
             }
         }
         temporary.as_file().sync_all()?;
-        let (mode, new) = (old.as_ref().map_or(mode, |old| old.mode() & 0o7777), old.is_none());
         Ok(Staged { temporary, path, directory, mode, new })
     }
 
@@ -66,6 +76,63 @@ impl Staged {
         file.sync_all()?;
         File::open(&self.directory)?.sync_all()
     }
+}
+
+/// An empty file that is locked as long as somebody works on it: one that is not was left behind.
+fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let private = Permissions::from_mode(0o600);
+        let temporary = Builder::new().prefix(TEMPORARY).permissions(private).tempfile_in(directory)?;
+        // Where locks are not known, nothing is ever taken for left behind either.
+        let locked = flock(temporary.as_file(), FlockOperation::NonBlockingLockExclusive);
+        // Between the two somebody else may have taken it for left behind.
+        if locked != Err(Errno::WOULDBLOCK) && temporary.as_file().metadata()?.nlink() > 0 {
+            return Ok(temporary);
+        }
+    }
+}
+
+/// What writers that were killed left in a directory: files of this user that nobody works on.
+///
+/// What is encrypted or empty is removed, for it is of no use to anybody.
+///
+/// # Errors
+/// What the system answers.
+pub fn left_behind(directory: &Path) -> io::Result<Vec<LeftBehind>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY));
+        if !ours {
+            continue;
+        }
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(file) = open(&path, OFlags::RDONLY | flags, Mode::empty()) else { continue };
+        let mut file = File::from(file);
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || metadata.uid() != geteuid().as_raw() || metadata.nlink() == 0 {
+            continue;
+        }
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            continue;
+        }
+        let mut begin = Vec::new();
+        Read::by_ref(&mut file).take(64).read_to_end(&mut begin)?;
+        let removed = (begin.is_empty() || is_age(&begin)) && fs::remove_file(&path).is_ok();
+        found.push(LeftBehind { path, removed, changed: metadata.modified()? });
+    }
+    Ok(found)
+}
+
+/// A file that a writer left behind.
+#[derive(Debug)]
+pub struct LeftBehind {
+    /// Where it is, or was.
+    pub path: PathBuf,
+    /// Whether it is gone now.
+    pub removed: bool,
+    /// When it was written.
+    pub changed: SystemTime,
 }
 
 /// Removes a file, for good once this returns.

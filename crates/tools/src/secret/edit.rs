@@ -60,7 +60,9 @@ pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
                     say(&format!("`{}` {what}", keeper.path.display()));
                     return Ok(Status::Done);
                 }
-                Err(Failure::Because(status, diagnostics)) if diagnostics.len() == 1 => {
+                Err(Failure::Because(status, diagnostics))
+                    if diagnostics.len() == 1 && status != Status::Busy =>
+                {
                     (status, diagnostics[0].clone())
                 }
                 Err(other) => {

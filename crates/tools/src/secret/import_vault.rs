@@ -36,6 +36,8 @@ struct Change {
     keeper: Keeper,
     /// What the age file holds.
     plain: String,
+    /// Whether it holds that already, since an earlier import was ended too early.
+    there: bool,
     /// How many values moved; nothing for a whole file.
     moved: Option<usize>,
 }
@@ -71,10 +73,17 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
         let mode = mode.mode() & 0o7777;
         let plain = change.text.as_ref().map(|text| Staged::write(&change.old, text.as_bytes(), mode));
         let plain = plain.transpose().map_err(|error| cannot("write beside", &change.old, &error))?;
-        staged.push((change.keeper.stage(&change.plain, mode)?, plain));
+        let sealed = if change.there { None } else { Some(change.keeper.stage(&change.plain, mode)?) };
+        staged.push((sealed, plain));
     }
     for (change, (sealed, plain)) in changes.iter().zip(staged) {
-        publish(sealed, &change.keeper.path)?;
+        match sealed {
+            Some(sealed) => change.keeper.publish(sealed)?,
+            None => say(&format!(
+                "`{}` holds them already, as when `import-vault` was ended too early",
+                change.keeper.path.display()
+            )),
+        }
         let (old, new) = (change.old.display(), change.keeper.path.display());
         match (plain, change.moved) {
             (Some(plain), moved) => {
@@ -146,17 +155,19 @@ fn change(
     let there = keeper.open()?;
     let old = file.to_owned();
     if whole {
-        if there.is_some() {
+        let plain = passwords.decrypt(&text, &format!("`{shown}`")).map_err(secret)?;
+        let same = there.as_ref().map(|there| there.expose_secret() == plain.expose_secret());
+        if same == Some(false) {
             let error = Diagnostic::new(format!("there is `{}` already", keeper.path.display()));
             let cause = format!("`{shown}`, which ansible-vault encrypted, would become that file");
             return Err(Failure::input(error.cause(cause).hint("rename one of them")));
         }
-        let plain = passwords.decrypt(&text, &format!("`{shown}`")).map_err(secret)?;
         Document::read(&shown, plain.expose_secret())?;
         let plain = plain.expose_secret().to_owned();
-        return Ok(Some(Change { old, text: None, keeper, plain, moved: None }));
+        return Ok(Some(Change { old, text: None, keeper, plain, there: same.is_some(), moved: None }));
     }
-    let mut document = keeper.document(&there.unwrap_or_default())?;
+    let before = there.unwrap_or_default();
+    let mut document = keeper.document(&before)?;
     let mut written = Vec::new();
     for value in &found {
         let path = value.path.join(".");
@@ -172,12 +183,16 @@ fn change(
         let letters = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
         let parts: Vec<String> = value.path.iter().map(|part| part.chars().map(letters).collect()).collect();
         let name = format!("vault_{}", parts.join("__"));
-        if document.names().contains(&name) {
+        // The same value is there when an earlier import was ended before the plain file was replaced.
+        let known = document.values().get(&name).map(|known| known.expose_secret() == plain.expose_secret());
+        if known != Some(true) && document.names().contains(&name) {
             let error =
                 Diagnostic::new(format!("there is a `{name}` in `{}` already", keeper.path.display()));
             return Err(Failure::input(error.hint("rename one of them")));
         }
-        document = document.with(&name, &plain, None)?;
+        if known.is_none() {
+            document = document.with(&name, &plain, None)?;
+        }
         written.push((value.range.clone(), format!("\"{{{{ {name} }}}}\"")));
         names.insert(name);
     }
@@ -186,7 +201,8 @@ fn change(
         text.replace_range(range, &template);
     }
     let (plain, moved) = (document.text().to_owned(), Some(found.len()));
-    Ok(Some(Change { old, text: Some(text), keeper, plain, moved }))
+    let there = plain == before.expose_secret();
+    Ok(Some(Change { old, text: Some(text), keeper, plain, there, moved }))
 }
 
 /// Changes a copy of the inventory, and compares what every host has there.

@@ -1,5 +1,6 @@
 //! What every verb does with an encrypted file: find it, lock it, open it, write it.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -128,6 +129,8 @@ pub struct Keeper {
     /// Its path as people type it.
     pub path: PathBuf,
     identities: Identities,
+    /// The bytes of the file when they were first read; nothing inside where there was none.
+    seen: OnceCell<Option<Vec<u8>>>,
 }
 
 impl Keeper {
@@ -145,7 +148,7 @@ impl Keeper {
                     .hint("name the encrypted file, such as `group_vars/all/secrets.yml.age`"),
             ));
         }
-        Ok(Keeper { path, identities: keys.identities()? })
+        Ok(Keeper { path, identities: keys.identities()?, seen: OnceCell::new() })
     }
 
     /// Keeps everybody else from changing it until the lock is dropped; the directory of a new file is made.
@@ -158,21 +161,52 @@ impl Keeper {
         }
         let lock = Lock::take(&self.path).map_err(|error| cannot("lock", &self.path, &error))?;
         lock.ok_or_else(|| {
-            Failure::busy(
-                Diagnostic::new(format!("`{}` is being changed", self.path.display()))
-                    .cause("another `pq-secret` has it open")
-                    .hint("end that one, or wait for it"),
-            )
+            let path = self.path.display();
+            // A file that is not there yet is locked with its directory.
+            let busy = match self.path.exists() {
+                true => Diagnostic::new(format!("`{path}` is being changed"))
+                    .cause("another `pq-secret` has it open"),
+                false => Diagnostic::new(format!("`{path}` cannot be made now"))
+                    .cause("another `pq-secret` is making a file in that directory"),
+            };
+            Failure::busy(busy.hint("end that one, or wait for it"))
         })
     }
 
     /// The bytes of the file; nothing where there is none.
     pub fn encrypted(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let bytes = self.bytes()?;
+        self.seen.get_or_init(|| bytes.clone());
+        Ok(bytes)
+    }
+
+    fn bytes(&self) -> Result<Option<Vec<u8>>, Failure> {
         match fs::read(&self.path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(cannot("read", &self.path, &error)),
         }
+    }
+
+    /// Refuses to go on where the file is no longer the one that was read: a lock keeps away these tools alone.
+    ///
+    /// # Errors
+    /// Where somebody replaced, made or removed it meanwhile.
+    pub fn unchanged(&self) -> Result<(), Failure> {
+        let now = self.bytes()?;
+        if self.seen.get().is_none_or(|seen| *seen == now) {
+            return Ok(());
+        }
+        let path = self.path.display();
+        let cause = match now.is_some() {
+            true => "it is no longer the file that was opened: something else wrote it, such as `git pull`",
+            false => "it is gone: something else removed it, such as `git pull`",
+        };
+        Err(Failure::busy(
+            Diagnostic::new(format!("`{path}` was changed by somebody else meanwhile"))
+                .cause(cause)
+                .hint("nothing was written over it: run this again, on what it holds now"),
+        ))
     }
 
     /// What the file holds; nothing where there is none.
@@ -227,7 +261,13 @@ impl Keeper {
 
     /// Encrypts a text into the file.
     pub fn write(&self, plain: &str) -> Result<(), Failure> {
-        publish(self.stage(plain, 0o600)?, &self.path)
+        self.publish(self.stage(plain, 0o600)?)
+    }
+
+    /// Puts what was staged in the place of the file, where that is still the one that was read.
+    pub fn publish(&self, staged: Staged) -> Result<(), Failure> {
+        self.unchanged()?;
+        publish(staged, &self.path)
     }
 }
 

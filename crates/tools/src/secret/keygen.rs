@@ -42,6 +42,9 @@ pub fn run(
     }
     // Found before a key is made that nobody would list.
     let list = if add { Some(keys.inventory()?.join(".age-recipients")) } else { None };
+    if let Some(list) = &list {
+        Listed::load(list).map_err(secret)?;
+    }
     if let Some(parent) = path.parent().filter(|parent| *parent != Path::new("")) {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(parent);
         made.map_err(|error| cannot("make directory", parent, &error))?;
@@ -57,7 +60,12 @@ pub fn run(
     writeln!(io::stdout(), "{recipient}").map_err(|error| Failure::output(&error))?;
     say(&format!("the identity is in `{}`: keep a copy on paper or on another medium", path.display()));
     match list {
-        Some(list) => listed(&list, &recipient, comment.unwrap_or(&format!("added on {}", &time[..10]))),
+        Some(list) => {
+            let made = format!("added on {}", &time[..10]);
+            listed(&list, &recipient, comment.unwrap_or(&made)).inspect_err(|_| {
+                say(&format!("the identity stays; put `{recipient}` into `{}` yourself", list.display()));
+            })
+        }
         None => {
             say(
                 "to open an inventory's secrets, have this recipient put into its `.age-recipients`, then `pq-secret rekey`",

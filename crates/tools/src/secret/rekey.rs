@@ -1,12 +1,14 @@
 //! `pq-secret rekey`: every file is encrypted to those who are listed now.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::PathBuf;
 
 use pq_cli::Failure;
 use pq_secrets::{ExposeSecret, Header, Listed};
 use pq_stream::Status;
 
-use super::keeper::{Keeper, Keys, publish, recipients_file, secret};
+use super::keeper::{Keeper, Keys, recipients_file, secret};
 use super::say;
 
 /// Encrypts files again; none is replaced before each of them was opened, encrypted and opened once more.
@@ -16,7 +18,7 @@ use super::say;
 pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
     let files = if files.is_empty() { keys.all()? } else { files.to_vec() };
     let (mut staged, mut removed) = (Vec::new(), false);
-    for file in &files {
+    for file in &once(keys, &files)? {
         let keeper = Keeper::new(keys, file)?;
         let lock = keeper.lock()?;
         let plain = keeper.plain()?;
@@ -28,10 +30,15 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
         removed |= before > listed.len() || strangers;
         staged.push((keeper.stage(plain.expose_secret(), 0o600)?, keeper, lock, before, listed.len()));
     }
+    for (_, keeper, ..) in &staged {
+        keeper.unchanged()?;
+    }
     let count = staged.len();
     for (at, (staged, keeper, _lock, before, now)) in staged.into_iter().enumerate() {
-        publish(staged, &keeper.path).inspect_err(|_| {
-            say(&format!("{at} of {count} files were encrypted again before that: run this once more"));
+        keeper.publish(staged).inspect_err(|_| {
+            if at > 0 {
+                say(&format!("{at} of {count} files were encrypted again before that: run this once more"));
+            }
         })?;
         say(&format!("`{}`: {before} could open it, now {now}", keeper.path.display()));
     }
@@ -42,4 +49,16 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
         );
     }
     Ok(Status::Done)
+}
+
+/// Each file once, however often and under whatever names it was given.
+fn once(keys: &Keys, files: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let (mut known, mut chosen) = (BTreeSet::new(), Vec::new());
+    for file in files {
+        let path = keys.path(file)?;
+        if known.insert(fs::canonicalize(&path).unwrap_or(path)) {
+            chosen.push(file.clone());
+        }
+    }
+    Ok(chosen)
 }

@@ -8,7 +8,7 @@ use pq_cli::Failure;
 use pq_secrets::{ExposeSecret, SecretString, is_age, is_ansible_vault, store};
 use pq_stream::{Diagnostic, Status};
 
-use super::keeper::{Keeper, Keys, age_name, cannot, publish};
+use super::keeper::{Keeper, Keys, age_name, cannot};
 use super::say;
 
 /// Encrypts a file, and removes the plain one once the encrypted one was opened again.
@@ -17,12 +17,26 @@ use super::say;
 /// Where it is no file of variables, is encrypted already, or cannot be written.
 pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
     let plain = keys.path(file)?;
-    let metadata = fs::metadata(&plain).map_err(|error| cannot("read", &plain, &error))?;
-    let bytes = fs::read(&plain).map_err(|error| cannot("read", &plain, &error))?;
+    let metadata = fs::symlink_metadata(&plain).map_err(|error| cannot("read", &plain, &error))?;
     let refused = |cause: &str, hint: String| {
         let error = Diagnostic::new(format!("`{}` cannot be sealed", plain.display()));
         Failure::input(error.cause(cause).hint(hint))
     };
+    // What has another name would stay in the clear under that one.
+    if metadata.is_symlink() {
+        let hint = match fs::canonicalize(&plain) {
+            Ok(leads) => format!("seal the file that it leads to: `pq-secret seal {}`", leads.display()),
+            Err(_) => "it leads nowhere: remove it".to_owned(),
+        };
+        return Err(refused("it is a symbolic link: what it leads to would stay as it is", hint));
+    }
+    if metadata.is_file() && metadata.nlink() > 1 {
+        let cause =
+            format!("it has {} names (hard links): the others would keep the plain text", metadata.nlink());
+        let hint = format!("find them with `find / -xdev -samefile {}`, and leave one", plain.display());
+        return Err(refused(&cause, hint));
+    }
+    let bytes = fs::read(&plain).map_err(|error| cannot("read", &plain, &error))?;
     if is_age(&bytes) {
         return Err(refused(
             "it is encrypted already",
@@ -39,8 +53,10 @@ pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
     }
     let keeper = Keeper::at(keys, age_name(&plain))?;
     let _lock = keeper.lock()?;
-    if keeper.encrypted()?.is_some() {
-        let cause = format!("there is `{}` already", keeper.path.display());
+    let there = keeper.encrypted()?.is_some();
+    // One that was killed before the plain file was removed is gone on with.
+    if there && keeper.plain()?.expose_secret() != text.expose_secret() {
+        let cause = format!("there is `{}` already, and it holds something else", keeper.path.display());
         return Err(refused(
             &cause,
             format!("put the values there with `pq-secret edit {}`", keeper.path.display()),
@@ -54,11 +70,27 @@ pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
         .filter(|(_, value)| value.expose_secret().contains("{{"))
         .map(|(name, _)| format!("`{name}`"))
         .collect();
-    publish(keeper.stage(text.expose_secret(), metadata.mode() & 0o7777)?, &keeper.path)?;
+    match there {
+        true => say(&format!(
+            "`{}` holds the same text already, as when `seal` was ended too early",
+            keeper.path.display()
+        )),
+        false => keeper.publish(keeper.stage(text.expose_secret(), metadata.mode() & 0o7777)?)?,
+    }
     let again = keeper.plain()?;
     if again.expose_secret() != text.expose_secret() {
         let error = Diagnostic::new(format!("`{}` does not hold what was written", keeper.path.display()));
         return Err(Failure::failed(error.hint(format!("`{}` is still there", plain.display()))));
+    }
+    let still = fs::read(&plain).map_err(|error| cannot("read", &plain, &error))?;
+    if SecretString::from(String::from_utf8_lossy(&still).into_owned()).expose_secret()
+        != text.expose_secret()
+    {
+        return Err(Failure::busy(
+            Diagnostic::new(format!("`{}` was changed by somebody else meanwhile", plain.display()))
+                .cause(format!("`{}` holds what it was before; both are still there", keeper.path.display()))
+                .hint("put what is new there with `pq-secret edit`, then remove the plain file"),
+        ));
     }
     store::remove(&plain).map_err(|error| cannot("remove", &plain, &error))?;
     say(&format!("`{}` is encrypted, and `{}` is gone", keeper.path.display(), plain.display()));
