@@ -5,6 +5,7 @@
 //! keeps its mode, and its owner and group where the system lets us (no other group may read it in that one's place); a
 //! new one has mode 0600.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -100,8 +101,9 @@ fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
 /// What the system answers.
 pub fn left_behind(directory: &Path) -> io::Result<Vec<LeftBehind>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
+    let paths: io::Result<BTreeSet<PathBuf>> =
+        fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect();
+    for path in paths? {
         let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY));
         if !ours {
             continue;
@@ -226,6 +228,23 @@ mod tests {
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         replace(&path, "three");
         assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("three", 0o640));
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_found_and_what_somebody_writes_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s.yml.age");
+        let staged = Staged::write(&path, b"age-encryption.org/v1\n", 0o600).unwrap();
+        assert!(left_behind(directory.path()).unwrap().is_empty());
+        let at = |name: &str| directory.path().join(format!("{TEMPORARY}{name}"));
+        fs::write(at("sealed"), "age-encryption.org/v1\n").unwrap();
+        fs::write(at("plain"), "name: value\n").unwrap();
+        std::os::unix::fs::symlink(at("plain"), at("link")).unwrap();
+        let found = left_behind(directory.path()).unwrap();
+        let found: Vec<_> = found.into_iter().map(|left| (left.path, left.removed)).collect();
+        assert_eq!(found, [(at("plain"), false), (at("sealed"), true)]);
+        assert!(!at("sealed").exists() && at("plain").exists());
+        staged.publish().unwrap();
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
     recipients_file(&keeper.path)?;
     let old = keeper.open()?;
     let before = old.clone().unwrap_or_default();
-    let draft = Draft::new(&draft_name(&keeper.path), before.expose_secret().as_bytes())
+    let draft = Draft::new(&draft_name(&keeper.path), &keeper.path, before.expose_secret().as_bytes())
         .map_err(|error| cannot("write a draft of", &keeper.path, &error))?;
     let Some(draft) = draft else {
         return Err(Failure::failed(

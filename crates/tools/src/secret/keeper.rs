@@ -14,6 +14,8 @@ use pq_secrets::{
 };
 use pq_stream::Diagnostic;
 
+use super::leftovers;
+
 /// Where the inventory and the keys are.
 #[derive(Debug, Args)]
 pub struct Keys {
@@ -160,7 +162,7 @@ impl Keeper {
             directory(parent).map_err(|error| cannot("make directory", parent, &error))?;
         }
         let lock = Lock::take(&self.path).map_err(|error| cannot("lock", &self.path, &error))?;
-        lock.ok_or_else(|| {
+        let lock = lock.ok_or_else(|| {
             let path = self.path.display();
             // A file that is not there yet is locked with its directory.
             let busy = match self.path.exists() {
@@ -170,7 +172,9 @@ impl Keeper {
                     .cause("another `pq-secret` is making a file in that directory"),
             };
             Failure::busy(busy.hint("end that one, or wait for it"))
-        })
+        })?;
+        leftovers::said(&self.path);
+        Ok(lock)
     }
 
     /// The bytes of the file; nothing where there is none.

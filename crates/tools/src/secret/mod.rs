@@ -7,6 +7,7 @@ mod edit;
 mod import_vault;
 mod keeper;
 mod keygen;
+mod leftovers;
 mod rekey;
 mod rotate;
 mod seal;
