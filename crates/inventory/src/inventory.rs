@@ -43,6 +43,15 @@ impl Inventory {
         Ok(Inventory { world: World::open(loader)? })
     }
 
+    /// The same, of a changed copy of another directory: values have that one's paths, and look files up there.
+    #[must_use]
+    pub fn in_place_of(mut self, directory: &Path) -> Self {
+        if let Some(world) = Arc::get_mut(&mut self.world) {
+            world.stand_for(directory);
+        }
+        self
+    }
+
     /// The whole stream for the hosts that the patterns mean, line by line: `run`, each host with its sealed
     /// secrets, `end`. When one host is wrong, nothing of what came before is worth writing.
     ///

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::Metadata;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pq_stream::Diagnostic;
@@ -9,6 +10,7 @@ use pq_template::Templates;
 
 use crate::effective::Effective;
 use crate::groups::{ALL, Groups, Variable};
+use crate::lookups::Inside;
 use crate::scope::{Base, Scope};
 use crate::variables::Loader;
 use crate::{file, hosts};
@@ -31,6 +33,8 @@ pub struct World {
     /// The scopes that `hostvars` has asked for; it may ask for them again.
     scopes: Vec<OnceLock<Arc<Scope>>>,
     members: OnceLock<BTreeMap<String, Vec<String>>>,
+    /// The directory in whose place this one is read.
+    place: Option<PathBuf>,
 }
 
 impl World {
@@ -78,7 +82,15 @@ impl World {
             given: Mutex::default(),
             scopes,
             members: OnceLock::new(),
+            place: None,
         }))
+    }
+
+    /// Gives values the paths of another directory, and the files that they look up there.
+    pub fn stand_for(&mut self, directory: &Path) {
+        let keys = self.loader.lookups.keys.clone();
+        self.loader.lookups = Arc::new(Inside { directory: directory.to_owned(), keys });
+        self.place = Some(directory.to_owned());
     }
 
     /// The variables of a host, as templates see them; kept, so that nothing is resolved twice.
@@ -193,7 +205,7 @@ impl World {
     /// # Errors
     /// Where the system cannot tell it.
     pub fn absolute(&self) -> Result<String> {
-        let directory = &self.loader.directory;
+        let directory = self.place.as_ref().unwrap_or(&self.loader.directory);
         let path = directory.canonicalize().map_err(|error| {
             Box::new(
                 Diagnostic::new(format!("cannot find `{}`", directory.display())).cause(error.to_string()),

@@ -39,9 +39,7 @@ impl Draft {
     /// # Errors
     /// What the system answers.
     pub fn new(name: &str, of: &Path, text: &[u8]) -> io::Result<Option<Self>> {
-        let Some(place) = places().next() else { return Ok(None) };
-        let private = Permissions::from_mode(0o700);
-        let directory = Builder::new().prefix(DIRECTORY).permissions(private).tempdir_in(place)?;
+        let Some(directory) = private_directory()? else { return Ok(None) };
         let held = File::open(directory.path())?;
         flock(&held, FlockOperation::NonBlockingLockExclusive)?;
         symlink(std::path::absolute(of)?, directory.path().join(OF))?;
@@ -98,6 +96,16 @@ fn left(directory: PathBuf) -> Option<LeftDraft> {
     let of = directory.join(OF);
     let begun = fs::symlink_metadata(&of).and_then(|link| link.modified()).ok()?;
     Some(LeftDraft { of: fs::read_link(of).ok()?, directory, begun })
+}
+
+/// A directory in memory that only this user can read; nothing where this system has no such place.
+///
+/// # Errors
+/// What the system answers.
+pub fn private_directory() -> io::Result<Option<TempDir>> {
+    let Some(place) = places().next() else { return Ok(None) };
+    let private = Permissions::from_mode(0o700);
+    Builder::new().prefix(DIRECTORY).permissions(private).tempdir_in(place).map(Some)
 }
 
 /// The directories in memory, the user's own one first.

@@ -19,7 +19,7 @@ mod vault;
 pub use age::secrecy::{ExposeSecret, SecretString};
 pub use ansible_vault::{VaultPasswords, is_ansible_vault, vault_password_files};
 pub use derive::{derive, salt};
-pub use draft::{Draft, LeftDraft, left_drafts};
+pub use draft::{Draft, LeftDraft, left_drafts, private_directory};
 pub use error::SecretError;
 pub use header::{Header, Listed};
 pub use identity::{Identities, identity_files};

@@ -6,17 +6,16 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use pq_cli::Failure;
 use pq_inventory::{Document, Inventory, Vaulted};
 use pq_secrets::store::{self, Lock, Staged};
-use pq_secrets::{ExposeSecret, VaultPasswords, is_ansible_vault};
+use pq_secrets::{ExposeSecret, VaultPasswords, is_ansible_vault, private_directory};
 use pq_stream::{Diagnostic, MASTER_KEY, Piece, Record, Status, pieces};
 use serde_json::Value;
-use tempfile::Builder;
 
 use super::keeper::{Keeper, Keys, age_name, cannot, publish, secret};
 use super::say;
@@ -212,11 +211,22 @@ fn same_meaning(
     changes: &[Change],
     names: &BTreeSet<String>,
 ) -> Result<(), Failure> {
-    let private = fs::Permissions::from_mode(0o700);
-    let copied = Builder::new().prefix("pq-secret-").permissions(private).tempdir();
-    let copied = copied.map_err(|error| cannot("make a copy of", directory, &error))?;
+    let copied = private_directory().map_err(|error| cannot("make a copy of", directory, &error))?;
+    let Some(copied) = copied else {
+        return Err(Failure::failed(
+            Diagnostic::new("there is no place in memory for a copy of the inventory")
+                .cause("neither `$XDG_RUNTIME_DIR` nor `/dev/shm` is a tmpfs")
+                .hint("`mount -t tmpfs tmpfs /dev/shm`"),
+        ));
+    };
     let failed = |error: std::io::Error| cannot("make a copy of", directory, &error);
-    copy(directory, copied.path(), 0).map_err(failed)?;
+    let opening: BTreeSet<PathBuf> = keys
+        .identity_files()
+        .into_iter()
+        .chain(keys.vault_password_files())
+        .filter_map(|key| fs::canonicalize(key).ok())
+        .collect();
+    copy(directory, copied.path(), 0, &opening).map_err(failed)?;
     let real = |path: &Path| fs::canonicalize(path);
     let root = real(directory).map_err(failed)?;
     for change in changes {
@@ -229,7 +239,8 @@ fn same_meaning(
             None => fs::remove_file(&there).map_err(failed)?,
         }
     }
-    let (before, after) = (meaning(keys, directory, names)?, meaning(keys, copied.path(), names)?);
+    let (before, after) =
+        (meaning(keys, directory, directory, names)?, meaning(keys, copied.path(), directory, names)?);
     for (host, values) in &before {
         let now = after.get(host);
         let moved = values.iter().find(|(name, value)| now.and_then(|now| now.get(*name)) != Some(value));
@@ -245,8 +256,9 @@ fn same_meaning(
 }
 
 /// Every host's variables, with the secrets' values where their tokens are; those that are new are left out.
-fn meaning(keys: &Keys, directory: &Path, names: &BTreeSet<String>) -> Result<Meaning, Failure> {
+fn meaning(keys: &Keys, directory: &Path, of: &Path, names: &BTreeSet<String>) -> Result<Meaning, Failure> {
     let inventory = Inventory::open(directory, keys.identity_files(), keys.vault_password_files())?;
+    let inventory = inventory.in_place_of(of);
     let identities = keys.identities()?;
     let (mut hosts, mut secrets) = (BTreeMap::new(), BTreeMap::new());
     for record in inventory.records(&[], SystemTime::now())? {
@@ -297,16 +309,30 @@ fn with_values(value: Value, values: &pq_secrets::Values) -> Value {
     }
 }
 
-/// Copies an inventory: what it reads is small, and what is secret in it is encrypted.
-fn copy(from: &Path, to: &Path, depth: usize) -> std::io::Result<()> {
+/// Copies what hosts and variables are read from; what values look up is read where it is.
+fn copy(from: &Path, to: &Path, depth: usize, keys: &BTreeSet<PathBuf>) -> std::io::Result<()> {
     for entry in fs::read_dir(from)? {
         let path = entry?.path();
         let Some(name) = path.file_name() else { continue };
-        let hidden = name.to_string_lossy().starts_with('.') && name != ".age-recipients";
-        if path.is_dir() && !hidden && depth < 16 {
+        let shown = name.to_string_lossy();
+        let hidden = shown.starts_with('.') && name != ".age-recipients";
+        // Beside the hosts file there may lie anything, identities too.
+        let read = match path.is_dir() {
+            true => depth > 0 || name == "group_vars" || name == "host_vars",
+            false => {
+                depth > 0
+                    || name == ".age-recipients"
+                    || Path::new(name).file_stem() == Some("hosts".as_ref())
+            }
+        };
+        let opens = fs::canonicalize(&path).is_ok_and(|path| keys.contains(&path));
+        if hidden || !read || opens {
+            continue;
+        }
+        if path.is_dir() && depth < 16 {
             fs::create_dir(to.join(name))?;
-            copy(&path, &to.join(name), depth + 1)?;
-        } else if path.is_file() && !hidden {
+            copy(&path, &to.join(name), depth + 1, keys)?;
+        } else if path.is_file() {
             // Not with its mode: a copy is nobody else's to read.
             fs::write(to.join(name), fs::read(&path)?)?;
         }
