@@ -51,6 +51,8 @@ def answer(directory):
     values = {}
     for host in inventory.get_hosts():
         variables = manager.get_vars(host=host)
+        # As for a task.
+        variables["vars"] = variables.copy()
         templar = Templar(loader=loader, variables=variables)
         names = listed["_meta"]["hostvars"].get(host.name, {})
         values[host.name] = {name: resolved(templar, name) for name in names}

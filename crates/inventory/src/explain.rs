@@ -13,10 +13,11 @@ use serde_json::Value;
 
 use crate::groups::Variable;
 use crate::list::Secrets;
-use crate::magic;
+
 use crate::node::{Data, Mark, Node};
 use crate::scope::Scope;
 use crate::world::{LayerSource, World};
+use crate::{foreign, magic};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
@@ -105,18 +106,20 @@ pub fn of_host(world: &Arc<World>, index: usize, name: &str, secrets: Secrets) -
     let host = world.groups.hosts[index].name.clone();
     let mut explanation = Explanation { host, settings, readings, value, near, absent };
     if secrets == Secrets::Revealed {
-        explanation.reveal(&scope);
+        explanation.reveal(world, &scope);
     }
     Ok(explanation)
 }
 
 impl Explanation {
     /// Puts the values of secrets in the places of their tokens.
-    fn reveal(&mut self, scope: &Scope) {
+    fn reveal(&mut self, world: &Arc<World>, scope: &Scope) {
         let mut values = Values::new();
         for variable in scope.variables() {
             values.extend(variable.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
         }
+        let told = self.readings.iter().map(|reading| &reading.value).chain(&self.value);
+        told.flatten().for_each(|value| foreign::add_secrets(world, value, &mut values));
         let vault = Vault::new(&self.host, values);
         let read = self.readings.iter_mut().map(|reading| &mut reading.value);
         read.chain(&mut self.value).flatten().for_each(|value| fill(value, &vault));

@@ -13,6 +13,7 @@ mod document;
 mod effective;
 mod explain;
 mod file;
+mod foreign;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod genuine;

@@ -1,13 +1,31 @@
 //! The variables that are there without being set: a host's own name and groups, and the whole inventory's.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use pq_template::Value;
-use pq_template::value::{Enumerator, Object};
 
+use crate::foreign::{HOSTVARS, HostVars};
 use crate::hosts;
-use crate::unresolved::{Unresolved, failed};
 use crate::world::World;
+
+/// Those that no file of an inventory can set, as in Ansible.
+const FIXED: [&str; 10] = [
+    "ansible_version",
+    "group_names",
+    "groups",
+    HOSTVARS,
+    "inventory_dir",
+    "inventory_file",
+    "inventory_hostname",
+    "inventory_hostname_short",
+    "omit",
+    "vars",
+];
+
+/// Whether what an inventory sets under this name counts for nothing.
+pub fn is_fixed(name: &str) -> bool {
+    FIXED.contains(&name)
+}
 
 /// The variables that Ansible gives every host by itself.
 pub fn value(world: &Arc<World>, index: usize, name: &str) -> Option<Value> {
@@ -34,7 +52,7 @@ pub fn value(world: &Arc<World>, index: usize, name: &str) -> Option<Value> {
                 (group.as_str(), hosts.iter().map(|host| Value::from(host.as_str())).collect::<Value>())
             }))
         }
-        "hostvars" => Value::from_object(HostVars(Arc::downgrade(world))),
+        HOSTVARS => Value::from_object(HostVars::new(world, index)),
         "inventory_dir" => Value::from(world.absolute().ok()?),
         "inventory_file" => {
             let names = hosts::NAMES.iter();
@@ -55,24 +73,4 @@ fn version() -> Value {
     let parts = [("major", 2), ("minor", 19), ("revision", 14)].map(|(name, part)| (name, Value::from(part)));
     let texts = [("full", "2.19.14"), ("string", "2.19.14")].map(|(name, text)| (name, Value::from(text)));
     Value::from_pairs(parts.into_iter().chain(texts))
-}
-
-/// The variable `hostvars`: the variables of any host.
-#[derive(Debug)]
-struct HostVars(Weak<World>);
-
-impl Object for HostVars {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let world = self.0.upgrade()?;
-        let host = world.groups.host(key.as_str()?)?;
-        Some(match world.scope(host) {
-            Ok(scope) => Value::from_dyn_object(scope),
-            Err(diagnostic) => failed(&Unresolved { diagnostic: *diagnostic, undefined: false }),
-        })
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        let Some(world) = self.0.upgrade() else { return Enumerator::Empty };
-        Enumerator::Values(world.groups.hosts.iter().map(|host| Value::from(host.name.as_str())).collect())
-    }
 }

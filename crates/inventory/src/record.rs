@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::groups::Variable;
 use crate::scope::{Resolved, Scope};
 use crate::world::World;
-use crate::{genuine, instances};
+use crate::{foreign, genuine, instances};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
@@ -42,6 +42,7 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<(String, Values)> {
             Some(written) => add(&mut vars, written),
             None => {
                 let value = read.json(scope.value(found));
+                foreign::add_secrets(world, &value, &mut secrets);
                 genuine::demand(variable, &value, &secrets).map_err(named)?;
                 let written = entry(&variable.name, &value);
                 add(&mut vars, &written);

@@ -110,6 +110,7 @@ impl Scope {
             own: self.own.as_slice().iter().peekable(),
             base: self.base.variables.as_slice().iter().enumerate().peekable(),
         }
+        .filter(|found| !magic::is_fixed(&found.variable.name))
     }
 
     /// The variables that are set for the host, by name.
@@ -119,6 +120,9 @@ impl Scope {
 
     /// A variable by its name.
     fn find(&self, name: &str) -> Option<Found<'_>> {
+        if magic::is_fixed(name) {
+            return None;
+        }
         if let Some(variable) = self.own.get(name) {
             return Some(Found { variable, shared: None });
         }
@@ -280,6 +284,10 @@ impl Object for Scope {
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
         match self.resolve(key) {
+            None if key == "vars" => {
+                self.reads_own();
+                Some(Value::from_dyn_object(self.clone()))
+            }
             None => {
                 let value = magic::value(&self.world.upgrade()?, self.host, key);
                 match value {
@@ -295,6 +303,7 @@ impl Object for Scope {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
+        self.reads_own();
         Enumerator::Values(self.variables().map(|it| Value::from(it.name.as_str())).collect())
     }
 }
