@@ -237,13 +237,13 @@ mod tests {
     fn a_secret_that_is_too_short_is_refused_and_not_shown() {
         let short = |place: &str| Some(format!("{place} a secret is shorter than 6 characters"));
         let key = |place: &str| Some(format!("{place} `master_key` is shorter than 16 characters"));
-        assert_eq!(refused("pw: ''"), Some("1:5 a secret is empty".to_owned()));
-        assert_eq!(refused("pw: CANAR"), short("1:5"));
-        assert_eq!(refused("smtp: {port: 587}"), short("1:14"));
-        assert_eq!(refused("a:\n- CANARY\n- yes"), short("3:3"));
-        assert_eq!(refused("master_key: CANARY-of-15-ch"), key("1:13"));
-        assert_eq!(refused("master_key:"), key("1:11"));
-        assert_eq!(refused("master_key: ''"), key("1:13"));
+        assert_eq!(refused("pw: ''"), Some("1:1 a secret is empty".to_owned()));
+        assert_eq!(refused("pw: CANAR"), short("1:1"));
+        assert_eq!(refused("smtp: {port: 587}"), short("1:1"));
+        assert_eq!(refused("a:\n- CANARY\n- yes"), short("3:1"));
+        assert_eq!(refused("master_key: CANARY-of-15-ch"), key("1:1"));
+        assert_eq!(refused("master_key:"), key("1:1"));
+        assert_eq!(refused("master_key: ''"), key("1:1"));
         for good in ["pw: CANARY", "pw: é12345", "pw:", "master_key: CANARY-of-16-chr"] {
             assert_eq!(refused(good), None, "{good}");
         }

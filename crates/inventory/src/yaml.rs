@@ -438,7 +438,7 @@ pub fn too_many(file: &SourceFile, mark: Mark) -> Box<Diagnostic> {
 /// The error of a key that occurs twice.
 fn twice(file: &SourceFile, key: &Key, first: Mark) -> Box<Diagnostic> {
     let error = file.error(key.mark, format!("key{} occurs twice in a map", file.quoted(&key.text())));
-    let cause = format!("it stands first at {}:{}:{}", file.shown, first.line, first.column);
+    let cause = format!("it stands first at {}:{}:{}", file.shown, first.line, file.column(first));
     Box::new(error.cause(cause).hint("remove one of them"))
 }
 

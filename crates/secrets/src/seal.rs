@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use age::armor::ArmoredReader;
+use age::secrecy::zeroize::Zeroizing;
 use age::secrecy::{ExposeSecret, SecretString};
 use age::{DecryptError, Decryptor};
 use base64::Engine;
@@ -20,6 +21,9 @@ const MAX_PLAIN: u64 = 16 << 20;
 
 /// More recipients than these are refused.
 const MAX_STANZAS: usize = 200;
+
+/// What is sealed has a multiple of so many bytes.
+const STEP: usize = 256;
 
 const MAGIC: &[u8] = b"age-encryption.org/";
 const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
@@ -122,13 +126,20 @@ fn recipients_of(binary: &[u8]) -> Vec<String> {
 
 /// Seals values for the stream: one age message, in base64, that holds a JSON object of name to value.
 ///
+/// An age message is as long as what it holds, and the names stand beside it: so white space follows the object, up
+/// to a multiple of 256 bytes, and no length tells how long a value is.
+///
 /// # Errors
 /// Where there are no recipients.
 pub fn seal(values: &Values, recipients: &Recipients) -> Result<String, SecretError> {
     let plain: serde_json::Map<String, serde_json::Value> =
         values.iter().map(|(name, value)| (name.clone(), value.expose_secret().into())).collect();
     let plain = SecretString::from(serde_json::Value::Object(plain).to_string());
-    Ok(BASE64_STANDARD.encode(recipients.encrypt(plain.expose_secret().as_bytes(), false)?))
+    let length = plain.expose_secret().len().next_multiple_of(STEP);
+    let mut padded = Zeroizing::new(Vec::with_capacity(length));
+    padded.extend_from_slice(plain.expose_secret().as_bytes());
+    padded.resize(length, b' ');
+    Ok(BASE64_STANDARD.encode(recipients.encrypt(&padded, false)?))
 }
 
 /// Opens what [`seal`] made; `what` names it in errors, as in "the secrets of host `demo`".
@@ -182,6 +193,22 @@ mod tests {
         assert_eq!(error.to_string(), "none of the identities opens the secrets of host `demo`");
         assert_eq!(error.diagnostic().causes, ["it is encrypted to recipients of type X25519"]);
         assert!(matches!(open(&sealed, &Identities::default(), "it"), Err(SecretError::NoIdentity { .. })));
+    }
+
+    #[test]
+    fn the_length_of_what_is_sealed_does_not_tell_that_of_a_value() {
+        let length = |text: String| {
+            let values = Values::from([("pw".to_owned(), SecretString::from(text.clone()))]);
+            let sealed = seal(&values, &recipients(RECIPIENT)).unwrap();
+            let opened = open(&sealed, &identities(KEY).unwrap(), "it").unwrap();
+            assert_eq!(opened["pw"].expose_secret(), text);
+            // The header has a stanza of random length that says nothing.
+            let encrypted = BASE64_STANDARD.decode(sealed).unwrap();
+            identities(KEY).unwrap().decrypt(&encrypted, "it").unwrap().expose_secret().len()
+        };
+        // `{"pw":""}` has 9 bytes.
+        assert_eq!([6, 256 - 9].map(|count| length("x".repeat(count))), [256, 256]);
+        assert_eq!(length("x".repeat(256 - 8)), 512);
     }
 
     #[test]
