@@ -1,7 +1,7 @@
 //! `pq-secret rotate`: a new `master_key`, with the old one beside it until every host has applied.
 //!
-//! Always true here: the old key is not removed before each host that has it ended well in a run whose inventory was
-//! read after the rotation, or was named as gone.
+//! Always true here: the old key is not removed before each host that has it ended well in a run of all its instances
+//! that was given the new key, from an inventory that was read after the rotation, or was named as gone.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead};
@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use pq_cli::Failure;
 use pq_inventory::{Document, Inventory};
 use pq_secrets::{ExposeSecret, SecretString, new_password};
-use pq_stream::{Diagnostic, MASTER_KEY, Record, Status, utc};
+use pq_stream::{Diagnostic, MASTER_KEY, Record, Secret, Status, utc};
 
 use super::keeper::{Keeper, Keys};
 use super::{PREVIOUS, ROTATED, say};
@@ -69,7 +69,13 @@ pub fn finish(keys: &Keys, file: Option<&Path>, without: &[String]) -> Result<St
             Diagnostic::new(format!("host `{}` has no `{MASTER_KEY}` of this file", unknown.escape_debug()));
         return Err(Failure::input(error.hint("name with `--without` only hosts that are waited for")));
     }
-    let applied = applied(io::stdin().lock(), &rotated)?;
+    let (new, identities) = (key(&document, &keeper.path)?, keys.identities()?);
+    let is_new = |sealed: &Secret| {
+        let opened = pq_secrets::open(&sealed.sealed, &identities, "the secrets of the run");
+        let key = opened.ok().and_then(|values| values.get(MASTER_KEY).cloned());
+        key.is_some_and(|key| key.expose_secret() == new.expose_secret())
+    };
+    let applied = applied(io::stdin().lock(), &rotated, is_new)?;
     let waiting: Vec<String> = hosts
         .iter()
         .filter(|host| !applied.contains(*host) && !without.contains(host))
@@ -78,7 +84,7 @@ pub fn finish(keys: &Keys, file: Option<&Path>, without: &[String]) -> Result<St
     if !waiting.is_empty() {
         return Err(Failure::failed(
             Diagnostic::new(format!("{} of {} hosts still have to apply: {}", waiting.len(), hosts.len(), waiting.join(", ")))
-                .cause(format!("no run whose inventory was read after {rotated} ended well on them; nothing was changed"))
+                .cause(format!("no run of all their instances with the new key, from an inventory that was read after {rotated}, ended well on them; nothing was changed"))
                 .hint("apply there and give what that wrote as well, or `--without HOST` for a machine that is gone"),
         ));
     }
@@ -150,9 +156,23 @@ fn hosts(keys: &Keys, document: &Document, path: &Path) -> Result<BTreeSet<Strin
     Ok(hosts)
 }
 
-/// The hosts that ended well in a run whose inventory was read after that time; streams may follow each other.
-fn applied(input: impl BufRead, after: &str) -> Result<BTreeSet<String>, Failure> {
-    let (mut applied, mut later) = (BTreeSet::new(), false);
+/// What a run says of the host that it is about.
+struct Told {
+    host: String,
+    /// Its instances of which nothing has been said yet.
+    silent: BTreeSet<String>,
+    /// Whether it was given the new key.
+    new: bool,
+}
+
+/// The hosts on which the last run ended well, with the new key and for every instance, where its inventory was read
+/// after that time; streams may follow each other.
+fn applied(
+    input: impl BufRead,
+    after: &str,
+    is_new: impl Fn(&Secret) -> bool,
+) -> Result<BTreeSet<String>, Failure> {
+    let (mut applied, mut later, mut told) = (BTreeSet::new(), false, None::<Told>);
     for (at, line) in input.lines().enumerate() {
         let wrong = |cause: String| {
             Failure::input(
@@ -165,14 +185,35 @@ fn applied(input: impl BufRead, after: &str) -> Result<BTreeSet<String>, Failure
         if line.trim().is_empty() {
             continue;
         }
-        match serde_json::from_str(&line).map_err(|error| wrong(error.to_string()))? {
-            Record::Run(run) => later = run.time.as_str() > after,
+        let record: Record = serde_json::from_str(&line).map_err(|error| wrong(error.to_string()))?;
+        match (record, &mut told) {
+            (Record::Run(run), _) => {
+                later = run.time.as_str() > after;
+                told = None;
+            }
+            (Record::Host(host), _) => {
+                let silent = host.instances.into_iter().map(|instance| instance.id).collect();
+                told = Some(Told { host: host.host, silent, new: false });
+            }
+            (Record::Secret(sealed), Some(told)) if told.host == sealed.host => told.new = is_new(&sealed),
+            // A step belongs to the instance whose name its id begins with: a run of others says nothing of this one.
+            (Record::Event(event), Some(told)) if told.host == event.host => {
+                let owner = event.id.split('/').next().unwrap_or(&event.id);
+                told.silent.remove(owner);
+            }
             // A plan has no host's `end`: only an execution says how a host ended.
-            Record::End(end) if later => match (end.host, end.status) {
-                (Some(host), Status::Done) => drop(applied.insert(host)),
-                (Some(host), _) => drop(applied.remove(&host)),
-                (None, _) => {}
-            },
+            (Record::End(end), told) => {
+                let Some(host) = end.host else { continue };
+                match told.as_ref().filter(|told| told.host == host && told.new) {
+                    Some(told) if end.status == Status::Done => {
+                        if later && told.silent.is_empty() {
+                            applied.insert(host);
+                        }
+                    }
+                    // It failed on the way, or has another key since.
+                    _ => drop(applied.remove(&host)),
+                }
+            }
             _ => {}
         }
     }
@@ -184,27 +225,71 @@ mod tests {
     use super::*;
 
     const RUN: &str = r#"{"type":"run","format":1,"inventory":"/i","digest":"","time":"TIME"}"#;
+    const LATER: &str = "run 2026-11-23T06:42:01Z";
 
-    fn applied_in(lines: &[(&str, &str)]) -> Vec<String> {
-        let text: Vec<String> = lines
-            .iter()
-            .map(|(what, status)| match *what {
-                "run" => RUN.replace("TIME", status),
-                host => format!(r#"{{"type":"end","host":"{host}","status":{status}}}"#),
-            })
-            .collect();
-        let found = applied(text.join("\n").as_bytes(), "2026-11-23T06:42:00Z").unwrap();
-        found.into_iter().collect()
+    /// The hosts that applied, after the records that such words stand for; `host HOST ID,ID` has instances.
+    fn applied_in(said: &[&str]) -> Vec<String> {
+        let line = |said: &&str| {
+            let words: Vec<&str> = said.split(' ').collect();
+            match words[..] {
+                ["run", time] => RUN.replace("TIME", time),
+                ["host", host, ids] => {
+                    let ids: Vec<String> =
+                        ids.split(',').map(|id| format!(r#"{{"app":"wiki","id":"{id}"}}"#)).collect();
+                    let ids = ids.join(",");
+                    format!(
+                        r#"{{"type":"host","host":"{host}","groups":[],"connection":{{"kind":"ssh"}},"instances":[{ids}],"vars":{{}}}}"#
+                    )
+                }
+                ["secret", host, sealed] => {
+                    format!(r#"{{"type":"secret","host":"{host}","names":[],"sealed":"{sealed}"}}"#)
+                }
+                ["event", host, id] => {
+                    format!(r#"{{"type":"event","host":"{host}","id":"{id}","title":"","outcome":"ok"}}"#)
+                }
+                ["end", host, status] => format!(r#"{{"type":"end","host":"{host}","status":{status}}}"#),
+                _ => panic!("{said}"),
+            }
+        };
+        let text: Vec<String> = said.iter().map(line).collect();
+        let is_new = |sealed: &Secret| sealed.sealed == "new";
+        let found = applied(text.join("\n").as_bytes(), "2026-11-23T06:42:00Z", is_new);
+        found.unwrap_or_else(|_| panic!("{text:?}")).into_iter().collect()
+    }
+
+    const HOST: [&str; 3] = ["host a wiki", "secret a new", "event a wiki/user"];
+
+    fn after(first: &[&'static str], rest: &[&'static str]) -> Vec<String> {
+        applied_in(&[first, &HOST[..], rest].concat())
     }
 
     #[test]
     fn a_host_has_applied_when_it_ended_well_in_a_later_run() {
-        let later = ("run", "2026-11-23T06:42:01Z");
-        assert_eq!(applied_in(&[later, ("a", "0"), ("b", "1"), ("c", "3")]), ["a"]);
-        assert!(applied_in(&[("run", "2026-11-23T06:42:00Z"), ("a", "0")]).is_empty());
-        assert!(applied_in(&[("a", "0")]).is_empty());
-        assert_eq!(applied_in(&[later, ("a", "1"), later, ("a", "0")]), ["a"]);
-        assert!(applied_in(&[later, ("a", "0"), later, ("a", "1")]).is_empty());
-        assert!(applied("{}".as_bytes(), "").is_err());
+        assert_eq!(after(&[LATER], &["end a 0"]), ["a"]);
+        assert!(after(&["run 2026-11-23T06:42:00Z"], &["end a 0"]).is_empty());
+        assert!(after(&[], &["end a 0"]).is_empty());
+        assert!(after(&[LATER], &["end a 1"]).is_empty() && after(&[LATER], &["end a 3"]).is_empty());
+        assert_eq!(after(&[LATER, "host a wiki", "end a 1", LATER], &["end a 0"]), ["a"]);
+        assert!(after(&[LATER], &["end a 0", LATER, "host a wiki", "secret a new", "end a 1"]).is_empty());
+        assert!(applied("{}".as_bytes(), "", |_| true).is_err());
+    }
+
+    #[test]
+    fn a_run_with_another_key_is_none_and_takes_back_what_one_before_it_did() {
+        for sealed in [&["secret a old"][..], &["secret b new"], &[]] {
+            let stale = [&[LATER, "host a wiki"], sealed, &["event a wiki/user", "end a 0"]].concat();
+            assert!(applied_in(&stale).is_empty(), "{sealed:?}");
+            assert!(after(&[LATER], &[&["end a 0"][..], &stale].concat()).is_empty(), "{sealed:?}");
+            assert_eq!(after(&[&stale[..], &[LATER]].concat(), &["end a 0"]), ["a"], "{sealed:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_without_one_of_the_instances_says_nothing() {
+        let some = [LATER, "host a wiki,dav", "secret a new", "event a server/timezone", "event a dav/user"];
+        assert!(applied_in(&[&some[..], &["end a 0"]].concat()).is_empty());
+        assert_eq!(applied_in(&[&some[..], &["event a wiki/user", "end a 0"]].concat()), ["a"]);
+        assert_eq!(after(&[LATER], &[&["end a 0"][..], &some, &["end a 0"]].concat()), ["a"]);
+        assert_eq!(applied_in(&[LATER, "host a wiki", "secret a new", "event a wiki/x", "end a 0"]), ["a"]);
     }
 }
