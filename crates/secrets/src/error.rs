@@ -57,6 +57,13 @@ pub enum SecretError {
         /// What should have been opened.
         what: String,
     },
+    /// It is encrypted with a passphrase, and none was typed where it was asked for.
+    NotTyped {
+        /// What should have been opened.
+        what: String,
+        /// What came instead.
+        cause: String,
+    },
     /// The passphrase does not open it.
     WrongPassphrase {
         /// What should have been opened.
@@ -137,6 +144,9 @@ impl SecretError {
             SecretError::NoPassphrase { .. } => {
                 "run it on a terminal, or name a file with the passphrase in `PQ_PASSPHRASE_FILE`".to_owned()
             }
+            SecretError::NotTyped { .. } => {
+                "run again, and type it, or name a file with the passphrase in `PQ_PASSPHRASE_FILE`".to_owned()
+            }
             SecretError::WrongPassphrase { .. } => {
                 "run again, and type it once more; see what `PQ_PASSPHRASE_FILE` names".to_owned()
             }
@@ -180,6 +190,7 @@ impl SecretError {
             | SecretError::Identity { cause, .. }
             | SecretError::Recipient { cause, .. }
             | SecretError::Token { cause }
+            | SecretError::NotTyped { cause, .. }
             | SecretError::VaultDamaged { cause, .. }
             | SecretError::Damaged { cause, .. } => vec![cause.clone()],
             SecretError::Sink { cause, .. } | SecretError::VaultPassword { cause, .. } => {
@@ -222,6 +233,7 @@ impl fmt::Display for SecretError {
             SecretError::NoIdentity { what } => write!(f, "there is no identity to open {what} with"),
             SecretError::Locked { what, .. } => write!(f, "none of the identities opens {what}"),
             SecretError::NoPassphrase { what } => write!(f, "{what} is encrypted with a passphrase"),
+            SecretError::NotTyped { what, .. } => write!(f, "no passphrase of {what} was given"),
             SecretError::WrongPassphrase { what } => write!(f, "the passphrase does not open {what}"),
             SecretError::TooMuchWork { what, .. } => write!(f, "opening {what} would take too long"),
             SecretError::Damaged { what, .. } => write!(f, "{what} is no whole age file"),

@@ -14,6 +14,7 @@ mod passphrase;
 mod recipients;
 mod seal;
 pub mod store;
+pub mod terminal;
 mod vault;
 
 pub use age::secrecy::{ExposeSecret, SecretString};

@@ -2,12 +2,13 @@
 //! thing that needs one.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use age::scrypt;
 use age::secrecy::SecretString;
 
-use crate::SecretError;
+use crate::{SecretError, terminal};
 
 /// More work than this, as a power of two, is refused: it takes 1 GiB of memory and some seconds. `age -p` uses 18.
 const MAX_WORK: u8 = 20;
@@ -23,9 +24,14 @@ pub(crate) fn passphrase(what: &str) -> Result<SecretString, SecretError> {
             .map_err(|error| SecretError::Read { file, cause: error.to_string() })?;
         return Ok(SecretString::from(text.lines().next().unwrap_or("").to_owned()));
     }
-    rpassword::prompt_password(format!("passphrase of {what}: "))
-        .map(SecretString::from)
-        .map_err(|_| SecretError::NoPassphrase { what: what.to_owned() })
+    let typed = |cause: &str| SecretError::NotTyped { what: what.to_owned(), cause: cause.to_owned() };
+    match terminal::hidden(&format!("passphrase of {what}: ")) {
+        Ok(Some(line)) => Ok(line),
+        Ok(None) => Err(typed("the input ended before a line did")),
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Err(typed(&error.to_string())),
+        Err(error) if error.kind() == ErrorKind::Interrupted => Err(typed("a signal came")),
+        Err(_) => Err(SecretError::NoPassphrase { what: what.to_owned() }),
+    }
 }
 
 /// The key that a passphrase makes.

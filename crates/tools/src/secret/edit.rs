@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use pq_cli::{Failure, report};
-use pq_secrets::{Draft, ExposeSecret};
+use pq_secrets::{Draft, ExposeSecret, terminal};
 use pq_stream::{Diagnostic, Status};
 
 use super::keeper::{Keeper, Keys, cannot, recipients_file};
@@ -38,9 +39,7 @@ pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
         ));
     };
     // A key such as ctrl-c is for the editor; what ends us would take the draft's fate out of our hands.
-    let ours: SigSet =
-        [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
-    let _ = ours.thread_block();
+    let _ = terminal::ending().thread_block();
     loop {
         let ended = edited(draft.path());
         let now = draft.text();
@@ -94,24 +93,47 @@ fn save(keeper: &Keeper, text: &str) -> Result<(), Failure> {
     keeper.write(text)
 }
 
+/// The editor that is wanted, and the variable that names it.
+fn editor() -> (OsString, Option<&'static str>) {
+    let set = |name: &'static str| {
+        let value = std::env::var_os(name).filter(|value| !value.to_string_lossy().trim().is_empty());
+        value.map(|value| (value, Some(name)))
+    };
+    set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| ("vi".into(), None))
+}
+
 /// Runs the editor until it ends.
 fn edited(path: &Path) -> Result<(), Diagnostic> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let editor = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| "vi".into());
+    let (editor, variable) = editor();
     let shown = editor.to_string_lossy().escape_debug().to_string();
-    // As git and others do: the variable may hold arguments.
-    let mut line: OsString = editor;
+    // As git and others do: the variable may hold arguments. The shell outlives the keys that are for the editor.
+    let mut line = OsString::from("trap : INT QUIT\n");
+    line.push(editor);
     line.push(" \"$1\"");
     let status = Command::new("sh").arg("-c").arg(line).arg("sh").arg(path).status();
+    spent();
     let failed = Diagnostic::new(format!("the editor `{shown}` failed"));
+    let hint = match variable {
+        Some(name) => format!("choose another with `{name}`"),
+        None => "choose another with `VISUAL` or `EDITOR`".to_owned(),
+    };
     match status {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(failed.cause(status.to_string()).hint("choose another with `EDITOR`")),
-        Err(error) => Err(failed.cause(error.to_string()).hint("choose another with `EDITOR`")),
+        Ok(status) => Err(failed.cause(status.to_string()).hint(hint)),
+        Err(error) => Err(failed.cause(error.to_string()).hint(hint)),
     }
 }
 
-/// Whether the person at the terminal wants to go on; nobody is asked where there is none.
+/// Takes away the keys that were for the editor; the terminal sends them to all who run there.
+fn spent() {
+    let keys: SigSet = [Signal::SIGINT, Signal::SIGQUIT].into_iter().collect();
+    if let Ok(pending) = SignalFd::with_flags(&keys, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC) {
+        while let Ok(Some(_)) = pending.read_signal() {}
+    }
+}
+
+/// Whether the person at the terminal wants to go on; nobody is asked where there is none. Who ends the question
+/// with ctrl-c, or this program with a signal, does not.
 fn again(wrong: &Diagnostic) -> bool {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return false;
@@ -119,6 +141,10 @@ fn again(wrong: &Diagnostic) -> bool {
     report(wrong);
     anstream::eprint!("pq-secret: go on editing? [Y/n] ");
     let _ = io::stderr().flush();
+    if !terminal::readable(&io::stdin(), &terminal::ending()).unwrap_or(false) {
+        anstream::eprintln!();
+        return false;
+    }
     let mut answer = String::new();
     match io::stdin().read_line(&mut answer) {
         Ok(length) => length > 0 && !answer.trim_start().to_lowercase().starts_with('n'),

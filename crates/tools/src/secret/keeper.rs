@@ -222,12 +222,19 @@ impl Keeper {
 
     /// What the file holds.
     pub fn plain(&self) -> Result<SecretString, Failure> {
-        self.open()?.ok_or_else(|| {
-            Failure::input(
-                Diagnostic::new(format!("there is no file `{}`", self.path.display()))
-                    .hint("`pq-secret who` lists the age files of the inventory"),
-            )
-        })
+        self.open()?.ok_or_else(|| self.missing())
+    }
+
+    /// The bytes of the file, which must be there.
+    pub fn there(&self) -> Result<Vec<u8>, Failure> {
+        self.encrypted()?.ok_or_else(|| self.missing())
+    }
+
+    fn missing(&self) -> Failure {
+        Failure::input(
+            Diagnostic::new(format!("there is no file `{}`", self.path.display()))
+                .hint("`pq-secret who` lists the age files of the inventory"),
+        )
     }
 
     /// A text as the inventory would read it from this file.

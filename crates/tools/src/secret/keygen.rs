@@ -37,6 +37,11 @@ pub fn run(
                 .hint("choose another file with `-o FILE`"),
         )
     };
+    if path.is_dir() {
+        let error = Diagnostic::new(format!("`{}` is a directory", path.display()));
+        let hint = format!("name a file in it: `-o {}`", path.join("identity.txt").display());
+        return Err(Failure::input(error.hint(hint)));
+    }
     if fs::symlink_metadata(&path).is_ok() {
         return Err(exists());
     }

@@ -73,9 +73,9 @@ enum What {
         /// The variable, as in `smtp_password` or `smtp.password`
         name: String,
         /// Draw that many letters and digits instead
-        #[arg(long, value_name = "LENGTH", num_args = 0..=1, default_missing_value = "32",
-              value_parser = clap::value_parser!(u16).range(16..=1024))]
-        generate: Option<u16>,
+        // A text: whatever stands there in error is not shown.
+        #[arg(long, value_name = "LENGTH", num_args = 0..=1, default_missing_value = "32")]
+        generate: Option<OsString>,
         /// Taken so that it can be refused without being shown
         #[arg(hide = true, allow_hyphen_values = true)]
         value: Vec<OsString>,
@@ -148,6 +148,7 @@ pub fn run() -> Result<Status, Failure> {
         What::Edit { file } => edit::run(&keys, &file),
         What::Set { file, name, generate, value } => {
             value::no_argument(&name, &value)?;
+            let generate = generate.map(|length| value::length(&length)).transpose()?;
             value::set(&keys, &file, &name, generate)
         }
         What::Get { file, name } => value::get(&keys, &file, &name),

@@ -78,13 +78,23 @@ impl<'a> Asked<'a> {
             Record::Host(host) => Some(host),
             _ => None,
         });
+        let hosts: Vec<&Host> = hosts.collect();
+        if let Some(name) = self.host.filter(|name| hosts.iter().all(|host| host.host != *name)) {
+            let error = Diagnostic::new(format!("there is no host `{}`", name.escape_debug()));
+            return Err(match nearest(name, hosts.iter().map(|host| host.host.clone())) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint("`pq-inventory` lists the hosts and their instances"),
+            });
+        }
+        let on = self.host.map(|name| format!(" on host `{name}`")).unwrap_or_default();
         let found: Vec<&Host> = hosts
+            .into_iter()
             .filter(|host| self.host.is_none_or(|name| name == host.host))
             .filter(|host| host.instances.iter().any(|instance| instance.id == self.id))
             .collect();
         match found[..] {
             [one] => Ok(one),
-            [] => Err(Diagnostic::new(format!("there is no instance `{}`", self.id))
+            [] => Err(Diagnostic::new(format!("there is no instance `{}`{on}", self.id.escape_debug()))
                 .hint("`pq-inventory` lists the hosts and their instances")),
             ref several => {
                 let names: Vec<String> =

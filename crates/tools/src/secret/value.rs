@@ -1,12 +1,12 @@
 //! `pq-secret get` and `set`: one value of an encrypted file.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use pq_cli::Failure;
 use pq_inventory::Document;
-use pq_secrets::{ExposeSecret, SecretString, new_password};
+use pq_secrets::{ExposeSecret, SecretString, new_password, terminal};
 use pq_stream::{Diagnostic, MASTER_KEY, Status, nearest};
 
 use super::keeper::{Keeper, Keys};
@@ -53,6 +53,25 @@ pub fn no_argument(name: &str, value: &[OsString]) -> Result<(), Failure> {
     ))
 }
 
+/// How many letters and digits are drawn; what is no such number is not shown, since it may be a value.
+///
+/// # Errors
+/// Where it is none from 16 to 1024.
+pub fn length(given: &OsStr) -> Result<u16, Failure> {
+    let number = given.to_str().and_then(|text| text.parse().ok());
+    number.filter(|number| (16..=1024).contains(number)).ok_or_else(|| {
+        Failure::input(
+            Diagnostic::new("what follows `--generate` is no length from 16 to 1024")
+                .cause(
+                    "it is not shown: it could be a secret, and then everybody on this machine could see it",
+                )
+                .hint(
+                    "write `--generate` alone for 32 letters and digits; choose another value if it was one",
+                ),
+        )
+    })
+}
+
 /// Sets one value: drawn by chance, read from standard input, or asked for on the terminal.
 ///
 /// # Errors
@@ -96,9 +115,13 @@ fn given(name: &str) -> Result<SecretString, Failure> {
         )
     };
     if io::stdin().is_terminal() {
-        let ask = |what: String| rpassword::prompt_password(what).map(SecretString::from);
-        let first = ask(format!("{name}: ")).map_err(|error| wrong(&error.to_string()))?;
-        let again = ask(format!("{name}, again: ")).map_err(|error| wrong(&error.to_string()))?;
+        let ask = |what: String| match terminal::hidden(&what) {
+            Ok(Some(line)) => Ok(line),
+            Ok(None) => Err(wrong("the input ended before a line did")),
+            Err(error) => Err(wrong(error.to_string().split(" (os error").next().unwrap_or(""))),
+        };
+        let first = ask(format!("{name}: "))?;
+        let again = ask(format!("{name}, again: "))?;
         return match same(&first, &again) {
             true => Ok(first),
             false => Err(wrong("the two are not the same")),

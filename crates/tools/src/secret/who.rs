@@ -19,6 +19,7 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
     let (mut out, mut told, mut unfit) = (String::new(), None, false);
     for file in &files {
         let keeper = Keeper::new(keys, file)?;
+        let bytes = keeper.there()?;
         let list = recipients_file(&keeper.path)?;
         let listed = Listed::load(&list).map_err(secret)?;
         if told.as_ref() != Some(&list) {
@@ -31,8 +32,7 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
             }
             told = Some(list);
         }
-        let bytes = keeper.encrypted()?;
-        let header = bytes.as_deref().and_then(Header::read).ok_or_else(|| {
+        let header = Header::read(&bytes).ok_or_else(|| {
             let error = Diagnostic::new(format!("`{}` is no age file", keeper.path.display()));
             Failure::input(error.hint("restore it from a copy or from git"))
         })?;
