@@ -4,13 +4,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use pq_secrets::{SecretString, Values};
-use pq_stream::{Diagnostic, MASTER_KEY, Place};
+use pq_stream::{Diagnostic, MASTER_KEY, MASTER_KEY_PREVIOUS, Place};
 
 use crate::file::SourceFile;
 use crate::node::{Data, Key, Mark, Node};
 
 /// Shorter texts stand in messages by chance, and so cannot be kept out of them.
 const MIN_LENGTH: usize = 6;
+
+/// The variables from which everything is derived: they stand in encrypted files alone.
+pub const KEYS: [&str; 2] = [MASTER_KEY, MASTER_KEY_PREVIOUS];
 
 /// A shorter key, from which everything is derived, could be tried out.
 const MIN_MASTER_KEY: usize = 16;
@@ -195,12 +198,12 @@ fn short(file: &SourceFile, node: &Node, length: usize) -> Box<Diagnostic> {
     ))
 }
 
-/// The error of a `master_key` that everybody who has the inventory can read.
-pub fn clear_key(file: &SourceFile, mark: Mark) -> Box<Diagnostic> {
+/// The error of a key that everybody who has the inventory can read.
+pub fn clear_key(file: &SourceFile, name: &str, mark: Mark) -> Box<Diagnostic> {
     // The line is not shown: the key stands in it.
     let place = Place { text: String::new(), ..file.place(mark) };
     Box::new(
-        Diagnostic::new(format!("`{MASTER_KEY}` stands in a file that is not encrypted"))
+        Diagnostic::new(format!("`{name}` stands in a file that is not encrypted"))
             .at(place)
             .cause("who reads it can derive every password")
             .hint("make a new one with `openssl rand -base64 32`, and set it in an age file, such as `group_vars/all/secrets.yml.age`"),

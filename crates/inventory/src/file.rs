@@ -1,20 +1,20 @@
 //! A file of the inventory: its names, its text, and places in it.
 
-use std::fs::{self, FileType, Metadata};
-use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::OnceLock;
 
-use pq_stream::{Diagnostic, Place};
+use pq_secrets::bounded::{self, Unread};
+use pq_stream::{Diagnostic, Place, system_cause};
 
 use crate::node::Mark;
 
 /// What the system says of a symbolic link that leads in a circle.
 const ELOOP: i32 = 40;
 
-/// Larger files are refused.
-const MAX_FILE: u64 = 6 << 20;
+/// Larger files of an inventory are refused; in bytes.
+pub const MAX_FILE: u64 = 6 << 20;
 
 /// A file that was read.
 #[derive(Debug)]
@@ -107,12 +107,6 @@ pub fn leads_to(path: &Path) -> Result<Option<Metadata>, Box<Diagnostic>> {
     }
 }
 
-/// What the system said, in our spelling: `permission denied`.
-pub fn cause(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or("").to_lowercase()
-}
-
 /// The error of a path that cannot be read, with what the system said; `what` is empty, or `directory `.
 pub fn refused(what: &str, path: &Path, error: &io::Error) -> Box<Diagnostic> {
     let hint = match error.kind() {
@@ -121,7 +115,7 @@ pub fn refused(what: &str, path: &Path, error: &io::Error) -> Box<Diagnostic> {
         ErrorKind::NotFound => "it was there a moment ago: run this again when nobody changes the inventory",
         _ => "see with `ls -l` what it is, and whether its disk can be read",
     };
-    unreadable(what, path, &cause(error), hint)
+    unreadable(what, path, &system_cause(error), hint)
 }
 
 fn unreadable(what: &str, path: &Path, cause: &str, hint: &str) -> Box<Diagnostic> {
@@ -129,36 +123,19 @@ fn unreadable(what: &str, path: &Path, cause: &str, hint: &str) -> Box<Diagnosti
     Box::new(error.cause(cause).hint(hint))
 }
 
-/// What it is that has no content to read: a named pipe could be waited for without end.
-fn kind(what: FileType) -> &'static str {
-    match what {
-        what if what.is_dir() => "a directory",
-        what if what.is_fifo() => "a named pipe",
-        what if what.is_socket() => "a socket",
-        _ => "a device",
-    }
-}
-
 /// The bytes of a regular file of at most 6 MiB; links are followed.
 ///
 /// # Errors
 /// Where it cannot be read, is larger, or is no regular file.
 pub fn bytes(path: &Path) -> Result<Vec<u8>, Box<Diagnostic>> {
-    let refused = |error: io::Error| refused("", path, &error);
-    let found = fs::metadata(path).map_err(refused)?;
-    let what = found.file_type();
-    if !what.is_file() {
-        let cause = format!("it is {}, not a file", kind(what));
-        return Err(unreadable("", path, &cause, "put a file in its place, or remove it"));
-    }
-    let file = fs::File::open(path).map_err(refused)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(found.len().min(MAX_FILE)).unwrap_or(0) + 1);
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(refused)?;
-    if bytes.len() as u64 > MAX_FILE {
-        let hint = "is it meant to lie here? variables are a few lines: move the rest elsewhere";
-        return Err(unreadable("", path, "it is larger than 6 MiB", hint));
-    }
-    Ok(bytes)
+    bounded::file(path, MAX_FILE).map_err(|error| {
+        let hint = match &error {
+            Unread::System(error) => return refused("", path, error),
+            Unread::Kind(_) => "put a file in its place, or remove it",
+            Unread::Large(_) => "is it meant to lie here? variables are a few lines: move the rest elsewhere",
+        };
+        unreadable("", path, &error.to_string(), hint)
+    })
 }
 
 /// Bytes as text.

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use pq_secrets::Values;
-use pq_stream::{Diagnostic, MASTER_KEY, OPENING, nearest};
+use pq_stream::{Diagnostic, OPENING, nearest};
 
-use crate::concealed::{clear_key, has_vaulted};
+use crate::concealed::{KEYS, clear_key, has_vaulted};
 use crate::file::{SourceFile, short};
 use crate::groups::{Groups, UNGROUPED, Variable};
 use crate::node::{Data, Mark, Node};
@@ -311,8 +311,8 @@ impl<'f> Reader<'f> {
                 self.file.error(node.start, "a value in the hosts file is encrypted with ansible-vault");
             return Err(Box::new(error.hint("set it in `group_vars/` or `host_vars/`")));
         }
-        if name == MASTER_KEY {
-            return Err(clear_key(self.file, mark));
+        if KEYS.contains(&name) {
+            return Err(clear_key(self.file, name, mark));
         }
         if name.is_empty() {
             let error = self.file.error(mark, "the variable has no name");

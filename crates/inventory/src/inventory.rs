@@ -1,15 +1,16 @@
 //! An inventory as the tools use it: open, select, and the records of the stream.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use pq_secrets::{Recipients, SecretError, Values, seal};
+use pq_secrets::{KeyFiles, Recipients, SecretError, Values, seal};
 use pq_stream::{Diagnostic, End, FORMAT, Record, Run, Secret, Status, utc};
 
 use crate::explain::{self, Explanation};
 use crate::list::{self, Secrets};
+use crate::recipients::recipients_file;
 use crate::survey::{self, Survey};
 use crate::variables::Loader;
 use crate::world::World;
@@ -34,12 +35,8 @@ impl Inventory {
     ///
     /// # Errors
     /// Where there is no `hosts` file, or it is wrong.
-    pub fn open(
-        directory: &Path,
-        identity_files: Vec<PathBuf>,
-        vault_password_files: Vec<PathBuf>,
-    ) -> Result<Self> {
-        let loader = Loader::new(directory, identity_files, vault_password_files);
+    pub fn open(directory: &Path, keys: KeyFiles) -> Result<Self> {
+        let loader = Loader::new(directory, keys);
         Ok(Inventory { world: World::open(loader)? })
     }
 
@@ -148,10 +145,10 @@ impl Inventory {
 
     /// Who may open what is sealed.
     fn recipients(&self) -> Result<Recipients> {
-        let file = self.world.loader.directory.join(".age-recipients");
-        let loaded = match file.exists() {
-            true => Recipients::load(&file),
-            false => Err(SecretError::NoRecipients),
+        let list = recipients_file(&self.world.loader.directory.join("hosts"));
+        let loaded = match list {
+            Ok(Some(list)) => Recipients::load(&list),
+            Ok(None) | Err(_) => Err(SecretError::NoRecipients),
         };
         loaded.map_err(|error| Box::new(error.diagnostic()))
     }

@@ -29,6 +29,7 @@ mod node;
 mod pattern;
 mod python;
 mod range;
+mod recipients;
 mod record;
 mod scalar;
 mod scope;
@@ -43,7 +44,9 @@ mod yaml;
 
 pub use document::Document;
 pub use explain::{Explanation, Reading, Setting};
+pub use file::MAX_FILE;
 pub use inventory::Inventory;
 pub use list::Secrets;
+pub use recipients::recipients_file;
 pub use survey::{Finding, Setter, Survey};
 pub use vaulted::Vaulted;

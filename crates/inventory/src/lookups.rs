@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pq_stream::system_cause;
 use pq_template::{Error, ErrorKind, Lookups};
 
 use crate::file;
@@ -36,10 +37,10 @@ impl Lookups for Inside {
         let of_file = |diagnostic: Box<pq_stream::Diagnostic>| {
             refused(diagnostic.causes.first().unwrap_or(&diagnostic.message))
         };
-        let root = self.directory.canonicalize().map_err(|error| refused(&file::cause(&error)))?;
+        let root = self.directory.canonicalize().map_err(|error| refused(&system_cause(&error)))?;
         let (plain, beside) = (root.join(path), root.join("files").join(path));
         let found = if !Path::new(path).is_absolute() && beside.exists() { beside } else { plain };
-        let found = found.canonicalize().map_err(|error| refused(&file::cause(&error)))?;
+        let found = found.canonicalize().map_err(|error| refused(&system_cause(&error)))?;
         if !found.starts_with(&root) {
             return Err(refused("it is outside the inventory directory"));
         }

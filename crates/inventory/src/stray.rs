@@ -9,7 +9,6 @@ use std::path::Path;
 
 use pq_stream::{Diagnostic, Place, nearest};
 
-use crate::file;
 use crate::variables::EXTENSIONS;
 use crate::world::World;
 
@@ -80,7 +79,7 @@ impl Search<'_> {
         }
         let cannot = |error: std::io::Error| {
             let error = Diagnostic::new(format!("cannot read directory `{}`", path.display()))
-                .cause(file::cause(&error));
+                .cause(pq_stream::system_cause(&error));
             Box::new(error)
         };
         let mut names = Vec::new();

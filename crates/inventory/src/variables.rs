@@ -9,10 +9,10 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use pq_secrets::{ExposeSecret, Identities, SecretError, Values, VaultPasswords, is_ansible_vault};
+use pq_secrets::{ExposeSecret, Identities, KeyFiles, SecretError, Values, VaultPasswords, is_ansible_vault};
 use pq_stream::{Diagnostic, MASTER_KEY, Place};
 
-use crate::concealed::{Encrypted, clear_key, conceal, has_vaulted, name_vaulted, unfit};
+use crate::concealed::{Encrypted, KEYS, clear_key, conceal, has_vaulted, name_vaulted, unfit};
 use crate::file::{self, SourceFile};
 use crate::groups::Variable;
 use crate::lookups::Inside;
@@ -26,6 +26,10 @@ pub(crate) const EXTENSIONS: [&str; 3] = ["yml", "yaml", "json"];
 /// Variables of a file: each costs more than a value inside one does.
 const MAX_VARIABLES: usize = 50_000;
 
+/// After so many values in a row that no password opens, the next ones of the file are not tried: each try takes
+/// milliseconds.
+const MAX_FAILURES: usize = 50;
+
 /// Directories below a group's are read to this depth.
 const MAX_DEPTH: usize = 16;
 
@@ -34,11 +38,9 @@ const MAX_DEPTH: usize = 16;
 pub struct Loader {
     /// The inventory directory.
     pub directory: PathBuf,
-    /// Files with identities that open age files.
-    identity_files: Vec<PathBuf>,
+    /// The files that open secrets; they are read when something is encrypted.
+    keys: KeyFiles,
     identities: OnceLock<Identities>,
-    /// Files with passwords that open what ansible-vault encrypted.
-    password_files: Vec<PathBuf>,
     passwords: OnceLock<VaultPasswords>,
     /// What templates look up.
     pub lookups: Arc<Inside>,
@@ -48,13 +50,11 @@ pub struct Loader {
 
 impl Loader {
     /// A reader for that directory.
-    pub fn new(directory: &Path, identity_files: Vec<PathBuf>, password_files: Vec<PathBuf>) -> Self {
+    pub fn new(directory: &Path, keys: KeyFiles) -> Self {
         let (identities, passwords) = (OnceLock::new(), OnceLock::new());
         let (directory, listed) = (directory.to_owned(), Mutex::default());
-        let passphrase = std::env::var_os("PQ_PASSPHRASE_FILE").map(PathBuf::from);
-        let keys = identity_files.iter().chain(&password_files).cloned().chain(passphrase).collect();
-        let lookups = Arc::new(Inside { directory: directory.clone(), keys });
-        Loader { directory, identity_files, identities, password_files, passwords, lookups, listed }
+        let lookups = Arc::new(Inside { directory: directory.clone(), keys: keys.all().cloned().collect() });
+        Loader { directory, keys, identities, passwords, lookups, listed }
     }
 
     /// Reads a file as text; nothing of it is checked.
@@ -206,6 +206,7 @@ impl Loader {
             }
         };
         demand_few(&file, entries)?;
+        let mut failures = 0;
         for (key, node) in entries {
             let name = key.text();
             let mut secrets = Values::new();
@@ -217,11 +218,12 @@ impl Loader {
                     if !is_variable(&name) {
                         return Err(unfit(&file, key));
                     }
-                    let (node, reason) = self.unvaulted_values(node, &name, &file, &mut secrets)?;
+                    let (node, reason) =
+                        self.unvaulted_values(node, &name, &file, &mut secrets, &mut failures)?;
                     locked = reason;
                     node
                 }
-                false if name == MASTER_KEY => return Err(clear_key(&file, key.mark)),
+                false if KEYS.contains(&name.as_str()) => return Err(clear_key(&file, &name, key.mark)),
                 false => node.clone(),
             };
             let mut variable = Variable::new(name, node, key.mark, file.clone(), secrets);
@@ -240,7 +242,7 @@ impl Loader {
         let identities = match self.identities.get() {
             Some(identities) => identities,
             None => {
-                let loaded = Identities::load(&self.identity_files).map_err(wrong)?;
+                let loaded = Identities::of(&self.keys).map_err(wrong)?;
                 self.identities.get_or_init(|| loaded)
             }
         };
@@ -252,7 +254,7 @@ impl Loader {
         match self.passwords.get() {
             Some(passwords) => Ok(passwords),
             None => {
-                let loaded = VaultPasswords::load(&self.password_files)?;
+                let loaded = VaultPasswords::load(&self.keys.vault_passwords)?;
                 Ok(self.passwords.get_or_init(|| loaded))
             }
         }
@@ -266,11 +268,19 @@ impl Loader {
         name: &str,
         file: &SourceFile,
         secrets: &mut Values,
+        failures: &mut usize,
     ) -> Result<(Arc<Node>, Option<Arc<Diagnostic>>)> {
         let (node, found) = name_vaulted(node, name, file)?;
         for (name, ciphertext, start) in found {
             let what = format!("`{name}`");
-            let opened = self.passwords().and_then(|passwords| passwords.decrypt(&ciphertext, &what));
+            let opened = match *failures < MAX_FAILURES {
+                true => self.passwords().and_then(|passwords| passwords.decrypt(&ciphertext, &what)),
+                false => Err(SecretError::VaultLocked { what, label: None }),
+            };
+            match &opened {
+                Ok(_) => *failures = 0,
+                Err(_) => *failures += 1,
+            }
             match opened {
                 Ok(plain) if name == MASTER_KEY && plain.expose_secret().len() < 16 => {
                     return Err(crate::concealed::short_key(file, start));

@@ -13,7 +13,7 @@ fn inventory() -> tempfile::TempDir {
 
 /// The causes of the refusal, and whether it names the file.
 fn refused(directory: &Path, host: &str, file: &str) -> String {
-    let error = Loader::new(directory, Vec::new(), Vec::new()).given("host_vars", host).unwrap_err();
+    let error = Loader::new(directory, KeyFiles::default()).given("host_vars", host).unwrap_err();
     assert!(error.message.contains(&format!("`{}`", directory.join(file).display())), "{error}");
     error.causes.join(": ")
 }
@@ -32,7 +32,7 @@ fn a_link_that_leads_nowhere_is_no_missing_file() {
     assert_eq!(refused(inventory.path(), "c", "host_vars/c.yml.age"), nothing);
     assert_eq!(refused(inventory.path(), "many", "host_vars/many/x.yml"), nothing);
     assert!(
-        Loader::new(inventory.path(), Vec::new(), Vec::new()).given("host_vars", "other").unwrap().is_empty()
+        Loader::new(inventory.path(), KeyFiles::default()).given("host_vars", "other").unwrap().is_empty()
     );
 }
 
@@ -48,8 +48,5 @@ fn only_regular_files_are_read_also_through_links() {
     assert_eq!(refused(inventory.path(), "a", "host_vars/a.yml"), "it is a socket, not a file");
     assert_eq!(refused(inventory.path(), "b", "host_vars/b.yml"), "it is a device, not a file");
     assert_eq!(refused(inventory.path(), "many", "host_vars/many/x.yml"), "it is a device, not a file");
-    assert_eq!(
-        Loader::new(inventory.path(), Vec::new(), Vec::new()).given("host_vars", "d").unwrap().len(),
-        1
-    );
+    assert_eq!(Loader::new(inventory.path(), KeyFiles::default()).given("host_vars", "d").unwrap().len(), 1);
 }

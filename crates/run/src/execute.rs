@@ -1,11 +1,12 @@
 //! Executes a whole plan on this machine.
 
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pq_cli::{Failure, Form, report};
 use pq_machine::{Machine, left_behind};
+use pq_secrets::KeyFiles;
 use pq_steps::System;
 use pq_store::{Earlier, HostLock, Journal, Locked, RUN_DIR, STATE_DIR};
 use pq_stream::{ConnectionKind, Counts, Diagnostic, End, Status};
@@ -25,8 +26,8 @@ pub struct Options {
     pub mode: Mode,
     /// Ask every application's health, also where nothing changed.
     pub verify: bool,
-    /// Files with the identities that open the sealed secrets.
-    pub identities: Vec<PathBuf>,
+    /// The files that open the sealed secrets.
+    pub keys: KeyFiles,
     /// Records or text.
     pub form: Form,
     /// Tell also what is as wanted.
@@ -50,7 +51,7 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
     }
     let mut opened = Vec::new();
     for host in &mut work.hosts {
-        opened.push(seal::open(host, &options.identities).map_err(Failure::input)?);
+        opened.push(seal::open(host, &options.keys).map_err(Failure::input)?);
     }
     let lock = lock(options.mode)?;
     let mut show = Show::new(options.form, options.verbose, options.mode);

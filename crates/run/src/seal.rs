@@ -1,8 +1,6 @@
 //! Opens a host's sealed secrets and puts them where its steps have tokens.
 
-use std::path::PathBuf;
-
-use pq_secrets::{Identities, SecretError, Vault};
+use pq_secrets::{Identities, KeyFiles, SecretError, Vault};
 use pq_stream::{Diagnostic, Redactor};
 
 use crate::work::WorkHost;
@@ -11,7 +9,7 @@ use crate::work::WorkHost;
 ///
 /// # Errors
 /// Where the sealed values cannot be opened, or a step cannot be filled in; nothing was touched.
-pub fn open(host: &mut WorkHost, identities: &[PathBuf]) -> Result<Redactor, Diagnostic> {
+pub fn open(host: &mut WorkHost, keys: &KeyFiles) -> Result<Redactor, Diagnostic> {
     let mut redactor = Redactor::default();
     let name = host.host.host.clone();
     let untouched = |error: SecretError| error.diagnostic().hint("nothing was touched");
@@ -19,7 +17,7 @@ pub fn open(host: &mut WorkHost, identities: &[PathBuf]) -> Result<Redactor, Dia
     if host.steps.iter().all(|planned| planned.record.secrets.is_empty()) {
         return Ok(redactor);
     }
-    let identities = Identities::load(identities).map_err(untouched)?;
+    let identities = Identities::of(keys).map_err(untouched)?;
     let values = pq_secrets::open(&secret.sealed, &identities, &format!("the secrets of host `{name}`"))
         .map_err(untouched)?;
     let vault = Vault::new(&name, values);

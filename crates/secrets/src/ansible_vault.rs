@@ -21,6 +21,7 @@ use hmac::{Hmac, Mac};
 use sha2_of_age::Sha256;
 
 use crate::SecretError;
+use crate::bounded::{self, Unread};
 
 const MAGIC: &str = "$ANSIBLE_VAULT;";
 const ROUNDS: u32 = 10_000;
@@ -30,6 +31,9 @@ const MAX_FAILURES: usize = 50;
 
 const BLOCK: usize = 16;
 
+/// Larger files with a password are refused.
+const MAX_PASSWORD: u64 = 1 << 20;
+
 /// Whether a text begins as what `ansible-vault` encrypted does.
 pub fn is_ansible_vault(text: &str) -> bool {
     text.trim_start().starts_with(MAGIC)
@@ -37,7 +41,7 @@ pub fn is_ansible_vault(text: &str) -> bool {
 
 /// The files with passwords: those given on the command line (`FILE`, or `LABEL@FILE`), else the one that
 /// `$ANSIBLE_VAULT_PASSWORD_FILE` names.
-pub fn vault_password_files(given: &[PathBuf]) -> Vec<PathBuf> {
+pub(crate) fn vault_password_files(given: &[PathBuf]) -> Vec<PathBuf> {
     let unlabelled = |path: &PathBuf| match path.to_str().and_then(|text| text.split_once('@')) {
         Some((label, file)) if !label.contains('/') && !path.exists() => PathBuf::from(file),
         _ => path.clone(),
@@ -103,13 +107,13 @@ impl VaultPasswords {
 
 /// The password that a file holds.
 fn password(file: &Path) -> Result<SecretString, SecretError> {
-    let cannot =
-        |error: std::io::Error| SecretError::Read { file: file.to_owned(), cause: error.to_string() };
+    let cannot = |error: Unread| SecretError::Read { file: file.to_owned(), cause: error.to_string() };
     let wrong = |cause| SecretError::VaultPassword { file: file.to_owned(), cause };
-    if fs::metadata(file).map_err(cannot)?.permissions().mode() & 0o111 != 0 {
+    let metadata = fs::metadata(file).map_err(|error| cannot(Unread::System(error)))?;
+    if metadata.is_file() && metadata.permissions().mode() & 0o111 != 0 {
         return Err(wrong("it is executable, and no program is run for a password"));
     }
-    let bytes = Zeroizing::new(fs::read(file).map_err(cannot)?);
+    let bytes = Zeroizing::new(bounded::file_or_pipe(file, MAX_PASSWORD).map_err(cannot)?);
     let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it is no text"))?.trim();
     match text.is_empty() {
         true => Err(wrong("it is empty")),

@@ -4,8 +4,6 @@
 //! four bytes of the key's SHA-256 (age's `age-encryption.org/v1`), so these are told apart.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use base64::Engine;
@@ -30,10 +28,9 @@ impl Listed {
     /// # Errors
     /// Where it cannot be read, or a line is no recipient.
     pub fn load(file: &Path) -> Result<Vec<Self>, SecretError> {
-        match fs::read_to_string(file) {
-            Ok(text) => Recipients::parse(&text, file).map(|_| Listed::of(&text)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(SecretError::Read { file: file.to_owned(), cause: error.to_string() }),
+        match Recipients::text(file)? {
+            Some(text) => Recipients::parse(&text, file).map(|_| Listed::of(&text)),
+            None => Ok(Vec::new()),
         }
     }
 

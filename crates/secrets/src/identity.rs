@@ -3,16 +3,18 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use age::secrecy::ExposeSecret;
+use age::secrecy::{ExposeSecret, SecretString};
 use age::ssh;
-use age::{Identity, IdentityFile};
+use age::{Callbacks, Identity, IdentityFile};
 
+use crate::bounded;
 use crate::passphrase::passphrase;
-use crate::{SecretError, is_age};
+use crate::recipients::MAX_KEYS;
+use crate::{KeyFiles, SecretError, is_age};
 
 /// The files with identities: those given on the command line, else `$PQ_IDENTITY`, else
 /// `~/.config/paquerette/identity.txt` where it exists.
-pub fn identity_files(given: &[PathBuf]) -> Vec<PathBuf> {
+pub(crate) fn identity_files(given: &[PathBuf]) -> Vec<PathBuf> {
     if !given.is_empty() {
         return given.to_vec();
     }
@@ -34,6 +36,8 @@ pub fn identity_files(given: &[PathBuf]) -> Vec<PathBuf> {
 #[derive(Default)]
 pub struct Identities {
     keys: Vec<Box<dyn Identity + Send + Sync>>,
+    /// The file with the passphrase of what is encrypted with one.
+    passphrase: Option<PathBuf>,
 }
 
 impl fmt::Debug for Identities {
@@ -48,12 +52,20 @@ impl Identities {
     ///
     /// # Errors
     /// Where a file cannot be read or holds no usable identity.
-    pub fn load(files: &[PathBuf]) -> Result<Self, SecretError> {
-        let mut keys = Vec::new();
-        for file in files {
-            read(file, &mut keys)?;
+    pub fn of(files: &KeyFiles) -> Result<Self, SecretError> {
+        let mut identities = Identities { keys: Vec::new(), passphrase: files.passphrase.clone() };
+        for file in &files.identities {
+            identities.read(file)?;
         }
-        Ok(Identities { keys })
+        Ok(identities)
+    }
+
+    /// Reads identity files; a passphrase is asked for on the terminal.
+    ///
+    /// # Errors
+    /// As [`Identities::of`].
+    pub fn load(files: &[PathBuf]) -> Result<Self, SecretError> {
+        Identities::of(&KeyFiles { identities: files.to_vec(), ..KeyFiles::default() })
     }
 
     /// Whether there are none.
@@ -67,65 +79,97 @@ impl Identities {
     }
 }
 
-/// Reads the identities of one file; where it is itself encrypted with a passphrase, that is asked for.
-fn read(file: &Path, keys: &mut Vec<Box<dyn Identity + Send + Sync>>) -> Result<(), SecretError> {
-    let bytes = crate::recipients::small(file)
-        .map_err(|error| SecretError::Read { file: file.to_owned(), cause: error.to_string() })?;
-    let no_identity = |cause: &str| SecretError::Identity { file: file.to_owned(), cause: cause.to_owned() };
-    let what = format!("the identity file `{}`", file.display());
-    let opened;
-    let text = match is_age(&bytes) {
-        false => &bytes[..],
-        true => {
-            // No other identity opens an identity: this is one passphrase, not a chain of files.
-            opened = Identities::default().decrypt(&bytes, &what).map_err(|error| match error {
-                SecretError::NoIdentity { .. } => no_identity("it is encrypted to another identity"),
-                other => other,
-            })?;
-            opened.expose_secret().as_bytes()
+impl Identities {
+    /// The passphrase of something; `what` is named in the question and in errors.
+    pub(crate) fn passphrase(&self, what: &str) -> Result<SecretString, SecretError> {
+        passphrase(self.passphrase.as_deref(), what)
+    }
+
+    /// Reads the identities of one file; where it is itself encrypted with a passphrase, that is asked for.
+    fn read(&mut self, file: &Path) -> Result<(), SecretError> {
+        let bytes = bounded::file_or_pipe(file, MAX_KEYS)
+            .map_err(|error| SecretError::Read { file: file.to_owned(), cause: error.to_string() })?;
+        let no_identity =
+            |cause: &str| SecretError::Identity { file: file.to_owned(), cause: cause.to_owned() };
+        let what = format!("the identity file `{}`", file.display());
+        let opened;
+        let text = match is_age(&bytes) {
+            false => &bytes[..],
+            true => {
+                // No other identity opens an identity: this is one passphrase, not a chain of files.
+                let none = Identities { keys: Vec::new(), passphrase: self.passphrase.clone() };
+                opened = none.decrypt(&bytes, &what).map_err(|error| match error {
+                    SecretError::NoIdentity { .. } => no_identity("it is encrypted to another identity"),
+                    other => other,
+                })?;
+                opened.expose_secret().as_bytes()
+            }
+        };
+        if text.trim_ascii_start().starts_with(b"-----BEGIN") {
+            let key = self.ssh_key(text, &what, no_identity)?;
+            self.keys.push(key);
+            return Ok(());
         }
-    };
-    if text.trim_ascii_start().starts_with(b"-----BEGIN") {
-        keys.push(ssh_key(text, &what, no_identity)?);
-        return Ok(());
+        // A plugin is a program: none is ever run, whatever a file says.
+        let plugin = |line: &[u8]| line.trim_ascii_start().starts_with(b"AGE-PLUGIN-");
+        if text.split(|byte| *byte == b'\n').any(plugin) {
+            return Err(no_identity("it names a plugin, and plugins are not run"));
+        }
+        let found = IdentityFile::from_buffer(text)
+            .and_then(|parsed| parsed.into_identities().map_err(std::io::Error::other))
+            .map_err(|error| no_identity(&error.to_string()))?;
+        if found.is_empty() {
+            return Err(no_identity("it is empty"));
+        }
+        self.keys.extend(found);
+        Ok(())
     }
-    // A plugin is a program: none is ever run, whatever a file says.
-    let plugin = |line: &[u8]| line.trim_ascii_start().starts_with(b"AGE-PLUGIN-");
-    if text.split(|byte| *byte == b'\n').any(plugin) {
-        return Err(no_identity("it names a plugin, and plugins are not run"));
+
+    /// An ssh key of type ed25519; where it has a passphrase, that is asked for.
+    fn ssh_key(
+        &self,
+        text: &[u8],
+        what: &str,
+        no_identity: impl Fn(&str) -> SecretError,
+    ) -> Result<Box<dyn Identity + Send + Sync>, SecretError> {
+        let key = ssh::Identity::from_buffer(text.trim_ascii_start(), None)
+            .map_err(|_| no_identity("it is no ssh key that age can use"))?;
+        let ed25519 = |key: &ssh::Identity| {
+            matches!(ssh::Recipient::try_from(key.clone()), Ok(ssh::Recipient::SshEd25519(..)))
+        };
+        match &key {
+            ssh::Identity::Unencrypted(_) if ed25519(&key) => Ok(Box::new(key)),
+            ssh::Identity::Unencrypted(_) => {
+                Err(no_identity("it is an ssh key of another type than ed25519"))
+            }
+            ssh::Identity::Encrypted(_) if !ed25519(&key) => {
+                Err(no_identity("it is an ssh key of another type than ed25519"))
+            }
+            // Whether the passphrase is right shows when something is opened.
+            ssh::Identity::Encrypted(_) => Ok(Box::new(key.with_callbacks(Known(self.passphrase(what)?)))),
+            ssh::Identity::Unsupported(_) => {
+                Err(no_identity("it is an ssh key of a type that age cannot use"))
+            }
+        }
     }
-    let found = IdentityFile::from_buffer(text)
-        .and_then(|parsed| parsed.into_identities().map_err(std::io::Error::other))
-        .map_err(|error| no_identity(&error.to_string()))?;
-    if found.is_empty() {
-        return Err(no_identity("it is empty"));
-    }
-    keys.extend(found);
-    Ok(())
 }
 
-/// An ssh key of type ed25519; where it has a passphrase, that is asked for.
-fn ssh_key(
-    text: &[u8],
-    what: &str,
-    no_identity: impl Fn(&str) -> SecretError,
-) -> Result<Box<dyn Identity + Send + Sync>, SecretError> {
-    let key = ssh::Identity::from_buffer(text.trim_ascii_start(), None)
-        .map_err(|_| no_identity("it is no ssh key that age can use"))?;
-    let ed25519 = |key: &ssh::Identity| {
-        matches!(ssh::Recipient::try_from(key.clone()), Ok(ssh::Recipient::SshEd25519(..)))
-    };
-    match &key {
-        ssh::Identity::Unencrypted(_) if ed25519(&key) => Ok(Box::new(key)),
-        ssh::Identity::Unencrypted(_) => Err(no_identity("it is an ssh key of another type than ed25519")),
-        ssh::Identity::Encrypted(_) if !ed25519(&key) => {
-            Err(no_identity("it is an ssh key of another type than ed25519"))
-        }
-        // Opened here: it takes long on purpose, and a wrong passphrase is told from a wrong key.
-        ssh::Identity::Encrypted(locked) => match locked.decrypt(passphrase(what)?) {
-            Ok(opened) => Ok(Box::new(ssh::Identity::from(opened))),
-            Err(_) => Err(SecretError::WrongPassphrase { what: what.to_owned() }),
-        },
-        ssh::Identity::Unsupported(_) => Err(no_identity("it is an ssh key of a type that age cannot use")),
+/// Answers the library's question with a passphrase that is known.
+#[derive(Clone)]
+struct Known(SecretString);
+
+impl Callbacks for Known {
+    fn display_message(&self, _message: &str) {}
+
+    fn confirm(&self, _message: &str, _yes: &str, _no: Option<&str>) -> Option<bool> {
+        None
+    }
+
+    fn request_public_string(&self, _description: &str) -> Option<String> {
+        None
+    }
+
+    fn request_passphrase(&self, _description: &str) -> Option<SecretString> {
+        Some(self.0.clone())
     }
 }

@@ -1,33 +1,22 @@
 //! Recipients: the public keys to which secrets are encrypted.
 
 use std::fmt;
-use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use age::armor::{ArmoredWriter, Format};
 use age::ssh::{ParseRecipientKeyError, Recipient as Ssh};
 use age::{Encryptor, Recipient, x25519};
 
-use crate::SecretError;
+use crate::{SecretError, bounded};
 
 /// Larger files of keys are refused.
-const MAX_KEYS: u64 = 1 << 20;
+pub(crate) const MAX_KEYS: u64 = 1 << 20;
 
 /// Who may open what is sealed.
 #[derive(Default)]
 pub struct Recipients {
     keys: Vec<Box<dyn Recipient + Send + Sync>>,
-}
-
-/// The bytes of what holds a few keys; a device has no end.
-pub(crate) fn small(file: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    fs::File::open(file)?.take(MAX_KEYS + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > MAX_KEYS {
-        true => Err(io::Error::other("it is larger than 1 MiB")),
-        false => Ok(bytes),
-    }
 }
 
 impl fmt::Debug for Recipients {
@@ -42,15 +31,28 @@ impl Recipients {
     /// # Errors
     /// Where it cannot be read, or a line is no recipient.
     pub fn load(file: &Path) -> Result<Self, SecretError> {
-        let text = fs::metadata(file)
-            .and_then(|what| match what.is_file() {
-                true => small(file),
-                // A named pipe could be waited for without end.
-                false => Err(io::Error::other("it is not a file")),
-            })
-            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| io::Error::other("it is no UTF-8")))
-            .map_err(|error| SecretError::Read { file: file.to_owned(), cause: error.to_string() })?;
-        Recipients::parse(&text, file)
+        match Recipients::text(file)? {
+            Some(text) => Recipients::parse(&text, file),
+            None => {
+                Err(SecretError::Read { file: file.to_owned(), cause: "there is no such file".to_owned() })
+            }
+        }
+    }
+
+    /// The text of a recipients file; nothing where there is no file.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn text(file: &Path) -> Result<Option<String>, SecretError> {
+        let unread = |cause: String| SecretError::Read { file: file.to_owned(), cause };
+        match bounded::file(file, MAX_KEYS) {
+            Ok(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => Ok(Some(text)),
+                Err(_) => Err(unread("it is no UTF-8".to_owned())),
+            },
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(unread(error.to_string())),
+        }
     }
 
     /// Reads the text of a recipients file; `file` is for errors.

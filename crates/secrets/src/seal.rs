@@ -10,7 +10,7 @@ use age::{DecryptError, Decryptor};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::passphrase::{key, passphrase};
+use crate::passphrase::key;
 use crate::{Identities, Recipients, SecretError};
 
 /// Secret values by name.
@@ -54,7 +54,7 @@ impl Identities {
             return Err(SecretError::NoIdentity { what: what.to_owned() });
         }
         let opened = match decryptor.is_scrypt() {
-            true => decryptor.decrypt(std::iter::once(&key(passphrase(what)?) as _)),
+            true => decryptor.decrypt(std::iter::once(&key(self.passphrase(what)?) as _)),
             false => decryptor.decrypt(self.keys()),
         };
         let scrypt = recipients_of(&binary).iter().any(|kind| kind == "scrypt");

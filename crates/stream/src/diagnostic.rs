@@ -1,6 +1,6 @@
 //! An error as people read it: the thing, its cause, its place in a file, the cure.
 
-use std::fmt;
+use std::{fmt, io};
 
 /// Where in a file something stands, with the line itself so that a caret can point into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,18 @@ impl Diagnostic {
     }
 }
 
+/// What the system says of an error, in our spelling: `permission denied`, without its number.
+pub fn system_cause(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    match (chars.next(), chars.clone().next()) {
+        // What begins with two capitals is a name.
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(chars).collect(),
+        _ => text.to_owned(),
+    }
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {
@@ -89,3 +101,14 @@ impl fmt::Display for Diagnostic {
 }
 
 impl std::error::Error for Diagnostic {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_in_lower_case_and_without_its_number() {
+        assert_eq!(system_cause(&io::Error::from_raw_os_error(30)), "read-only file system");
+        assert_eq!(system_cause(&io::Error::other("TLS broke")), "TLS broke");
+    }
+}

@@ -16,7 +16,7 @@ mod token;
 mod writer;
 
 pub use clock::utc;
-pub use diagnostic::{Diagnostic, Place};
+pub use diagnostic::{Diagnostic, Place, system_cause};
 pub use name::{NameError, owner_of, valid_instance_id, valid_step_id};
 pub use nearest::nearest;
 pub use reader::{Reader, StreamError};
@@ -26,5 +26,7 @@ pub use record::{
 };
 pub use redact::Redactor;
 pub use status::Status;
-pub use token::{MASTER_KEY, OPENING, Piece, Sink, Source, Token, TokenError, holds_token, pieces};
+pub use token::{
+    MASTER_KEY, MASTER_KEY_PREVIOUS, OPENING, Piece, Sink, Source, Token, TokenError, holds_token, pieces,
+};
 pub use writer::Writer;

@@ -2,34 +2,42 @@
 
 /// The nearest of the known names, if one is near enough to be worth a hint.
 pub fn nearest(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
-    let length = name.chars().count();
-    let limit = (length / 3).clamp(1, 4);
+    let letters: Vec<char> = name.chars().collect();
+    let limit = (letters.len() / 3).clamp(1, 4);
     known
         .into_iter()
-        .filter(|candidate| candidate.chars().count().abs_diff(length) <= limit)
-        .map(|candidate| (distance(name, &candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= limit && candidate != name)
+        .filter_map(|candidate| Some((distance(&letters, &candidate, limit)?, candidate)))
+        .filter(|(_, candidate)| candidate != name)
         .min()
         .map(|(_, candidate)| candidate)
 }
 
-/// How many letters must be put in, taken out, replaced or swapped with their neighbour.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+/// How many letters must be put in, taken out, replaced or swapped with their neighbour; nothing beyond the limit.
+fn distance(a: &[char], b: &str, limit: usize) -> Option<usize> {
+    let b: Vec<char> = b.chars().take(a.len() + limit + 1).collect();
+    if a.len().abs_diff(b.len()) > limit {
+        return None;
+    }
+    // The row before the last, the last, and the one that is being made.
+    let (mut before, mut last, mut row) = (Vec::new(), (0..=b.len()).collect::<Vec<_>>(), Vec::new());
     for i in 1..=a.len() {
-        let mut row = vec![i];
+        row.clear();
+        row.push(i);
         for j in 1..=b.len() {
-            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(last[j] + 1).min(row[j - 1] + 1);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
+                best = best.min(before[j - 2] + 1);
             }
             row.push(best);
         }
-        rows.push(row);
+        // What follows is no less than the least of two rows in a row.
+        if row.iter().chain(&last).all(|distance| *distance > limit) {
+            return None;
+        }
+        (before, last, row) = (last, row, before);
     }
-    rows[a.len()][b.len()]
+    Some(last[b.len()]).filter(|distance| *distance <= limit)
 }
 
 #[cfg(test)]

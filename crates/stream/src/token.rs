@@ -118,6 +118,9 @@ impl Token {
 /// The variable from which credentials and salts are derived.
 pub const MASTER_KEY: &str = "master_key";
 
+/// The secret that it was before its last rotation.
+pub const MASTER_KEY_PREVIOUS: &str = "master_key_previous";
+
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(OPENING)?;

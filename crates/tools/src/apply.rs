@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use pq_cli::{EXIT_STATUS, Failure, OutputArgs};
 use pq_run::{Mode, Options, execute};
+use pq_secrets::KeyFiles;
 use pq_stream::{Diagnostic, Status};
 
 /// Execute a step list on this machine
@@ -34,6 +35,10 @@ pub struct ExecutionArgs {
     /// ~/.config/paquerette/identity.txt)
     #[arg(long, value_name = "FILE")]
     pub identity: Vec<PathBuf>,
+    /// Read the passphrase of what is encrypted with one from this file (default: $PQ_PASSPHRASE_FILE, else it is
+    /// asked for on the terminal)
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
     /// Tell also what is as wanted
     #[arg(short, long)]
     pub verbose: bool,
@@ -48,7 +53,7 @@ impl ExecutionArgs {
         Ok(Options {
             mode,
             verify: self.verify,
-            identities: pq_secrets::identity_files(&self.identity),
+            keys: KeyFiles::new(&self.identity, &[], self.passphrase_file.as_deref()),
             form: output.form()?,
             verbose: self.verbose,
         })

@@ -16,6 +16,7 @@ use clap::{ArgGroup, Parser};
 use nix::sys::stat::{Mode, umask};
 use pq_cli::{EXIT_STATUS, Failure, Form, OutputArgs};
 use pq_inventory::Inventory;
+use pq_secrets::KeyFiles;
 use pq_stream::{Diagnostic, Status, Writer};
 
 use self::held::Held;
@@ -43,6 +44,10 @@ struct Args {
     /// Open what ansible-vault encrypted with the password in this file (default: $ANSIBLE_VAULT_PASSWORD_FILE)
     #[arg(long, visible_alias = "vault-id", value_name = "FILE")]
     vault_password_file: Vec<PathBuf>,
+    /// Read the passphrase of what is encrypted with one from this file (default: $PQ_PASSPHRASE_FILE, else it is
+    /// asked for on the terminal)
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
     /// Write the whole inventory, unresolved, in the protocol of Ansible's dynamic inventories
     #[arg(long, conflicts_with_all = ["patterns", "host", "text"])]
     list: bool,
@@ -84,8 +89,7 @@ pub fn run() -> Result<Status, Failure> {
     let mut status = Status::Done;
     let inventory = Inventory::open(
         &directory,
-        pq_secrets::identity_files(&args.identity),
-        pq_secrets::vault_password_files(&args.vault_password_file),
+        KeyFiles::new(&args.identity, &args.vault_password_file, args.passphrase_file.as_deref()),
     )?;
     let mut out = Held::new(secrets);
     if args.list {

@@ -11,14 +11,15 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use pq_cli::Failure;
-use pq_inventory::{Document, Inventory, Vaulted};
+use pq_inventory::{Document, Inventory, MAX_FILE, Vaulted};
+use pq_secrets::bounded;
 use pq_secrets::store::{self, Lock, Staged};
 use pq_secrets::{ExposeSecret, VaultPasswords, is_ansible_vault, private_directory};
 use pq_stream::{Diagnostic, MASTER_KEY, Piece, Record, Status, pieces};
 use serde_json::Value;
 
-use super::keeper::{Keeper, Keys, age_name, cannot, publish, secret};
-use super::say;
+use super::keeper::{Keeper, Keys, age_name, cannot, publish, secret, unread};
+use super::{say, tree};
 
 /// Every host's variables.
 type Meaning = BTreeMap<String, BTreeMap<String, Value>>;
@@ -52,11 +53,12 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
         false => chosen = files.iter().map(|file| keys.path(file)).collect::<Result<_, _>>()?,
         true => {
             for kind in ["group_vars", "host_vars"] {
-                below(&directory.join(kind), 0, &mut chosen)?;
+                let plain = |name: &str| !name.ends_with('~') && !name.ends_with(".age");
+                chosen.extend(tree::files(&directory.join(kind), plain)?);
             }
         }
     }
-    let passwords = VaultPasswords::load(&keys.vault_password_files()).map_err(secret)?;
+    let passwords = VaultPasswords::load(&keys.files().vault_passwords).map_err(secret)?;
     let (mut changes, mut names, mut locks) = (Vec::new(), BTreeSet::new(), Locks::new());
     for file in &chosen {
         changes.extend(change(keys, file, &passwords, &mut names, &mut locks)?);
@@ -106,28 +108,6 @@ fn values(count: usize) -> String {
     format!("{count} value{}", if count == 1 { "" } else { "s" })
 }
 
-/// Every file below a directory but hidden and age files; none where there is no such directory.
-fn below(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    if !directory.is_dir() || depth > 16 {
-        return Ok(());
-    }
-    let entries = fs::read_dir(directory).map_err(|error| cannot("read directory", directory, &error))?;
-    let mut paths = Vec::new();
-    for entry in entries {
-        paths.push(entry.map_err(|error| cannot("read directory", directory, &error))?.path());
-    }
-    paths.sort();
-    for path in paths {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() {
-            below(&path, depth + 1, found)?;
-        } else if !name.starts_with('.') && !name.ends_with('~') && !name.ends_with(".age") {
-            found.push(path);
-        }
-    }
-    Ok(())
-}
-
 /// What becomes of a file; nothing where ansible-vault encrypted nothing in it.
 fn change(
     keys: &Keys,
@@ -137,7 +117,7 @@ fn change(
     locks: &mut Locks,
 ) -> Result<Option<Change>, Failure> {
     let shown = file.display().to_string();
-    let bytes = fs::read(file).map_err(|error| cannot("read", file, &error))?;
+    let bytes = bounded::file(file, MAX_FILE).map_err(|error| unread(file, &error))?;
     // What is no text is none of ansible-vault's.
     let Ok(text) = String::from_utf8(bytes) else { return Ok(None) };
     let whole = is_ansible_vault(&text);
@@ -220,12 +200,8 @@ fn same_meaning(
         ));
     };
     let failed = |error: std::io::Error| cannot("make a copy of", directory, &error);
-    let opening: BTreeSet<PathBuf> = keys
-        .identity_files()
-        .into_iter()
-        .chain(keys.vault_password_files())
-        .filter_map(|key| fs::canonicalize(key).ok())
-        .collect();
+    let files = keys.files();
+    let opening: BTreeSet<PathBuf> = files.all().filter_map(|key| fs::canonicalize(key).ok()).collect();
     copy(directory, copied.path(), 0, &opening).map_err(failed)?;
     let real = |path: &Path| fs::canonicalize(path);
     let root = real(directory).map_err(failed)?;
@@ -257,8 +233,7 @@ fn same_meaning(
 
 /// Every host's variables, with the secrets' values where their tokens are; those that are new are left out.
 fn meaning(keys: &Keys, directory: &Path, of: &Path, names: &BTreeSet<String>) -> Result<Meaning, Failure> {
-    let inventory = Inventory::open(directory, keys.identity_files(), keys.vault_password_files())?;
-    let inventory = inventory.in_place_of(of);
+    let inventory = Inventory::open(directory, keys.files())?.in_place_of(of);
     let identities = keys.identities()?;
     let (mut hosts, mut secrets) = (BTreeMap::new(), BTreeMap::new());
     for record in inventory.records(&[], SystemTime::now())? {

@@ -2,19 +2,18 @@
 
 use std::cell::OnceCell;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pq_cli::Failure;
-use pq_inventory::Document;
+use pq_inventory::{Document, MAX_FILE};
+use pq_secrets::bounded::{self, Unread};
 use pq_secrets::store::{Lock, Staged};
-use pq_secrets::{
-    ExposeSecret, Identities, Recipients, SecretError, SecretString, identity_files, vault_password_files,
-};
-use pq_stream::Diagnostic;
+use pq_secrets::{ExposeSecret, Identities, KeyFiles, Recipients, SecretError, SecretString};
+use pq_stream::{Diagnostic, system_cause};
 
-use super::leftovers;
+use super::{leftovers, tree};
 
 /// Where the inventory and the keys are.
 #[derive(Debug, Args)]
@@ -30,6 +29,10 @@ pub struct Keys {
     /// Open what ansible-vault encrypted with the password in this file (default: $ANSIBLE_VAULT_PASSWORD_FILE)
     #[arg(long, value_name = "FILE", global = true)]
     vault_password_file: Vec<PathBuf>,
+    /// Read the passphrase of what is encrypted with one from this file (default: $PQ_PASSPHRASE_FILE, else it is
+    /// asked for on the terminal)
+    #[arg(long, value_name = "FILE", global = true)]
+    passphrase_file: Option<PathBuf>,
 }
 
 impl Keys {
@@ -38,19 +41,14 @@ impl Keys {
         crate::inventory::directory(self.inventory.clone())
     }
 
-    /// The files with identities.
-    pub fn identity_files(&self) -> Vec<PathBuf> {
-        identity_files(&self.identity)
-    }
-
-    /// The files with passwords of ansible-vault.
-    pub fn vault_password_files(&self) -> Vec<PathBuf> {
-        vault_password_files(&self.vault_password_file)
+    /// The files that open secrets.
+    pub fn files(&self) -> KeyFiles {
+        KeyFiles::new(&self.identity, &self.vault_password_file, self.passphrase_file.as_deref())
     }
 
     /// The identities.
     pub fn identities(&self) -> Result<Identities, Failure> {
-        Identities::load(&self.identity_files()).map_err(secret)
+        Identities::of(&self.files()).map_err(secret)
     }
 
     /// A path as it was typed, or one below the inventory directory, where only that leads to something.
@@ -75,8 +73,7 @@ impl Keys {
     /// Every `*.age` file below the inventory directory, in order; hidden ones are not looked at.
     pub fn all(&self) -> Result<Vec<PathBuf>, Failure> {
         let directory = self.inventory()?;
-        let mut found = Vec::new();
-        below(&directory, 0, &mut found)?;
+        let found = tree::files(&directory, |name| name.ends_with(".age"))?;
         match found.is_empty() {
             true => Err(Failure::input(
                 Diagnostic::new(format!("there is no age file below `{}`", directory.display()))
@@ -87,40 +84,13 @@ impl Keys {
     }
 }
 
-/// The age files below a directory.
-fn below(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let entries = fs::read_dir(directory).map_err(|error| cannot("read directory", directory, &error))?;
-    let mut paths = Vec::new();
-    for entry in entries {
-        paths.push(entry.map_err(|error| cannot("read directory", directory, &error))?.path());
-    }
-    paths.sort();
-    for path in paths {
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if hidden {
-            continue;
-        }
-        if path.is_dir() && !path.is_symlink() && depth < 16 {
-            below(&path, depth + 1, found)?;
-        } else if path.extension().is_some_and(|extension| extension == "age") && path.is_file() {
-            found.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// The directory whose `.age-recipients` speaks for a file: the nearest above it that has one.
+/// The list that says who can open a file.
 pub fn recipients_file(file: &Path) -> Result<PathBuf, Failure> {
-    let absolute = std::path::absolute(file).map_err(|error| cannot("find", file, &error))?;
-    let typed = |found: PathBuf| {
-        let here = std::env::current_dir().ok();
-        here.and_then(|here| found.strip_prefix(here).ok().map(Path::to_owned)).unwrap_or(found)
-    };
-    let found = absolute.ancestors().skip(1).map(|directory| directory.join(".age-recipients"));
-    found.into_iter().find(|list| list.is_file()).map(typed).ok_or_else(|| {
+    let found = pq_inventory::recipients_file(file).map_err(|error| cannot("find", file, &error))?;
+    found.ok_or_else(|| {
         Failure::input(
             Diagnostic::new(format!("nobody is named who may open `{}`", file.display()))
-                .cause("no directory above it holds a file `.age-recipients`")
+                .cause("no directory above it holds a file `.age-recipients`, up to that of the inventory")
                 .hint("`pq-secret keygen --add` makes an identity and lists it there"),
         )
     })
@@ -185,10 +155,10 @@ impl Keeper {
     }
 
     fn bytes(&self) -> Result<Option<Vec<u8>>, Failure> {
-        match fs::read(&self.path) {
+        match bounded::file(&self.path, MAX_FILE) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(cannot("read", &self.path, &error)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(unread(&self.path, &error)),
         }
     }
 
@@ -253,6 +223,11 @@ impl Keeper {
         let list = recipients_file(&self.path)?;
         let recipients = Recipients::load(&list).map_err(secret)?;
         let bytes = recipients.encrypt(plain.as_bytes(), true).map_err(secret)?;
+        if bytes.len() as u64 > MAX_FILE {
+            let error = Diagnostic::new(format!("`{}` would be larger than 6 MiB", self.path.display()));
+            let error = error.cause("the inventory reads no larger file; nothing was changed");
+            return Err(Failure::input(error.hint("put some of the values into another file")));
+        }
         let what = format!("what was encrypted for `{}`", self.path.display());
         let again = self.identities.decrypt(&bytes, &what).map_err(|error| {
             let mut diagnostic = error.diagnostic();
@@ -314,9 +289,13 @@ pub fn secret(error: SecretError) -> Failure {
     Failure::input(error.diagnostic())
 }
 
+/// A file that was named, and cannot be read.
+pub fn unread(path: &Path, error: &Unread) -> Failure {
+    secret(SecretError::Read { file: path.to_owned(), cause: error.to_string() })
+}
+
 /// A failure of the system.
 pub fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
-    let text = error.to_string();
-    let cause = text.split(" (os error").next().unwrap_or("").to_lowercase();
+    let cause = system_cause(error);
     Failure::failed(Diagnostic::new(format!("cannot {what} `{}`", path.display())).cause(cause))
 }

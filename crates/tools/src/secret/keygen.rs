@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use pq_cli::Failure;
 use pq_secrets::store::Staged;
-use pq_secrets::{ExposeSecret, Listed, new_identity};
+use pq_secrets::{ExposeSecret, Listed, Recipients, new_identity};
 use pq_stream::{Diagnostic, Status, utc};
 
 use super::keeper::{Keys, cannot, publish, secret};
@@ -83,13 +83,9 @@ pub fn run(
 /// Puts a recipient at the end of a list.
 fn listed(list: &Path, recipient: &str, comment: &str) -> Result<Status, Failure> {
     let before = Listed::load(list).map_err(secret)?;
-    let text = match fs::read_to_string(list) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            "# Who can open the secrets of this inventory: one public key a line.\n\n".to_owned()
-        }
-        Err(error) => return Err(cannot("read", list, &error)),
-    };
+    let text = Recipients::text(list).map_err(secret)?.unwrap_or_else(|| {
+        "# Who can open the secrets of this inventory: one public key a line.\n\n".to_owned()
+    });
     let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     let comment: String = comment.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let text = format!("{text}{gap}# {comment}\n{recipient}\n");

@@ -12,6 +12,7 @@ mod rekey;
 mod rotate;
 mod seal;
 mod show;
+mod tree;
 mod value;
 mod who;
 
@@ -27,9 +28,6 @@ use pq_secrets::{ExposeSecret, SecretString};
 use pq_stream::Status;
 
 use self::keeper::Keys;
-
-/// The key before the last rotation.
-const PREVIOUS: &str = "master_key_previous";
 
 /// When the key was rotated.
 const ROTATED: &str = "master_key_rotated";

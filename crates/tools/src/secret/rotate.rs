@@ -11,10 +11,10 @@ use std::time::SystemTime;
 use pq_cli::Failure;
 use pq_inventory::{Document, Inventory};
 use pq_secrets::{ExposeSecret, SecretString, new_password};
-use pq_stream::{Diagnostic, MASTER_KEY, Record, Secret, Status, utc};
+use pq_stream::{Diagnostic, MASTER_KEY, MASTER_KEY_PREVIOUS as PREVIOUS, Record, Secret, Status, utc};
 
 use super::keeper::{Keeper, Keys};
-use super::{PREVIOUS, ROTATED, say};
+use super::{ROTATED, say};
 
 /// Letters and digits of a new key: 256 bits and more.
 const LENGTH: usize = 44;
@@ -141,7 +141,7 @@ fn key(document: &Document, path: &Path) -> Result<SecretString, Failure> {
 
 /// The hosts whose key is that of this file.
 fn hosts(keys: &Keys, document: &Document, path: &Path) -> Result<BTreeSet<String>, Failure> {
-    let inventory = Inventory::open(&keys.inventory()?, keys.identity_files(), keys.vault_password_files())?;
+    let inventory = Inventory::open(&keys.inventory()?, keys.files())?;
     let own = key(document, path)?;
     let identities = keys.identities()?;
     let mut hosts = BTreeSet::new();

@@ -5,10 +5,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use pq_cli::Failure;
+use pq_inventory::MAX_FILE;
+use pq_secrets::bounded::{self, Unread};
 use pq_secrets::{ExposeSecret, SecretString, is_age, is_ansible_vault, store};
 use pq_stream::{Diagnostic, Status};
 
-use super::keeper::{Keeper, Keys, age_name, cannot};
+use super::keeper::{Keeper, Keys, age_name, cannot, unread};
 use super::say;
 
 /// Encrypts a file, and removes the plain one once the encrypted one was opened again.
@@ -17,7 +19,7 @@ use super::say;
 /// Where it is no file of variables, is encrypted already, or cannot be written.
 pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
     let plain = keys.path(file)?;
-    let metadata = fs::symlink_metadata(&plain).map_err(|error| cannot("read", &plain, &error))?;
+    let metadata = fs::symlink_metadata(&plain).map_err(|error| unread(&plain, &Unread::System(error)))?;
     let refused = |cause: &str, hint: String| {
         let error = Diagnostic::new(format!("`{}` cannot be sealed", plain.display()));
         Failure::input(error.cause(cause).hint(hint))
@@ -36,7 +38,7 @@ pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
         let hint = format!("find them with `find / -xdev -samefile {}`, and leave one", plain.display());
         return Err(refused(&cause, hint));
     }
-    let bytes = fs::read(&plain).map_err(|error| cannot("read", &plain, &error))?;
+    let bytes = bounded::file(&plain, MAX_FILE).map_err(|error| unread(&plain, &error))?;
     if is_age(&bytes) {
         return Err(refused(
             "it is encrypted already",

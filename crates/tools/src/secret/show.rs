@@ -9,13 +9,13 @@ use pq_plan::{Choice, Planner};
 use pq_recipes::Catalogue;
 use pq_secrets::{SecretString, Values, Vault};
 use pq_stream::{
-    Diagnostic, Host, MASTER_KEY, Piece, Record, Redactor, Secret, Source, Status, Step, Token, nearest,
-    owner_of, pieces,
+    Diagnostic, Host, MASTER_KEY, MASTER_KEY_PREVIOUS as PREVIOUS, Piece, Record, Redactor, Secret, Source,
+    Status, Step, Token, nearest, owner_of, pieces,
 };
 use serde_json::Value;
 
 use super::keeper::Keys;
-use super::{PREVIOUS, print};
+use super::print;
 
 /// Prints the password called `name`, as in `wiki/admin`; `previous` is the one before the last `rotate`.
 ///
@@ -23,7 +23,7 @@ use super::{PREVIOUS, print};
 /// Where there is no such instance or password, or its host's secrets cannot be opened.
 pub fn run(keys: &Keys, name: &str, previous: bool) -> Result<Status, Failure> {
     let directory = keys.inventory()?;
-    let inventory = Inventory::open(&directory, keys.identity_files(), keys.vault_password_files())?;
+    let inventory = Inventory::open(&directory, keys.files())?;
     let records = inventory.records(&[], SystemTime::now())?;
     let asked = Asked::read(name).map_err(Failure::input)?;
     let host = asked.host(&records).map_err(Failure::input)?;
