@@ -164,7 +164,9 @@ impl Case {
                 look.split(' ').map(str::to_owned).chain(keys.clone().cloned()).collect();
             ((*look).to_owned(), self.called(place.path(), &arguments))
         };
-        LOOKS.iter().map(look).collect()
+        // Bytes that are cut or changed stop every look at the same place.
+        let damaged = self.name.contains("age file");
+        LOOKS.iter().take(if damaged { 2 } else { LOOKS.len() }).map(look).collect()
     }
 
     /// Calls the tool, with backtraces wanted and no mask on what is made.
