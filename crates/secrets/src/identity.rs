@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use age::secrecy::{ExposeSecret, SecretString};
 use age::ssh;
-use age::{Callbacks, Identity, IdentityFile};
+use age::{Identity, IdentityFile};
 
 use crate::bounded;
 use crate::passphrase::passphrase;
@@ -145,31 +145,14 @@ impl Identities {
             ssh::Identity::Encrypted(_) if !ed25519(&key) => {
                 Err(no_identity("it is an ssh key of another type than ed25519"))
             }
-            // Whether the passphrase is right shows when something is opened.
-            ssh::Identity::Encrypted(_) => Ok(Box::new(key.with_callbacks(Known(self.passphrase(what)?)))),
+            // Opened here: it takes long on purpose, and a wrong passphrase is told from a wrong key.
+            ssh::Identity::Encrypted(locked) => match locked.decrypt(self.passphrase(what)?) {
+                Ok(opened) => Ok(Box::new(ssh::Identity::from(opened))),
+                Err(_) => Err(SecretError::WrongPassphrase { what: what.to_owned() }),
+            },
             ssh::Identity::Unsupported(_) => {
                 Err(no_identity("it is an ssh key of a type that age cannot use"))
             }
         }
-    }
-}
-
-/// Answers the library's question with a passphrase that is known.
-#[derive(Clone)]
-struct Known(SecretString);
-
-impl Callbacks for Known {
-    fn display_message(&self, _message: &str) {}
-
-    fn confirm(&self, _message: &str, _yes: &str, _no: Option<&str>) -> Option<bool> {
-        None
-    }
-
-    fn request_public_string(&self, _description: &str) -> Option<String> {
-        None
-    }
-
-    fn request_passphrase(&self, _description: &str) -> Option<SecretString> {
-        Some(self.0.clone())
     }
 }

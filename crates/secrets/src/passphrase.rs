@@ -1,12 +1,13 @@
 //! Passphrases: read from a file that was named, else asked for on the terminal, once for each thing that needs one.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use age::scrypt;
 use age::secrecy::SecretString;
 use age::secrecy::zeroize::Zeroizing;
 
-use crate::{SecretError, bounded};
+use crate::{SecretError, bounded, terminal};
 
 /// Larger files with a passphrase are refused.
 const MAX_FILE: u64 = 1 << 20;
@@ -26,9 +27,14 @@ pub(crate) fn passphrase(file: Option<&Path>, what: &str) -> Result<SecretString
         let text = std::str::from_utf8(&bytes).map_err(|_| unread("it is no UTF-8".to_owned()))?;
         return Ok(SecretString::from(text.lines().next().unwrap_or("").to_owned()));
     }
-    rpassword::prompt_password(format!("passphrase of {what}: "))
-        .map(SecretString::from)
-        .map_err(|_| SecretError::NoPassphrase { what: what.to_owned() })
+    let typed = |cause: &str| SecretError::NotTyped { what: what.to_owned(), cause: cause.to_owned() };
+    match terminal::hidden(&format!("passphrase of {what}: ")) {
+        Ok(Some(line)) => Ok(line),
+        Ok(None) => Err(typed("the input ended before a line did")),
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Err(typed(&error.to_string())),
+        Err(error) if error.kind() == ErrorKind::Interrupted => Err(typed("a signal came")),
+        Err(_) => Err(SecretError::NoPassphrase { what: what.to_owned() }),
+    }
 }
 
 /// The key that a passphrase makes.
