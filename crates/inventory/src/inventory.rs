@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use pq_secrets::{KeyFiles, Recipients, SecretError, Values, seal};
+use pq_secrets::{KeyFiles, Recipients, Values, seal};
 use pq_stream::{Diagnostic, End, FORMAT, Record, Run, Secret, Status, utc};
 
+use crate::audience::Audience;
 use crate::explain::{self, Explanation};
 use crate::list::{self, Secrets};
-use crate::recipients::recipients_file;
 use crate::survey::{self, Survey};
 use crate::variables::Loader;
 use crate::world::World;
@@ -67,16 +67,15 @@ impl Inventory {
             digest: self.world.digest()?,
             time: utc(now),
         }))?)?;
-        let mut recipients = None;
+        let mut audience = Audience::new(&self.world.loader.directory);
         for index in &hosts {
             let (host, secrets) = record::of_host(&self.world, *index)?;
             each(&host)?;
             if !secrets.is_empty() {
-                let recipients = match &recipients {
-                    Some(recipients) => recipients,
-                    None => recipients.insert(self.recipients()?),
-                };
                 let name = self.world.groups.hosts[*index].name.clone();
+                let scope = self.world.passing_scope(*index)?;
+                let files = scope.variables().filter(|it| !it.secrets.is_empty()).map(|it| &*it.file.name);
+                let recipients = audience.of(&name, files)?;
                 each(&line(&Record::Secret(sealed(name, &secrets, recipients)?))?)?;
             }
         }
@@ -141,16 +140,6 @@ impl Inventory {
     /// What is wrong with the inventory, and where.
     pub fn survey(&self) -> Result<Survey> {
         survey::of(&self.world)
-    }
-
-    /// Who may open what is sealed.
-    fn recipients(&self) -> Result<Recipients> {
-        let list = recipients_file(&self.world.loader.directory.join("hosts"));
-        let loaded = match list {
-            Ok(Some(list)) => Recipients::load(&list),
-            Ok(None) | Err(_) => Err(SecretError::NoRecipients),
-        };
-        loaded.map_err(|error| Box::new(error.diagnostic()))
     }
 }
 

@@ -6,6 +6,7 @@
 //! Always true here: a host's files are checked before its first record exists; an error points into a file;
 //! no text of an encrypted file is in an error.
 
+mod audience;
 mod clear;
 mod concealed;
 mod digest;

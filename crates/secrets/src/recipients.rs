@@ -16,8 +16,11 @@ pub(crate) const MAX_KEYS: u64 = 1 << 20;
 /// Who may open what is sealed.
 #[derive(Default)]
 pub struct Recipients {
-    keys: Vec<Box<dyn Recipient + Send + Sync>>,
+    keys: Vec<Key>,
 }
+
+/// A public key: as it is written, without a comment, and as what encrypts.
+type Key = (String, Box<dyn Recipient + Send + Sync>);
 
 impl fmt::Debug for Recipients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,6 +77,12 @@ impl Recipients {
         Ok(Recipients { keys })
     }
 
+    /// Those of them that are among others as well.
+    pub fn among(mut self, others: &Recipients) -> Self {
+        self.keys.retain(|(key, _)| others.keys.iter().any(|(other, _)| other == key));
+        self
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
@@ -84,7 +93,7 @@ impl Recipients {
     /// # Errors
     /// Where there are none.
     pub fn encrypt(&self, plain: &[u8], armored: bool) -> Result<Vec<u8>, SecretError> {
-        let keys = self.keys.iter().map(|key| &**key as &dyn Recipient);
+        let keys = self.keys.iter().map(|(_, key)| &**key as &dyn Recipient);
         let encryptor = Encryptor::with_recipients(keys).map_err(|_| SecretError::NoRecipients)?;
         let format = if armored { Format::AsciiArmor } else { Format::Binary };
         let write = || -> io::Result<Vec<u8>> {
@@ -100,10 +109,10 @@ impl Recipients {
     }
 }
 
-fn parse(line: &str) -> Result<Box<dyn Recipient + Send + Sync>, String> {
+fn parse(line: &str) -> Result<Key, String> {
     if line.starts_with("ssh-") {
         return match line.parse::<Ssh>() {
-            Ok(key @ Ssh::SshEd25519(..)) => Ok(Box::new(key)),
+            Ok(key @ Ssh::SshEd25519(..)) => Ok((key.to_string(), Box::new(key))),
             Ok(_) | Err(ParseRecipientKeyError::RsaModulusTooLarge) => {
                 Err("of ssh keys only those of type ed25519 are used".to_owned())
             }
@@ -111,7 +120,7 @@ fn parse(line: &str) -> Result<Box<dyn Recipient + Send + Sync>, String> {
         };
     }
     match line.parse::<x25519::Recipient>() {
-        Ok(key) => Ok(Box::new(key)),
+        Ok(key) => Ok((key.to_string(), Box::new(key))),
         Err(_) if line.starts_with("AGE-SECRET-KEY") => {
             Err("it is an identity, which must stay secret; its recipient begins with `age1`".to_owned())
         }

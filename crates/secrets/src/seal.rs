@@ -246,6 +246,19 @@ mod tests {
     }
 
     #[test]
+    fn what_two_lists_have_in_common_is_told_by_the_keys_without_their_comments() {
+        let ssh = include_str!("../tests/ed25519.pub").trim();
+        let bare: Vec<&str> = ssh.split(' ').take(2).collect();
+        let other = age::x25519::Identity::generate().to_public();
+        let (one, two) = (format!("{RECIPIENT}\n{ssh}\n"), format!("{other}\n{} x\n", bare.join(" ")));
+        let file = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ed25519"));
+        let sealed = seal(&values(), &recipients(&one).among(&recipients(&two))).unwrap();
+        assert!(open(&sealed, &Identities::load(&[file]).unwrap(), "it").is_ok());
+        assert!(matches!(open(&sealed, &identities(KEY).unwrap(), "it"), Err(SecretError::Locked { .. })));
+        assert!(recipients(RECIPIENT).among(&recipients(&two)).is_empty());
+    }
+
+    #[test]
     fn a_recipients_file_is_read_line_by_line() {
         let parse = |text: &str| Recipients::parse(text, Path::new("inventory/.age-recipients"));
         assert!(!parse(&format!("# me\n\n  {RECIPIENT}  \n")).unwrap().is_empty());
