@@ -15,7 +15,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 pub use failure::Failure;
 pub use output::{Form, OutputArgs};
-pub use report::{printable, report, tool_name};
+pub use report::{printable, report, tell, tool_name};
 
 /// The last lines of every `--help`.
 pub const EXIT_STATUS: &str = "\
@@ -23,7 +23,7 @@ Exit status:
   0   nothing (left) to do
   1   something failed
   2   bad command line or input: edit something
-  3   something differs (--check)
+  3   something is not as it should be; nothing was changed
   75  busy or unreachable: run again later";
 
 /// Runs a tool: reports its failure, and turns its status into the process's.

@@ -1,6 +1,7 @@
 //! Errors on standard error, as `error:`, `cause:` and `hint:` lines that begin with the tool's name.
 
 use std::fmt::Write;
+use std::io::Write as _;
 
 use pq_stream::{Diagnostic, Place};
 
@@ -16,7 +17,15 @@ pub fn tool_name() -> String {
 
 /// Writes one error to standard error; colours only on a terminal that wants them.
 pub fn report(diagnostic: &Diagnostic) {
-    anstream::eprint!("{}", rendered(&tool_name(), diagnostic));
+    tell(&rendered(&tool_name(), diagnostic));
+}
+
+/// Writes text to standard error, as it is, colours only on a terminal that wants them.
+///
+/// Where nobody can be told (the disk is full, the terminal is closed), nothing fails: what was done is done, and
+/// the exit status says how it ended.
+pub fn tell(text: &str) {
+    let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
 /// The lines of one error, with colours.

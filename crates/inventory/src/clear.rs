@@ -37,6 +37,7 @@ fn look(path: &str, name: &str, mark: Mark, node: &Node, found: &mut Vec<(String
                 look(&format!("{path}[{at}]"), name, item.start, item, found);
             }
         }
+        Data::Text(text) if has_private_key(text) => found.push((path.to_owned(), mark)),
         data if is_secret(name) && is_value(data) => found.push((path.to_owned(), mark)),
         _ => {}
     }
@@ -52,6 +53,11 @@ fn is_secret(name: &str) -> bool {
         "key" => !before.is_empty() && !before.contains("pub"),
         _ => false,
     }
+}
+
+/// Whether a private key stands in a text: one that is so whatever its name says.
+fn has_private_key(text: &str) -> bool {
+    text.contains("AGE-SECRET-KEY-1") || text.contains("-----BEGIN") && text.contains("PRIVATE KEY-----")
 }
 
 /// Whether a value may be a secret itself: no template, and no path of a file that holds one.
@@ -77,6 +83,8 @@ mod tests {
         for name in ["password_length", "secret_scope", "key", "ssh_public_key", "token_lifetime", "bypass"] {
             assert!(!is_secret(name), "{name}");
         }
+        assert!(has_private_key("-----BEGIN RSA PRIVATE KEY-----\nx") && !has_private_key("age1x"));
+        assert!(!has_private_key("-----BEGIN CERTIFICATE-----\nx"));
         assert!(is_value(&Data::Text("hunter22".into())) && is_value(&Data::Int(1234)));
         for text in ["", "{{ from_elsewhere }}", "/etc/ssl/private/site.pem", "~/.ssh/id_ed25519"] {
             assert!(!is_value(&Data::Text(text.into())), "{text}");

@@ -16,6 +16,9 @@ const ELOOP: i32 = 40;
 /// Larger files of an inventory are refused; in bytes.
 pub const MAX_FILE: u64 = 6 << 20;
 
+/// What a private key begins with, or a certificate, which often has one beside it.
+const PRIVATE: [&str; 2] = ["AGE-SECRET-KEY-", "-----BEGIN"];
+
 /// A file that was read.
 #[derive(Debug)]
 pub struct SourceFile {
@@ -25,8 +28,10 @@ pub struct SourceFile {
     pub shown: String,
     /// Its text; what was decrypted, for a secret one.
     text: String,
-    /// Whether no text of it may be shown.
+    /// Whether its values are secrets.
     secret: bool,
+    /// Whether a private key stands in it, encrypted or not.
+    keyed: bool,
     /// Where each line begins, once a line was asked for: there may be as many errors as lines.
     lines: OnceLock<Vec<usize>>,
 }
@@ -34,7 +39,8 @@ pub struct SourceFile {
 impl SourceFile {
     /// A file with the text that it holds.
     pub fn new(name: String, shown: String, text: String, secret: bool) -> Self {
-        SourceFile { name, shown, text, secret, lines: OnceLock::new() }
+        let keyed = PRIVATE.iter().any(|begin| text.contains(begin));
+        SourceFile { name, shown, text, secret, keyed, lines: OnceLock::new() }
     }
 
     /// The whole text.
@@ -44,7 +50,7 @@ impl SourceFile {
 
     /// A line, counted from 1; empty where it may not be shown or there is none.
     pub fn line(&self, number: usize) -> &str {
-        if self.secret {
+        if self.is_hidden() {
             return "";
         }
         let begins = || [0].into_iter().chain(self.text.match_indices('\n').map(|(at, _)| at + 1)).collect();
@@ -52,14 +58,19 @@ impl SourceFile {
         begin.and_then(|at| self.text.get(*at..)?.lines().next()).unwrap_or("")
     }
 
-    /// Whether no text of it may be shown.
+    /// Whether its values are secrets.
     pub fn is_secret(&self) -> bool {
         self.secret
     }
 
+    /// Whether no text of it may be shown.
+    pub fn is_hidden(&self) -> bool {
+        self.secret || self.keyed
+    }
+
     /// A text from it for an error, after a space and in backticks; nothing where it may not be shown.
     pub fn quoted(&self, text: &str) -> String {
-        if self.secret { String::new() } else { format!(" `{}`", short(text)) }
+        if self.is_hidden() { String::new() } else { format!(" `{}`", short(text)) }
     }
 
     /// The column that may be told of a mark: the first where no text may be shown, since what stands behind a value
@@ -79,6 +90,30 @@ impl SourceFile {
         Box::new(Diagnostic::new(message).at(self.place(mark)))
     }
 }
+
+/// Whether a text is a file of private keys: one begins at the beginning of a line, where no value would stand.
+pub fn is_key(text: &str) -> bool {
+    let begins = |line: &str| {
+        line.starts_with(PRIVATE[0]) || line.starts_with(PRIVATE[1]) && line.contains("PRIVATE KEY")
+    };
+    text.lines().any(begins)
+}
+
+/// Refuses a file of private keys; nothing of it is shown, or taken for the name of anything.
+///
+/// # Errors
+/// That it is one.
+pub fn demand_no_key(text: &str, shown: &str) -> Result<(), Box<Diagnostic>> {
+    if !is_key(text) {
+        return Ok(());
+    }
+    let error = Diagnostic::new(format!("`{shown}` is a private key, in clear"));
+    Err(Box::new(error.cause("an inventory is copied, and stored with its history").hint(KEY_HINT)))
+}
+
+/// What to do with a private key that lies in an inventory.
+pub const KEY_HINT: &str = "move it out of the inventory, to where only you read it (`~/.config/paquerette/identity.txt`); \
+    whoever had the inventory has the key, so make another: `pq-secret keygen`, then `pq-secret rekey`";
 
 /// A text as it may stand in an error: at most 80 characters, on one line.
 pub fn short(text: &str) -> String {
@@ -177,6 +212,17 @@ mod tests {
         let lines = |file: &SourceFile| (0..5).map(|at| file.line(at).to_owned()).collect::<Vec<_>>();
         assert_eq!(lines(&file(false)), ["one", "one", "", "three", ""]);
         assert_eq!(lines(&file(true)), [""; 5]);
+    }
+
+    #[test]
+    fn nothing_is_shown_of_a_file_with_a_private_key() {
+        for text in ["a: 1\nb: AGE-SECRET-KEY-1X\n", "a: |\n  -----BEGIN PRIVATE KEY-----\n"] {
+            let file = SourceFile::new("a".into(), "a".into(), text.into(), false);
+            assert!(file.line(1).is_empty() && file.quoted("a").is_empty() && !file.is_secret());
+            assert!(!is_key(text));
+        }
+        assert!(is_key("# made today\nAGE-SECRET-KEY-1X\n"));
+        assert!(is_key("-----BEGIN OPENSSH PRIVATE KEY-----\n"));
     }
 
     #[test]

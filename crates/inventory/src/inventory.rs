@@ -18,6 +18,15 @@ use crate::{pattern, record};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
+/// What becomes of secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sealing {
+    /// They are in the stream, sealed.
+    Sealed,
+    /// They are not in it.
+    Left,
+}
+
 /// An opened inventory.
 #[derive(Debug)]
 pub struct Inventory {
@@ -58,6 +67,17 @@ impl Inventory {
         &self,
         patterns: &[String],
         now: SystemTime,
+        each: impl FnMut(&str) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        self.lines(patterns, now, Sealing::Sealed, each)
+    }
+
+    /// The same records, with or without the secrets.
+    fn lines<E: From<Box<Diagnostic>>>(
+        &self,
+        patterns: &[String],
+        now: SystemTime,
+        sealing: Sealing,
         mut each: impl FnMut(&str) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         let hosts = pattern::select(&self.world.groups, patterns)?;
@@ -71,7 +91,7 @@ impl Inventory {
         for index in &hosts {
             let (host, secrets) = record::of_host(&self.world, *index)?;
             each(&host)?;
-            if !secrets.is_empty() {
+            if sealing == Sealing::Sealed && !secrets.is_empty() {
                 let name = self.world.groups.hosts[*index].name.clone();
                 let scope = self.world.passing_scope(*index)?;
                 let files = scope.variables().filter(|it| !it.secrets.is_empty()).map(|it| &*it.file.name);
@@ -92,8 +112,21 @@ impl Inventory {
     /// # Errors
     /// What is wrong with the inventory, and where.
     pub fn records(&self, patterns: &[String], now: SystemTime) -> Result<Vec<Record>> {
+        self.collected(patterns, now, Sealing::Sealed)
+    }
+
+    /// The records of [`Inventory::stream`] without the secrets, for people: nobody has to be named who may open
+    /// them.
+    ///
+    /// # Errors
+    /// What is wrong with the inventory, and where.
+    pub fn looks(&self, patterns: &[String], now: SystemTime) -> Result<Vec<Record>> {
+        self.collected(patterns, now, Sealing::Left)
+    }
+
+    fn collected(&self, patterns: &[String], now: SystemTime, sealing: Sealing) -> Result<Vec<Record>> {
         let mut records = Vec::new();
-        self.stream(patterns, now, |line| {
+        self.lines(patterns, now, sealing, |line| {
             records.push(serde_json::from_str(line).map_err(unwritable)?);
             Ok::<_, Box<Diagnostic>>(())
         })?;

@@ -2,7 +2,8 @@
 //! `!` takes away, `&` keeps only what is in both.
 //!
 //! Which host `[0]` is goes by Ansible's order; what is chosen comes in the order of the inventory. Stricter than
-//! Ansible in one thing: a part that means nothing is an error, since it is mostly a slip.
+//! Ansible in two things: a part that means nothing is an error, since it is mostly a slip; so is an empty pattern,
+//! mostly a variable of the shell that is not set, which would mean every host.
 
 use pq_stream::{Diagnostic, nearest};
 use regex::Regex;
@@ -13,9 +14,20 @@ use crate::groups::Groups;
 /// The hosts that the patterns mean, in the order of the inventory; all of them where there is no pattern.
 ///
 /// # Errors
-/// A name that is neither a host nor a group, or that nothing is left.
+/// An empty pattern, a name that is neither a host nor a group, or that nothing is left.
 pub fn select(groups: &Groups, patterns: &[String]) -> Result<Vec<usize>, Box<Diagnostic>> {
-    let mut terms: Vec<&str> = patterns.iter().flat_map(|pattern| split(pattern)).collect();
+    let mut terms: Vec<&str> = Vec::new();
+    for pattern in patterns {
+        let before = terms.len();
+        terms.extend(split(pattern));
+        if terms.len() == before {
+            return Err(Box::new(
+                Diagnostic::new(format!("the pattern `{}` is empty", short(pattern)))
+                    .cause("it names no host and no group: is a variable of the shell not set?")
+                    .hint("for every host write `all`, or no pattern"),
+            ));
+        }
+    }
     if terms.iter().all(|term| term.starts_with(['!', '&'])) {
         terms.insert(0, "all");
     }
@@ -261,6 +273,17 @@ mod tests {
             let found = chosen(patterns).unwrap();
             assert_eq!(found.split(' ').collect::<std::collections::BTreeSet<_>>(), expected, "{patterns:?}");
         }
+    }
+
+    #[test]
+    fn an_empty_pattern_is_not_every_host() {
+        for pattern in ["", " ", ":", ",", " , "] {
+            for patterns in [&[pattern][..], &["web1", pattern]] {
+                let error = chosen(patterns).unwrap_err();
+                assert!(error.starts_with(&format!("the pattern `{pattern}` is empty")), "{error}");
+            }
+        }
+        assert_eq!(chosen(&["web1,"]).unwrap(), "web1");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Files below `group_vars/` and `host_vars/` that nobody reads.
+//! Files below `group_vars/` and `host_vars/` that nobody reads, and private keys that lie anywhere in the inventory.
 //!
 //! What is read is asked of the loader, so that nothing is said here of how files are found. Hidden files and
 //! `README…` are left alone.
@@ -9,10 +9,17 @@ use std::path::Path;
 
 use pq_stream::{Diagnostic, Place, nearest};
 
+use crate::file;
 use crate::variables::EXTENSIONS;
 use crate::world::World;
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
+
+/// The identity of the example, which everybody has: it opens nothing else.
+const DEMO: &str = "demo-identity.txt";
+
+/// Larger files hold no keys alone.
+const MAX_KEY: u64 = 64 << 10;
 
 const FORM: &str =
     "files of variables end in `.yml`, `.yaml` or `.json`, with `.age` behind it where they are encrypted";
@@ -38,6 +45,40 @@ pub fn of(world: &World) -> Result<Vec<Diagnostic>> {
         }
     }
     Ok(found)
+}
+
+/// What is said of each private key in the inventory, read or not.
+pub fn keys(world: &World) -> Vec<Diagnostic> {
+    let directory = &world.loader.directory;
+    let mut found = Vec::new();
+    keys_below(directory, 0, &mut found);
+    let said = |file: String| {
+        Diagnostic::new("a private key lies in the inventory")
+            .at(Place { file, line: 1, column: 1, text: String::new() })
+            .hint(file::KEY_HINT)
+    };
+    found.into_iter().map(said).collect()
+}
+
+/// The files of private keys below a directory, by name; what cannot be read is passed over.
+fn keys_below(directory: &Path, depth: usize, found: &mut Vec<String>) {
+    let mut paths: Vec<_> =
+        fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_symlink() || path.ends_with(".git") || path.ends_with(DEMO) {
+            continue;
+        }
+        if path.is_dir() {
+            if depth < 16 {
+                keys_below(&path, depth + 1, found);
+            }
+        } else if path.metadata().is_ok_and(|it| it.len() <= MAX_KEY)
+            && file::bytes(&path).is_ok_and(|bytes| file::is_key(&String::from_utf8_lossy(&bytes)))
+        {
+            found.push(path.display().to_string());
+        }
+    }
 }
 
 /// Directories beside `group_vars` and `host_vars` that are nearly called so.

@@ -70,6 +70,7 @@ pub fn of(world: &Arc<World>) -> Result<Survey> {
     survey.twins(world);
     survey.names(world);
     survey.find("stray", stray::of(world)?);
+    survey.find("clear", stray::keys(world));
     Ok(survey)
 }
 

@@ -65,6 +65,7 @@ impl Loader {
         let path = self.directory.join(name);
         let shown = path.display().to_string();
         let text = file::text(file::bytes(&path)?, &shown)?;
+        file::demand_no_key(&text, &shown)?;
         Ok(SourceFile::new(name.to_owned(), shown, text, false))
     }
 

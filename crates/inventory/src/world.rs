@@ -1,7 +1,7 @@
 //! The whole inventory, read as far as it was asked for: hosts, groups, and the variables of each host.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::Metadata;
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -49,9 +49,12 @@ impl World {
         if !found.as_ref().is_some_and(Metadata::is_dir) {
             let cause = if found.is_some() { "it is no directory" } else { "there is nothing of that name" };
             return Err(Box::new(
-                Diagnostic::new(format!("cannot read the inventory `{shown}`"))
-                    .cause(cause)
-                    .hint("an inventory is a directory with a file `hosts` in it; name it with `-i DIR`"),
+                Diagnostic::new(format!("cannot read the inventory `{shown}`")).cause(cause).hint(
+                    match found.as_ref().is_some_and(Metadata::is_file) {
+                        true => "rename the file to `hosts` (in YAML, `hosts.yml`), and name its directory: `-i DIR`",
+                        false => "an inventory is a directory with a file `hosts` in it; name it with `-i DIR`",
+                    },
+                ),
             ));
         }
         let mut found = Vec::new();
@@ -67,12 +70,22 @@ impl World {
             ));
         }
         let Some(name) = found.first() else {
-            return Err(Box::new(
-                Diagnostic::new(format!("the inventory `{shown}` has no file `hosts`"))
-                    .hint("name your machines in it, one a line, below a group such as `[prod]`"),
-            ));
+            let error = Diagnostic::new(format!("the inventory `{shown}` has no file `hosts`"));
+            return Err(Box::new(match otherwise_called(directory) {
+                Some((name, right)) => error.hint(format!("rename `{name}` to `{right}`")),
+                None => error.hint("name your machines in it, one a line, below a group such as `[prod]`"),
+            }));
         };
-        let groups = hosts::read(&Arc::new(loader.source(name)?))?;
+        let file = Arc::new(loader.source(name)?);
+        if file.text().starts_with("#!") {
+            let error = Diagnostic::new(format!("`{}` is a script", file.shown));
+            return Err(Box::new(
+                error
+                    .cause("scripts that print an inventory are not run")
+                    .hint("keep what it prints: `ansible-inventory -i SCRIPT --list --yaml > hosts.yml`"),
+            ));
+        }
+        let groups = hosts::read(&file)?;
         let scopes = groups.hosts.iter().map(|_| OnceLock::new()).collect();
         Ok(Arc::new(World {
             groups,
@@ -223,6 +236,22 @@ impl World {
     pub fn digest(&self) -> Result<String> {
         crate::digest::of(&self.loader.directory, file::bytes)
     }
+}
+
+/// A file that Ansible would read as the hosts file, and what it has to be called here; of several the first.
+fn otherwise_called(directory: &Path) -> Option<(String, &'static str)> {
+    let entries = fs::read_dir(directory).ok()?.flatten().filter(|entry| entry.path().is_file());
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names.into_iter().find_map(|name| {
+        let right = match name.rsplit_once('.') {
+            Some((stem, "ini")) if !stem.is_empty() => "hosts",
+            Some(("inventory", "yml" | "yaml")) => "hosts.yml",
+            None if name == "inventory" => "hosts",
+            _ => return None,
+        };
+        Some((name, right))
+    })
 }
 
 /// Variables that one place sets for a host.

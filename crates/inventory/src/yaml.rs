@@ -389,7 +389,7 @@ impl Loader<'_> {
     /// The parser's complaint, with a cure for what people write most.
     fn syntax_error(&self, at: Mark, info: &str) -> Box<Diagnostic> {
         let error = self.file.error(at, format!("`{}` is no YAML", self.file.shown));
-        if self.file.is_secret() {
+        if self.file.is_hidden() {
             let error = error.cause("what is wrong is not shown, since the file is secret");
             return Box::new(
                 error.hint("look at that line where you can decrypt it, as with `pq-secret edit`"),

@@ -4,7 +4,7 @@ use std::io::BufRead;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pq_cli::{Failure, Form, report};
+use pq_cli::{Failure, Form, report, tell};
 use pq_machine::{Machine, left_behind};
 use pq_secrets::KeyFiles;
 use pq_steps::System;
@@ -175,10 +175,10 @@ fn earlier(journal: &Journal) -> Earlier {
         let step =
             it.step.as_ref().map_or_else(|| "between two steps".to_owned(), |id| format!("within `{id}`"));
         let tool = pq_cli::tool_name();
-        anstream::eprintln!(
-            "{tool}: note: a run before was interrupted {step}, {}; every step is looked at again",
+        tell(&format!(
+            "{tool}: note: a run before was interrupted {step}, {}; every step is looked at again\n",
             it.since
-        );
+        ));
     }
     earlier
 }

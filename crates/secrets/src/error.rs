@@ -136,10 +136,10 @@ impl SecretError {
                 "write one recipient a line: `age1…` or `ssh-ed25519 …`".to_owned()
             }
             SecretError::NoRecipients => {
-                "write who may open the secrets into `.age-recipients` of the inventory, one `age1…` a line".to_owned()
+                "`pq-secret keygen --add` makes an identity of yours and lists it in `.age-recipients` of the inventory; others are one `age1…` a line".to_owned()
             }
             SecretError::NoIdentity { .. } => format!(
-                "{PASS}; without either, `~/.config/paquerette/identity.txt` is used"
+                "{PASS}; without either, `~/.config/paquerette/identity.txt` is used, which `pq-secret keygen` makes"
             ),
             SecretError::NoPassphrase { .. } => {
                 "run it on a terminal, or name a file with the passphrase in `PQ_PASSPHRASE_FILE`".to_owned()
@@ -153,7 +153,9 @@ impl SecretError {
             SecretError::TooMuchWork { .. } => {
                 "encrypt it anew with `age -p`, whose work factor is 18".to_owned()
             }
-            SecretError::Locked { .. } => PASS.to_owned(),
+            SecretError::Locked { .. } => format!(
+                "{PASS}; where none is right, have one of yours listed: `pq-secret keygen` makes it"
+            ),
             SecretError::Damaged { .. } => "restore the file from a copy or from git".to_owned(),
             SecretError::VaultPassword { .. } => {
                 "write the password alone into a file that is not executable, as in `chmod 0600 FILE`".to_owned()

@@ -33,6 +33,12 @@ pub fn is_age(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC) || bytes.trim_ascii_start().starts_with(ARMOR)
 }
 
+/// Whether git has left both sides of a conflict.
+fn has_conflict(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    lines.any(|line| line.starts_with(b"<<<<<<< ")) && lines.any(|line| line.starts_with(b">>>>>>> "))
+}
+
 impl Identities {
     /// Opens an age file, armored or not; `what` names it in errors, as in "`group_vars/all.yml.age`".
     ///
@@ -40,6 +46,11 @@ impl Identities {
     /// Where it is no age file, a damaged one, or none of the identities opens it.
     pub fn decrypt(&self, encrypted: &[u8], what: &str) -> Result<SecretString, SecretError> {
         let damaged = |cause: String| SecretError::Damaged { what: what.to_owned(), cause };
+        if has_conflict(encrypted) {
+            let cause = "a merge conflict of git stands in it: take one side (`git checkout --ours` or `--theirs`), \
+                         then set again what the other side has changed";
+            return Err(damaged(cause.to_owned()));
+        }
         if !is_age(encrypted) {
             return Err(damaged("it does not begin as an age file does".to_owned()));
         }

@@ -5,8 +5,9 @@ use pq_stream::MASTER_KEY;
 
 use super::ansible;
 
-/// What the tools read themselves, whatever the recipes say.
-const OWN: [&str; 4] = ["instances", "os", "platform", MASTER_KEY];
+/// What the tools read themselves, whatever the recipes say; the last two while the key is being rotated.
+const OWN: [&str; 6] =
+    ["instances", "os", "platform", MASTER_KEY, "master_key_previous", "master_key_rotated"];
 
 /// A name that recipes read.
 #[derive(Debug)]

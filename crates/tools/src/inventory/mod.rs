@@ -124,7 +124,7 @@ pub fn run() -> Result<Status, Failure> {
             }
             Form::Text => {
                 let mut machines = text::Machines::new(args.verbose);
-                for record in inventory.records(&args.patterns, SystemTime::now())? {
+                for record in inventory.looks(&args.patterns, SystemTime::now())? {
                     machines.add(record);
                 }
                 out.write_all(machines.text().as_bytes())?;

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, stdout};
 
-use pq_cli::{Failure, tool_name};
+use pq_cli::{Failure, tell, tool_name};
 use pq_inventory::Secrets;
 use pq_stream::Diagnostic;
 
@@ -25,6 +25,6 @@ pub fn secrets(reveal: bool, yes: bool) -> Result<Secrets, Failure> {
                 .hint("if that is what you want, say `--reveal --yes`; a file should be `0600` before anything is in it"),
         ));
     }
-    anstream::eprintln!("{}: secrets are shown in clear", tool_name());
+    tell(&format!("{}: secrets are shown in clear\n", tool_name()));
     Ok(Secrets::Revealed)
 }

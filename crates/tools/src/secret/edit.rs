@@ -5,13 +5,13 @@
 //! written is not lost.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use pq_cli::{Failure, report};
+use pq_cli::{Failure, report, tell};
 use pq_secrets::{Draft, ExposeSecret, terminal};
 use pq_stream::{Diagnostic, Status};
 
@@ -139,10 +139,9 @@ fn again(wrong: &Diagnostic) -> bool {
         return false;
     }
     report(wrong);
-    anstream::eprint!("pq-secret: go on editing? [Y/n] ");
-    let _ = io::stderr().flush();
+    tell("pq-secret: go on editing? [Y/n] ");
     if !terminal::readable(&io::stdin(), &terminal::ending()).unwrap_or(false) {
-        anstream::eprintln!();
+        tell("\n");
         return false;
     }
     let mut answer = String::new();

@@ -19,7 +19,7 @@ use super::{leftovers, tree};
 #[derive(Debug, Args)]
 pub struct Keys {
     /// Read the inventory in this directory (default: $PQ_INVENTORY, else ./inventory, else the current
-    /// directory if it holds a file `hosts`)
+    /// directory if it holds a file `hosts`, `hosts.yml` or `hosts.yaml`)
     #[arg(short, long, value_name = "DIR", global = true)]
     inventory: Option<PathBuf>,
     /// Open age files with the identity in this file (default: $PQ_IDENTITY, else

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use pq_cli::Failure;
+use pq_inventory::Inventory;
 use pq_secrets::store::Staged;
 use pq_secrets::{ExposeSecret, Listed, Recipients, new_identity};
 use pq_stream::{Diagnostic, Status, utc};
@@ -45,6 +46,7 @@ pub fn run(
     if fs::symlink_metadata(&path).is_ok() {
         return Err(exists());
     }
+    demand_outside(&path)?;
     // Found before a key is made that nobody would list.
     let list = if add { Some(keys.inventory()?.join(".age-recipients")) } else { None };
     if let Some(list) = &list {
@@ -99,6 +101,22 @@ fn listed(list: &Path, recipient: &str, comment: &str) -> Result<Status, Failure
         );
     }
     Ok(Status::Done)
+}
+
+/// Refuses to write an identity into an inventory, which is copied, and stored with its history.
+fn demand_outside(path: &Path) -> Result<(), Failure> {
+    let absolute = std::path::absolute(path).map_err(|error| cannot("find", path, &error))?;
+    let above: Vec<&Path> = absolute.ancestors().skip(1).collect();
+    // Where links lead, as far as there is something.
+    let real = above.iter().find_map(|directory| directory.canonicalize().ok()).unwrap_or_default();
+    match above.into_iter().chain(real.ancestors()).find(|directory| Inventory::is_in(directory)) {
+        None => Ok(()),
+        Some(inventory) => Err(Failure::input(
+            Diagnostic::new(format!("will not write an identity to `{}`", path.display()))
+                .cause(format!("`{}` is an inventory: whoever gets it would have the key", inventory.display()))
+                .hint("without `-o` it goes to `~/.config/paquerette/identity.txt`; it is not needed beside what it opens"),
+        )),
+    }
 }
 
 /// Where one's own identity is looked for.

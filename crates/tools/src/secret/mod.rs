@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::{Mode, umask};
-use pq_cli::{EXIT_STATUS, Failure};
+use pq_cli::{EXIT_STATUS, Failure, tell};
 use pq_secrets::{ExposeSecret, SecretString};
 use pq_stream::Status;
 
@@ -170,5 +170,5 @@ fn print(value: &SecretString) -> Result<Status, Failure> {
 
 /// Says something to the person at the terminal; data alone goes to standard output.
 fn say(text: &str) {
-    anstream::eprintln!("pq-secret: {}", pq_cli::printable(text));
+    tell(&format!("pq-secret: {}\n", pq_cli::printable(text)));
 }
