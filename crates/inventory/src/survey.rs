@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use pq_secrets::ExposeSecret;
 use pq_stream::{ConnectionKind, Diagnostic, Host, Place};
 use pq_template::{Reads, Templates};
 use serde_json::Value;
@@ -42,7 +43,7 @@ pub struct Setter {
 /// Something odd, and by which rule.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// The rule, in a word: `unresolved`, `clear`, `stray`, `twins`, `names`.
+    /// The rule, in a word: `unresolved`, `clear`, `text`, `stray`, `twins`, `names`.
     pub rule: &'static str,
     /// What is odd, where, why, and what to do about it.
     pub diagnostic: Diagnostic,
@@ -85,6 +86,7 @@ impl Survey {
         self.set.entry(variable.name.clone()).or_default().push(setter);
         reads(&variable.node, &mut self.read);
         self.find("clear", clear::of(variable));
+        self.find("text", texts(variable));
     }
 
     /// Variables that cannot be resolved, each place and reason once.
@@ -170,6 +172,20 @@ impl Survey {
         let found: Vec<Diagnostic> = both.map(|(_, host)| said(&host.name)).collect();
         self.find("names", found);
     }
+}
+
+/// Secrets that look like templates, and are none; what is said of each. No text of one is in it.
+fn texts(variable: &Variable) -> Vec<Diagnostic> {
+    let templates = variable.secrets.iter().filter(|(_, text)| Templates::is_template(text.expose_secret()));
+    let said = |(path, _): (&String, _)| {
+        let mut place = variable.file.place(variable.mark);
+        place.text = String::new();
+        Diagnostic::new(format!("secret `{path}` looks like a template"))
+            .at(place)
+            .cause("a secret's text is never evaluated; Ansible fills in what ansible-vault encrypted")
+            .hint("put the template into a plain file, and let it read the secret")
+    };
+    templates.map(said).collect()
 }
 
 /// The names that the templates in a value read, of this host or another.

@@ -1,6 +1,7 @@
 //! `pq-secret import-vault`: what ansible-vault encrypted goes into age files.
 //!
-//! Always true here: nothing is changed before a copy of the inventory was, and has the same values for every host.
+//! Always true here: nothing is changed before a copy of the inventory was, and has the same values for every host:
+//! all that it had, and nothing more but the names under which values moved.
 //! Killed between two files, the inventory has the same values too: an age file is there before what it replaces goes.
 
 use std::collections::btree_map::Entry;
@@ -14,7 +15,7 @@ use pq_cli::Failure;
 use pq_inventory::{Document, Inventory, MAX_FILE, Vaulted};
 use pq_secrets::bounded;
 use pq_secrets::store::{self, Lock, Staged};
-use pq_secrets::{ExposeSecret, VaultPasswords, is_ansible_vault, private_directory};
+use pq_secrets::{ExposeSecret, SecretString, VaultPasswords, is_ansible_vault, private_directory};
 use pq_stream::{Diagnostic, MASTER_KEY, Piece, Record, Status, pieces};
 use serde_json::Value;
 
@@ -141,7 +142,9 @@ fn change(
             let cause = format!("`{shown}`, which ansible-vault encrypted, would become that file");
             return Err(Failure::input(error.cause(cause).hint("rename one of them")));
         }
-        Document::read(&shown, plain.expose_secret())?;
+        for (name, value) in Document::read(&shown, plain.expose_secret())?.values() {
+            templates(name, &shown, value);
+        }
         let plain = plain.expose_secret().to_owned();
         return Ok(Some(Change { old, text: None, keeper, plain, there: same.is_some(), moved: None }));
     }
@@ -170,9 +173,16 @@ fn change(
             return Err(Failure::input(error.hint("rename one of them")));
         }
         if known.is_none() {
-            document = document.with(&name, &plain, None)?;
+            // It would be told of a file that is not there, at a line that nobody wrote.
+            document = document.with(&name, &plain, None).map_err(|mut error| {
+                error.causes.insert(0, std::mem::take(&mut error.message));
+                error.message = format!("`{path}` of `{shown}` cannot be moved; nothing was changed");
+                error.place = None;
+                error
+            })?;
         }
         written.push((value.range.clone(), format!("\"{{{{ {name} }}}}\"")));
+        templates(&path, &shown, &plain);
         names.insert(name);
     }
     let mut text = text;
@@ -215,24 +225,57 @@ fn same_meaning(
             None => fs::remove_file(&there).map_err(failed)?,
         }
     }
-    let (before, after) =
-        (meaning(keys, directory, directory, names)?, meaning(keys, copied.path(), directory, names)?);
+    let before = meaning(keys, directory, directory)?;
+    let after = meaning(keys, copied.path(), directory)?;
     for (host, values) in &before {
-        let now = after.get(host);
-        let moved = values.iter().find(|(name, value)| now.and_then(|now| now.get(*name)) != Some(value));
-        if let Some((name, _)) = moved {
-            return Err(Failure::input(
-                Diagnostic::new(format!("variable `{name}` of host `{host}` would have another value"))
-                    .cause("the age file stands elsewhere in the order of the files; nothing was changed")
-                    .hint("`pq-inventory --explain` shows which files set it; import the files one by one"),
-            ));
+        let none = BTreeMap::new();
+        let now = after.get(host).unwrap_or(&none);
+        let moved = values.iter().find(|(name, value)| now.get(*name) != Some(value));
+        let more = || now.keys().find(|name| !values.contains_key(*name) && !names.contains(*name));
+        if let Some(name) = moved.map(|(name, _)| name).or_else(more) {
+            return Err(differs(keys, directory, name, host, names));
         }
     }
     Ok(())
 }
 
-/// Every host's variables, with the secrets' values where their tokens are; those that are new are left out.
-fn meaning(keys: &Keys, directory: &Path, of: &Path, names: &BTreeSet<String>) -> Result<Meaning, Failure> {
+/// The error where a host would have another value, with its cause: the name that a value would get is in use, or
+/// the order of the files.
+fn differs(keys: &Keys, directory: &Path, name: &str, host: &str, names: &BTreeSet<String>) -> Failure {
+    let error = Diagnostic::new(format!("variable `{name}` of host `{host}` would have another value"));
+    let survey = Inventory::open(directory, keys.files()).and_then(|inventory| inventory.survey());
+    let (set, read) = survey.map(|survey| (survey.set, survey.read)).unwrap_or_default();
+    let taken = names.iter().find(|taken| taken.as_str() == name || set.contains_key(*taken));
+    Failure::input(match (taken, names.iter().find(|taken| read.contains(*taken))) {
+        (Some(taken), _) => error
+            .cause(format!(
+                "a value would move under the name `{taken}`, which is set already; nothing was changed"
+            ))
+            .hint(format!(
+                "rename the `{taken}` that is there, or move the value by hand with `pq-secret edit`"
+            )),
+        (None, Some(taken)) => error
+            .cause(format!(
+                "a value would move under the name `{taken}`, which a template reads; nothing was changed"
+            ))
+            .hint(format!("let that template read another name than `{taken}`")),
+        (None, None) => error
+            .cause("the age file stands elsewhere in the order of the files; nothing was changed")
+            .hint("`pq-inventory --explain` shows which files set it; import the files one by one"),
+    })
+}
+
+/// Says that what looks like a template is none any more; Ansible fills in what it decrypts.
+fn templates(path: &str, shown: &str, plain: &SecretString) {
+    if plain.expose_secret().contains("{{") || plain.expose_secret().contains("{%") {
+        say(&format!(
+            "`{path}` of `{shown}` holds a template, which Ansible fills in; a secret is never a template: its text stands for itself"
+        ));
+    }
+}
+
+/// Every host's variables, with the secrets' values where their tokens are.
+fn meaning(keys: &Keys, directory: &Path, of: &Path) -> Result<Meaning, Failure> {
     let inventory = Inventory::open(directory, keys.files())?.in_place_of(of);
     let identities = keys.identities()?;
     let (mut hosts, mut secrets) = (BTreeMap::new(), BTreeMap::new());
@@ -250,8 +293,7 @@ fn meaning(keys: &Keys, directory: &Path, of: &Path, names: &BTreeSet<String>) -
     let none = pq_secrets::Values::new();
     let filled = hosts.into_iter().map(|(host, vars)| {
         let values = secrets.get(&host).unwrap_or(&none);
-        let own = vars.into_iter().filter(|(name, _)| !names.contains(name));
-        let own = own.map(|(name, value)| (name, with_values(value, values)));
+        let own = vars.into_iter().map(|(name, value)| (name, with_values(value, values)));
         (host, own.collect())
     });
     Ok(filled.collect())
