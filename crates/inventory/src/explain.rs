@@ -3,7 +3,7 @@
 //! Nothing is decided here: layers and values are those that the host's record is made of. A secret's text is
 //! nowhere in it unless it is asked for: as it stands in its file a secret is `(secret)`, in a value its token stands.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use pq_secrets::{ExposeSecret, Values, Vault};
@@ -118,8 +118,9 @@ impl Explanation {
         for variable in scope.variables() {
             values.extend(variable.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
         }
+        let mut files = BTreeSet::new();
         let told = self.readings.iter().map(|reading| &reading.value).chain(&self.value);
-        told.flatten().for_each(|value| foreign::add_secrets(world, value, &mut values));
+        told.flatten().for_each(|value| foreign::add_secrets(world, value, &mut values, &mut files));
         let vault = Vault::new(&self.host, values);
         let read = self.readings.iter_mut().map(|reading| &mut reading.value);
         read.chain(&mut self.value).flatten().for_each(|value| fill(value, &vault));

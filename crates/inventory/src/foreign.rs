@@ -5,6 +5,7 @@
 //!
 //! Always true here: no host's secret is ever taken for another's.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 use pq_secrets::{SecretString, Values};
@@ -170,15 +171,21 @@ fn unescaped(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The value of a secret of another host, by the name that it has for those who read it.
-fn secret(world: &Arc<World>, name: &str) -> Option<SecretString> {
+/// The value of a secret of another host, by the name that it has for those who read it; and the file it comes from.
+fn secret(world: &Arc<World>, name: &str) -> Option<(SecretString, String)> {
     let (host, name) = name.strip_prefix("hostvars.")?.split_once('.')?;
     let scope = world.scope(world.groups.host(&unescaped(host)?)?).ok()?;
-    scope.variable(name.split('.').next()?)?.secrets.get(name).cloned()
+    let variable = scope.variable(name.split('.').next()?)?;
+    Some((variable.secrets.get(name)?.clone(), variable.file.name.clone()))
 }
 
-/// Adds the secrets of other hosts that a value brings along.
-pub fn add_secrets(world: &Arc<World>, value: &serde_json::Value, secrets: &mut Values) {
+/// Adds the secrets of other hosts that a value brings along, and the files that they come from.
+pub fn add_secrets(
+    world: &Arc<World>,
+    value: &serde_json::Value,
+    secrets: &mut Values,
+    files: &mut BTreeSet<String>,
+) {
     use serde_json::Value as Json;
     match value {
         Json::String(text) if holds_token(text) => {
@@ -186,14 +193,15 @@ pub fn add_secrets(world: &Arc<World>, value: &serde_json::Value, secrets: &mut 
                 if let Piece::Token(token) = piece
                     && let Source::Named(name) = token.source
                     && !secrets.contains_key(&name)
-                    && let Some(value) = secret(world, &name)
+                    && let Some((value, file)) = secret(world, &name)
                 {
                     secrets.insert(name, value);
+                    files.insert(file);
                 }
             }
         }
-        Json::Array(items) => items.iter().for_each(|item| add_secrets(world, item, secrets)),
-        Json::Object(map) => map.values().for_each(|item| add_secrets(world, item, secrets)),
+        Json::Array(items) => items.iter().for_each(|item| add_secrets(world, item, secrets, files)),
+        Json::Object(map) => map.values().for_each(|item| add_secrets(world, item, secrets, files)),
         _ => {}
     }
 }

@@ -89,14 +89,12 @@ impl Inventory {
         }))?)?;
         let mut audience = Audience::new(&self.world.loader.directory);
         for index in &hosts {
-            let (host, secrets) = record::of_host(&self.world, *index)?;
-            each(&host)?;
-            if sealing == Sealing::Sealed && !secrets.is_empty() {
+            let told = record::of_host(&self.world, *index)?;
+            each(&told.line)?;
+            if sealing == Sealing::Sealed && !told.secrets.is_empty() {
                 let name = self.world.groups.hosts[*index].name.clone();
-                let scope = self.world.passing_scope(*index)?;
-                let files = scope.variables().filter(|it| !it.secrets.is_empty()).map(|it| &*it.file.name);
-                let recipients = audience.of(&name, files)?;
-                each(&line(&Record::Secret(sealed(name, &secrets, recipients)?))?)?;
+                let recipients = audience.of(&name, told.files.iter().map(String::as_str))?;
+                each(&line(&Record::Secret(sealed(name, &told.secrets, recipients)?))?)?;
             }
         }
         each(&line(&Record::End(End {

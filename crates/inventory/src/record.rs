@@ -1,6 +1,6 @@
 //! A host's records: its own, and the sealed values of its secrets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -16,11 +16,21 @@ use crate::{foreign, genuine, instances};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
-/// The record of a host as a line of the stream, and the values of its secrets.
+/// What is told of a host.
+pub struct Told {
+    /// Its record, as a line of the stream.
+    pub line: String,
+    /// The values of the secrets that it reads.
+    pub secrets: Values,
+    /// The files that they come from, by their names below the inventory directory.
+    pub files: BTreeSet<String>,
+}
+
+/// The record of a host, and its secrets.
 ///
 /// # Errors
 /// Where a file of the host is wrong, or what every host is asked (instances, connection, os) is.
-pub fn of_host(world: &Arc<World>, index: usize) -> Result<(String, Values)> {
+pub fn of_host(world: &Arc<World>, index: usize) -> Result<Told> {
     let host = &world.groups.hosts[index];
     let named = |mut diagnostic: Box<Diagnostic>| {
         diagnostic.causes.push(format!("host `{}` needs it", host.name));
@@ -28,12 +38,15 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<(String, Values)> {
     };
     let scope = world.passing_scope(index)?;
     let read = Reader { scope: &scope, directory: &world.loader.directory };
-    let mut secrets = Values::new();
+    let (mut secrets, mut files) = (Values::new(), BTreeSet::new());
     for variable in scope.variables() {
         if let Some(locked) = &variable.locked {
             return Err(named(Box::new(Diagnostic::clone(locked))));
         }
-        secrets.extend(variable.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
+        if !variable.secrets.is_empty() {
+            secrets.extend(variable.secrets.iter().map(|(name, value)| (name.clone(), value.clone())));
+            files.insert(variable.file.name.clone());
+        }
     }
     let (mut vars, mut origins) = (String::new(), String::new());
     for found in scope.all() {
@@ -42,7 +55,7 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<(String, Values)> {
             Some(written) => add(&mut vars, written),
             None => {
                 let value = read.json(scope.value(found));
-                foreign::add_secrets(world, &value, &mut secrets);
+                foreign::add_secrets(world, &value, &mut secrets, &mut files);
                 genuine::demand(variable, &value, &secrets).map_err(named)?;
                 let written = entry(&variable.name, &value);
                 add(&mut vars, &written);
@@ -89,7 +102,7 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<(String, Values)> {
     for part in [r#""vars":{"#, &vars, r#"},"origins":{"#, &origins, "}}"] {
         line.push_str(part);
     }
-    Ok((line, secrets))
+    Ok(Told { line, secrets, files })
 }
 
 /// The record of a host, read back from its line.
@@ -97,8 +110,7 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<(String, Values)> {
 /// # Errors
 /// As [`of_host`].
 pub fn typed(world: &Arc<World>, index: usize) -> Result<Host> {
-    let (line, _) = of_host(world, index)?;
-    match serde_json::from_str(&line) {
+    match serde_json::from_str(&of_host(world, index)?.line) {
         Ok(Record::Host(host)) => Ok(host),
         Ok(_) => Err(unwritten(&world.groups.hosts[index].name, &"it is another record")),
         Err(error) => Err(unwritten(&world.groups.hosts[index].name, &error)),
