@@ -21,7 +21,8 @@ pub fn refused() -> Vec<Case> {
     }
     for (name, thing) in [
         ("a directory", Some(Thing::Directory)),
-        // A pipe may be one that somebody writes into: `--identity <(…)`.
+        // One that somebody writes into is read: `--identity <(…)`.
+        ("a named pipe that nobody writes into", Some(Thing::Pipe)),
         ("a link to a device", Some(Thing::Link("/dev/zero"))),
         ("a link to nothing", Some(Thing::Link("nothing"))),
         ("nowhere", None),
@@ -33,6 +34,18 @@ pub fn refused() -> Vec<Case> {
             case = case.having("inventory/identity", thing);
         }
         cases.push(case);
+    }
+    let vaulted = include_bytes!("../../crates/secrets/tests/ansible_vault/whole-1.1.yml");
+    for (name, thing) in [
+        ("a directory", Thing::Directory),
+        ("a named pipe that nobody writes into", Thing::Pipe),
+        ("a link to a device", Thing::Link("/dev/zero")),
+        ("a link to nothing", Thing::Link("nothing")),
+    ] {
+        let name = format!("the password of ansible-vault is {name}");
+        let case = Case::with(name, "group_vars/all.yml", *vaulted, "inventory/password");
+        let case = case.calling("pq-inventory", &["--json", "--vault-password-file", "inventory/password"]);
+        cases.push(case.having("inventory/password", thing));
     }
     let none = Case::with("there is no identity", FILE, whole.clone(), FILE);
     cases.push(none.calling("pq-inventory", &["--json"]));

@@ -96,6 +96,11 @@ impl Header {
         self.stanzas.len()
     }
 
+    /// Whether it does not tell whose keys there are besides the one that opened it.
+    pub fn is_anonymous(&self) -> bool {
+        self.count() > 1 && self.stanzas.iter().any(|(kind, _)| kind == "X25519")
+    }
+
     /// How many of each type, as in "2 X25519, 1 ssh-ed25519".
     pub fn kinds(&self) -> String {
         let kinds: BTreeSet<&str> = self.stanzas.iter().map(|(kind, _)| kind.as_str()).collect();

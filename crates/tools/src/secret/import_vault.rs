@@ -14,19 +14,19 @@ use std::time::SystemTime;
 use pq_cli::Failure;
 use pq_inventory::{Document, Inventory, MAX_FILE, Vaulted};
 use pq_secrets::bounded;
-use pq_secrets::store::{self, Lock, Staged};
+use pq_secrets::store::{self, Staged};
 use pq_secrets::{ExposeSecret, SecretString, VaultPasswords, is_ansible_vault, private_directory};
 use pq_stream::{Diagnostic, MASTER_KEY, Piece, Record, Status, pieces};
 use serde_json::Value;
 
-use super::keeper::{Keeper, Keys, age_name, cannot, publish, secret, unread};
+use super::keeper::{Held, Keeper, Keys, age_name, cannot, publish, secret, unread};
 use super::{say, tree};
 
 /// Every host's variables.
 type Meaning = BTreeMap<String, BTreeMap<String, Value>>;
 
 /// What is locked: files, and the directories of those that are not there yet.
-type Locks = BTreeMap<PathBuf, Lock>;
+type Locks = BTreeMap<PathBuf, Held>;
 
 /// One file's change.
 struct Change {

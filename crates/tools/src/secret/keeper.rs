@@ -124,7 +124,9 @@ impl Keeper {
     }
 
     /// Keeps everybody else from changing it until the lock is dropped; the directory of a new file is made.
-    pub fn lock(&self) -> Result<Lock, Failure> {
+    pub fn lock(&self) -> Result<Held, Failure> {
+        let missing = |directory: &&Path| !directory.as_os_str().is_empty() && !directory.exists();
+        let made = self.path.ancestors().skip(1).take_while(missing).map(Path::to_owned).collect();
         let parent = self.path.parent().filter(|parent| *parent != Path::new("") && !parent.exists());
         if let Some(parent) = parent {
             // The first file of a group, unless there is nobody to encrypt it to.
@@ -144,7 +146,7 @@ impl Keeper {
             Failure::busy(busy.hint("end that one, or wait for it"))
         })?;
         leftovers::said(&self.path);
-        Ok(lock)
+        Ok(Held { _lock: lock, made })
     }
 
     /// The bytes of the file; nothing where there is none.
@@ -267,6 +269,20 @@ fn directory(path: &Path) -> io::Result<()> {
         fs::set_permissions(made, above.permissions())?;
     }
     Ok(())
+}
+
+/// A file that nobody else changes meanwhile. Directories that were made for it go again if nothing came into them.
+pub struct Held {
+    _lock: Lock,
+    /// The innermost first.
+    made: Vec<PathBuf>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // The system removes a directory only if it is empty.
+        let _ = self.made.iter().try_for_each(fs::remove_dir);
+    }
 }
 
 /// The name of the age file that stands for a plain file of variables.

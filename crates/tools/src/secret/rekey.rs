@@ -17,7 +17,7 @@ use super::say;
 /// Where one of them cannot be opened or written; nothing was changed then, unless the error says so.
 pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
     let files = if files.is_empty() { keys.all()? } else { files.to_vec() };
-    let (mut staged, mut removed) = (Vec::new(), false);
+    let (mut staged, mut removed, mut anonymous) = (Vec::new(), false, false);
     for file in &once(keys, &files)? {
         let keeper = Keeper::new(keys, file)?;
         let lock = keeper.lock()?;
@@ -28,6 +28,7 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
         let before = header.as_ref().map_or(0, Header::count);
         let strangers = differs.iter().any(|said| said.contains("not listed"));
         removed |= before > listed.len() || strangers;
+        anonymous |= before >= listed.len() && header.is_some_and(|header| header.is_anonymous());
         staged.push((keeper.stage(plain.expose_secret(), 0o600)?, keeper, lock, before, listed.len()));
     }
     for (_, keeper, ..) in &staged {
@@ -41,6 +42,11 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
             }
         })?;
         say(&format!("`{}`: {before} could open it, now {now}", keeper.path.display()));
+    }
+    if anonymous {
+        say(
+            "a file does not tell whose `age1…` keys it was for: `git log -p` of `.age-recipients` tells who was removed or replaced",
+        );
     }
     if removed {
         say("who was removed still knows the values as they were, and has them in old copies and in git");
