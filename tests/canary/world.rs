@@ -61,9 +61,12 @@ kill -"$1" "$at"
 cp in/plain.yml "$2"
 "#;
 
-/// What an execution wrote when the only machine was well.
-const APPLIED: &str = r#"{"type":"run","format":1,"inventory":"/i","digest":"","time":"2101-01-01T00:00:00Z"}
-{"type":"end","host":"a","status":0}
+/// Prints what an execution wrote when the only machine was well.
+const APPLY: &str = r#"
+echo '{"type":"run","format":1,"inventory":"/i","digest":"","time":"2101-01-01T00:00:00Z"}'
+pq-inventory --json | grep -E '"type":"(host|secret)"'
+echo '{"type":"event","host":"a","id":"wiki/user","title":"","outcome":"ok"}'
+echo '{"type":"end","host":"a","status":0}'
 "#;
 
 /// A place that is gone when it is dropped.
@@ -144,7 +147,7 @@ impl World {
             ("others", OTHERS),
             ("look", LOOK),
             ("signal", SIGNAL),
-            ("applied", APPLIED),
+            ("apply", APPLY),
         ] {
             world.write(&format!("in/{name}"), text);
         }
