@@ -15,7 +15,7 @@ use crate::groups::Variable;
 use crate::list::Secrets;
 
 use crate::node::{Data, Mark, Node};
-use crate::scope::Scope;
+use crate::scope::{Resolved, Scope};
 use crate::world::{LayerSource, World};
 use crate::{foreign, magic};
 
@@ -99,6 +99,12 @@ pub fn of_host(world: &Arc<World>, index: usize, name: &str, secrets: Secrets) -
             format!("the value holds no `{}`", name.escape_debug())
         })
     });
+    // A member may have a value where another of the same map has none.
+    let member = scope.variable(head).and_then(|variable| {
+        let (_, node) = inside(variable, &path).filter(|_| !path.is_empty())?;
+        Some(told(scope.all_of(variable, &node)))
+    });
+    let value = member.or(value);
     let near = match value {
         Some(_) => None,
         None => nearest(head, scope.variables().map(|variable| variable.name.clone())),
@@ -249,7 +255,12 @@ fn raw(node: &Node, variable: &Variable, secrets: Secrets) -> Value {
 }
 
 fn value(scope: &Arc<Scope>, name: &str) -> Option<std::result::Result<Value, String>> {
-    Some(match scope.resolve(name)? {
+    scope.resolve(name).map(told)
+}
+
+/// A value as data, or why there is none, with the place.
+fn told(resolved: Resolved) -> std::result::Result<Value, String> {
+    match resolved {
         Ok(value) => json(&value),
         Err(reason) => {
             let cause = reason.diagnostic.causes.first().unwrap_or(&reason.diagnostic.message);
@@ -258,7 +269,7 @@ fn value(scope: &Arc<Scope>, name: &str) -> Option<std::result::Result<Value, St
                 None => cause.clone(),
             })
         }
-    })
+    }
 }
 
 fn json(value: &pq_template::Value) -> std::result::Result<Value, String> {

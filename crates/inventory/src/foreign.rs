@@ -11,8 +11,9 @@ use std::sync::{Arc, Weak};
 use pq_secrets::{SecretString, Values};
 use pq_stream::{OPENING, Piece, Source, holds_token, pieces};
 use pq_template::Value;
-use pq_template::value::{Enumerator, Object, ValueKind};
+use pq_template::value::{DynObject, Enumerator, Object, ObjectRepr, ValueKind};
 
+use crate::lazy::Lazy;
 use crate::scope::Scope;
 use crate::unresolved::{Unresolved, failed};
 use crate::world::World;
@@ -86,13 +87,18 @@ impl Object for Foreign {
 
 impl Foreign {
     /// A value with the names that its secrets have for the reader.
-    fn renamed(&self, world: &Arc<World>, value: Value) -> Value {
+    fn renamed(self: &Arc<Self>, world: &Arc<World>, value: Value) -> Value {
+        if is_lazy(&value)
+            && let Some(inner) = value.as_object()
+        {
+            return Value::from_object(Renamed { foreign: self.clone(), inner: inner.clone() });
+        }
         match value.kind() {
             ValueKind::String => match value.as_str() {
                 Some(text) if holds_token(text) => Value::from(self.text(world, text)),
                 _ => value,
             },
-            ValueKind::Seq if holds(&value) => {
+            ValueKind::Seq | ValueKind::Iterable if holds(&value) => {
                 let items = value.try_iter().into_iter().flatten();
                 items.map(|item| self.renamed(world, item)).collect()
             }
@@ -135,11 +141,45 @@ impl Foreign {
     }
 }
 
-/// Whether a token stands anywhere in a list or map.
+/// A list or map whose members are resolved when they are read, and renamed then.
+#[derive(Debug)]
+struct Renamed {
+    foreign: Arc<Foreign>,
+    inner: DynObject,
+}
+
+impl Object for Renamed {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        self.inner.repr()
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let world = self.foreign.world.upgrade()?;
+        self.inner.get_value(key).map(|value| self.foreign.renamed(&world, value))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        match self.inner.enumerate() {
+            Enumerator::Seq(length) => Enumerator::Seq(length),
+            _ => Enumerator::Values(self.inner.try_iter().into_iter().flatten().collect()),
+        }
+    }
+}
+
+fn is_lazy(value: &Value) -> bool {
+    value.downcast_object_ref::<Lazy>().is_some() || value.downcast_object_ref::<Renamed>().is_some()
+}
+
+/// Whether a token stands, or may come to stand, anywhere in a list or map.
 fn holds(value: &Value) -> bool {
+    if is_lazy(value) {
+        return true;
+    }
     match value.kind() {
         ValueKind::String => value.as_str().is_some_and(|text| text.contains(OPENING)),
-        ValueKind::Seq => value.try_iter().into_iter().flatten().any(|item| holds(&item)),
+        ValueKind::Seq | ValueKind::Iterable => {
+            value.try_iter().into_iter().flatten().any(|item| holds(&item))
+        }
         ValueKind::Map => value
             .try_iter()
             .into_iter()

@@ -23,6 +23,7 @@ mod hosts;
 mod hosts_yaml;
 mod instances;
 mod inventory;
+mod lazy;
 mod list;
 mod lookups;
 mod magic;

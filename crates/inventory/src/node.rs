@@ -140,6 +140,48 @@ impl Node {
         }
     }
 
+    /// Whether it is a list or map with a template somewhere inside.
+    pub fn holds_templates(&self) -> bool {
+        let template = |node: &Arc<Node>| match &node.data {
+            Data::Text(text) => Templates::is_template(text),
+            _ => node.holds_templates(),
+        };
+        match &self.data {
+            Data::List(items) => items.iter().any(template),
+            Data::Map(entries) => entries.iter().any(|(_, node)| template(node)),
+            _ => false,
+        }
+    }
+
+    /// The name of a node inside the value of `name`, as templates write it: `name.key[0]`.
+    pub fn path_to(&self, name: &str, inner: &Node) -> Option<String> {
+        self.path_at(name, std::ptr::from_ref(inner).addr())
+    }
+
+    /// The same for a node that is known by its address.
+    pub fn path_at(&self, name: &str, inner: usize) -> Option<String> {
+        if std::ptr::from_ref(self).addr() == inner {
+            return Some(name.to_owned());
+        }
+        match &self.data {
+            Data::List(items) => {
+                let mut items = items.iter().enumerate();
+                items.find_map(|(at, item)| item.path_at(&format!("{name}[{at}]"), inner))
+            }
+            Data::Map(entries) => entries.iter().find_map(|(key, node)| {
+                let text = key.text();
+                let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                let plain = text.chars().all(word) && !text.starts_with(|c: char| c.is_ascii_digit());
+                let name = match plain && !text.is_empty() {
+                    true => format!("{name}.{text}"),
+                    false => format!("{name}['{}']", text.escape_debug()),
+                };
+                node.path_at(&name, inner)
+            }),
+            _ => None,
+        }
+    }
+
     /// The entry of a map by its key.
     pub fn entry(&self, name: &str) -> Option<(&Key, &Arc<Node>)> {
         match &self.data {

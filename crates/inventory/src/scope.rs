@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::{fmt, slice};
 
 use pq_template::value::{Enumerator, Object};
-use pq_template::{Context, TemplateError, Value};
+use pq_template::{Context, TemplateError, Templates, Value};
 
 use crate::effective::Effective;
 use crate::groups::Variable;
+use crate::lazy::{self, Lazy};
 use crate::magic;
-use crate::node::Node;
-use crate::unresolved::{MAX_CHAIN, Unresolved, circle, failed};
+use crate::node::{Data, Node};
+use crate::unresolved::{self, MAX_CHAIN, Unresolved, circle, failed};
 use crate::world::World;
 
 /// A value, or why there is none.
@@ -22,11 +23,21 @@ pub type Resolved = Result<Value, Arc<Unresolved>>;
 /// What has read more names than this is not shared among hosts: each would be kept for each variable.
 const MAX_READ: usize = 200;
 
+/// Values inside one that are looked through for members that are still to be resolved.
+const MAX_WHOLE: usize = 1_000_000;
+
 /// Names that were read, set or not, in order.
 type Names = Arc<[Arc<str>]>;
 
-/// What was resolved, and every name that was read on the way; no names where it is this host's alone.
-type Noted = (Resolved, Option<Names>);
+/// What was resolved.
+#[derive(Debug, Clone)]
+struct Noted {
+    resolved: Resolved,
+    /// Every name that was read on the way; none where it is this host's alone.
+    read: Option<Names>,
+    /// Whether members may be read of it though it has no value as a whole.
+    partial: bool,
+}
 
 /// What the groups of some hosts set, and what of it came out the same for all of them.
 #[derive(Debug)]
@@ -49,6 +60,8 @@ impl Base {
 #[derive(Debug)]
 struct Known {
     resolved: Resolved,
+    /// As of [`Noted`].
+    partial: bool,
     /// A host that sets one of these resolves anew.
     read: Names,
     written: OnceLock<Box<str>>,
@@ -76,15 +89,29 @@ pub struct Scope {
     base: Arc<Base>,
     own: Effective,
     resolved: Mutex<HashMap<Arc<str>, Noted>>,
-    /// The variables that are being resolved now, outermost first.
+    /// Variables as templates see them in whose values there are [`Lazy`] members.
+    open: Mutex<HashMap<Arc<str>, Noted>>,
+    /// Templates inside lists and maps, by their nodes.
+    members: Mutex<HashMap<usize, (Noted, bool)>>,
+    /// What is being resolved now, outermost first.
     active: Mutex<Vec<Active>>,
+    /// Why the last undefined member has no value.
+    missing: Mutex<Option<Arc<Unresolved>>>,
 }
 
-/// A variable that is being resolved.
+/// A variable, or a template inside of one, that is being resolved.
 struct Active {
-    name: Arc<str>,
+    variable: Arc<Variable>,
+    node: usize,
     /// What it has read; nothing once it has read what is this host's alone.
     read: Option<BTreeSet<Arc<str>>>,
+    /// Whether there may be [`Lazy`] members in what comes of it.
+    open: bool,
+}
+
+/// What a node is known by: those of a variable that lives have different places.
+fn address(node: &Node) -> usize {
+    std::ptr::from_ref(node).addr()
 }
 
 impl fmt::Debug for Scope {
@@ -101,7 +128,17 @@ impl Scope {
     /// The scope of a host: what it sets itself goes before what its groups set.
     pub fn new(world: &Arc<World>, host: usize, base: Arc<Base>, own: Effective) -> Self {
         let world = Arc::downgrade(world);
-        Scope { world, host, base, own, resolved: Mutex::default(), active: Mutex::default() }
+        Scope {
+            world,
+            host,
+            base,
+            own,
+            resolved: Mutex::default(),
+            open: Mutex::default(),
+            members: Mutex::default(),
+            active: Mutex::default(),
+            missing: Mutex::default(),
+        }
     }
 
     /// All that is set for the host, by name.
@@ -143,12 +180,17 @@ impl Scope {
         self.find(name).map(|found| self.value(found))
     }
 
-    /// The value of a variable of this host.
+    /// The value of a variable of this host, whole.
     ///
     /// # Errors
     /// Why it cannot be resolved.
     pub fn value(self: &Arc<Self>, found: Found<'_>) -> Resolved {
-        let variable = found.variable;
+        self.obtain(found, true)
+    }
+
+    /// A variable's value: `whole`, or as templates see it, with members that are resolved when they are read.
+    fn obtain(self: &Arc<Self>, found: Found<'_>, whole: bool) -> Resolved {
+        let (variable, node) = (found.variable, &found.variable.node);
         let name = variable.name.as_str();
         if !found.is_own()
             && let Some(value) = variable.plain()
@@ -156,47 +198,168 @@ impl Scope {
             self.has_read(name, Some(&[]));
             return Ok(value.clone());
         }
-        if let Some((known, read)) = self.known(found) {
-            self.has_read(name, read.as_deref());
-            return known;
+        if let Some(known) = self.known(found)
+            && (whole || !known.partial || known.resolved.is_ok())
+        {
+            self.has_read(name, known.read.as_deref());
+            return known.resolved;
         }
-        let chain = {
-            let mut active = lock(&self.active);
-            let begin = active.iter().position(|known| *known.name == *name);
-            if begin.is_none() && active.len() < MAX_CHAIN {
-                active.push(Active { name: name.into(), read: Some(BTreeSet::new()) });
-                None
-            } else {
-                let names = active[begin.unwrap_or(active.len() - 1)..].iter();
-                Some(names.map(|active| &*active.name).collect::<Vec<_>>().join(" → "))
+        if !whole {
+            if node.holds_templates() {
+                self.has_read(name, Some(&[]));
+                self.opens();
+                return Ok(Lazy::value(self, variable, node));
             }
-        };
-        if let Some(chain) = chain {
-            // Who closes a circle depends on where it was entered.
-            self.reads_own();
-            return Err(Arc::new(circle(variable, name, &chain)));
+            let open = lock(&self.open).get(name).cloned();
+            if let Some(open) = open {
+                self.has_read(name, open.read.as_deref());
+                self.opens();
+                return open.resolved;
+            }
         }
-        let resolved = self.node(variable, &variable.node).map_err(Arc::new);
-        let read = lock(&self.active).pop().and_then(|active| active.read);
-        let read = read.filter(|names| names.len() <= MAX_READ);
-        let read: Option<Names> = read.map(|names| names.into_iter().collect());
+        self.enter(variable, node)?;
+        let mut resolved = self.node(variable, node).map_err(Arc::new);
+        let (read, open) = self.so_far();
+        let holds = node.holds_templates();
+        let open = open && resolved.is_ok();
+        if open && !holds {
+            let noted = Noted { resolved: resolved.clone(), read, partial: true };
+            lock(&self.open).insert(name.into(), noted);
+        }
+        if open && whole {
+            resolved = resolved.and_then(|value| self.whole(variable, &value));
+        }
+        let read = self.leave();
         self.has_read(name, read.as_deref());
+        if open && !whole {
+            self.opens();
+            return resolved;
+        }
+        let partial = open || holds;
         match (found.shared, read) {
             (Some(at), Some(read)) if !self.sets_any(&read) => {
-                let known = Known { resolved: resolved.clone(), read, written: OnceLock::new() };
+                let known = Known { resolved: resolved.clone(), partial, read, written: OnceLock::new() };
                 self.base.known[at].get_or_init(|| Box::new(known));
             }
             (_, read) => {
-                lock(&self.resolved).insert(name.into(), (resolved.clone(), read));
+                let noted = Noted { resolved: resolved.clone(), read, partial };
+                lock(&self.resolved).insert(name.into(), noted);
             }
         }
         resolved
     }
 
+    /// What stands at a node inside a variable's value.
+    ///
+    /// # Errors
+    /// Why it cannot be resolved.
+    pub fn member(self: &Arc<Self>, variable: &Arc<Variable>, node: &Arc<Node>) -> Resolved {
+        match &node.data {
+            Data::Text(text) if Templates::is_template(text) => self.leaf(variable, node, text),
+            Data::List(_) | Data::Map(_) => {
+                self.opens();
+                Ok(Lazy::value(self, variable, node))
+            }
+            scalar => Ok(scalar.scalar().unwrap_or_default()),
+        }
+    }
+
+    /// The value of a template inside a list or map.
+    fn leaf(self: &Arc<Self>, variable: &Arc<Variable>, node: &Node, text: &str) -> Resolved {
+        let known = lock(&self.members).get(&address(node)).cloned();
+        let (noted, open) = match known {
+            Some(known) => known,
+            None => {
+                self.enter(variable, node)?;
+                let resolved = self.template(variable, node, text).map_err(Arc::new);
+                let (_, open) = self.so_far();
+                let noted = Noted { resolved, read: self.leave(), partial: false };
+                lock(&self.members).insert(address(node), (noted.clone(), open));
+                (noted, open)
+            }
+        };
+        self.has_read(&variable.name, noted.read.as_deref());
+        if open {
+            self.opens();
+        }
+        noted.resolved
+    }
+
+    /// Notes that a node is being resolved.
+    ///
+    /// # Errors
+    /// It is already, or too many are.
+    fn enter(&self, variable: &Arc<Variable>, node: &Node) -> Result<(), Arc<Unresolved>> {
+        let chain = {
+            let mut active = lock(&self.active);
+            let begin = active.iter().position(|known| known.node == address(node));
+            if begin.is_none() && active.len() < MAX_CHAIN {
+                let (variable, read) = (variable.clone(), Some(BTreeSet::new()));
+                active.push(Active { variable, node: address(node), read, open: false });
+                return Ok(());
+            }
+            let names = active[begin.unwrap_or(active.len() - 1)..].iter();
+            names.map(Active::name).collect::<Vec<_>>().join(" → ")
+        };
+        // Who closes a circle depends on where it was entered.
+        self.reads_own();
+        Err(Arc::new(circle(variable, node, &chain)))
+    }
+
+    /// What has been read for what is being resolved, and whether there may be [`Lazy`] members in it.
+    fn so_far(&self) -> (Option<Names>, bool) {
+        let active = lock(&self.active);
+        let last = active.last();
+        let read = last.and_then(|active| active.read.as_ref()).filter(|names| names.len() <= MAX_READ);
+        (read.map(|names| names.iter().cloned().collect()), last.is_some_and(|active| active.open))
+    }
+
+    /// Ends what is being resolved; says what it has read.
+    fn leave(&self) -> Option<Names> {
+        let read = lock(&self.active).pop().and_then(|active| active.read);
+        let read = read.filter(|names| names.len() <= MAX_READ);
+        read.map(|names| names.into_iter().collect())
+    }
+
+    /// Notes that there may be [`Lazy`] members in what is being resolved.
+    fn opens(&self) {
+        if let Some(active) = lock(&self.active).last_mut() {
+            active.open = true;
+        }
+    }
+
+    /// Notes why a member that was read is undefined.
+    pub fn misses(&self, reason: Arc<Unresolved>) {
+        *lock(&self.missing) = Some(reason);
+    }
+
+    /// A value with all its members resolved.
+    ///
+    /// # Errors
+    /// Why one of them has no value.
+    fn whole(&self, variable: &Variable, value: &Value) -> Resolved {
+        lock(&self.missing).take();
+        let mut left = MAX_WHOLE;
+        let whole = lazy::resolved(value, &mut left).map_err(|hole| match lock(&self.missing).take() {
+            Some(reason) if hole.is_undefined() => reason,
+            _ => Arc::new(unresolved::inside(variable, &hole)),
+        })?;
+        Ok(whole.unwrap_or_else(|| value.clone()))
+    }
+
+    /// All of a list or map of a variable.
+    ///
+    /// # Errors
+    /// Why a member has no value.
+    pub fn all_of(self: &Arc<Self>, variable: &Arc<Variable>, node: &Node) -> Resolved {
+        self.node(variable, node).map_err(Arc::new)
+    }
+
     /// What was resolved before, for this host or for another with the same groups.
     fn known(&self, found: Found<'_>) -> Option<Noted> {
-        if let Some(known) = self.shared(found) {
-            return Some((known.resolved.clone(), Some(known.read.clone())));
+        if let Some(Known { resolved, partial, read, .. }) = self.shared(found) {
+            let (resolved, read, partial) = (resolved.clone(), Some(read.clone()), *partial);
+            return Some(Noted { resolved, read, partial });
         }
         lock(&self.resolved).get(found.variable.name.as_str()).cloned()
     }
@@ -245,22 +408,32 @@ impl Scope {
         }
     }
 
-    fn node(self: &Arc<Self>, variable: &Variable, node: &Node) -> Result<Value, Unresolved> {
-        node.value(&mut |node, text| self.template(variable, node, text))
+    fn node(self: &Arc<Self>, variable: &Arc<Variable>, node: &Node) -> Result<Value, Unresolved> {
+        node.value(&mut |inner, text| match std::ptr::eq(inner, &*variable.node) {
+            true => self.template(variable, inner, text),
+            false => self.leaf(variable, inner, text).map_err(|reason| Unresolved::clone(&reason)),
+        })
     }
 
     fn template(self: &Arc<Self>, variable: &Variable, node: &Node, text: &str) -> Result<Value, Unresolved> {
         let Some(world) = self.world.upgrade() else { return Ok(Value::from(text)) };
         let context =
             Context::new(Value::from_dyn_object(self.clone())).lookups(world.loader.lookups.clone());
-        world
-            .templates
-            .value(&variable.name, text, &context)
-            .map_err(|error| self.explain(variable, node, &error))
+        let before = lock(&self.missing).take();
+        let value = world.templates.value(&variable.name, text, &context);
+        let missing = std::mem::replace(&mut *lock(&self.missing), before);
+        value.map_err(|error| self.explain(variable, node, &error, missing))
     }
 
-    /// The reason of a template's error: that of the variable it read, where that one could not be resolved.
-    fn explain(&self, variable: &Variable, node: &Node, error: &TemplateError) -> Unresolved {
+    /// The reason of a template's error: that of the variable it read, where that one could not be resolved, or of
+    /// the member, which is `missing`.
+    fn explain(
+        &self,
+        variable: &Variable,
+        node: &Node,
+        error: &TemplateError,
+        missing: Option<Arc<Unresolved>>,
+    ) -> Unresolved {
         let mut source = std::error::Error::source(error);
         while let Some(inner) = source {
             if let Some(inner) = inner.downcast_ref::<Unresolved>() {
@@ -268,12 +441,30 @@ impl Scope {
             }
             source = inner.source();
         }
-        if let Some(name) = error.undefined.as_deref().and_then(|path| path.split(['.', '[']).next())
-            && let Some((Err(inner), _)) = self.find(name).and_then(|found| self.known(found))
-        {
-            return Unresolved::clone(&inner);
-        }
-        Unresolved::of_template(variable, node, error)
+        let Some(path) = error.undefined.as_deref() else {
+            return Unresolved::of_template(variable, node, error);
+        };
+        let head = path.split(['.', '[']).next().unwrap_or("");
+        let reason = match self.find(head).map(|found| (found, self.known(found))) {
+            Some((_, Some(Noted { resolved: Err(reason), partial: false, .. }))) => Some(reason),
+            Some((_, Some(Noted { partial: false, .. }))) => None,
+            Some((found, _)) if !found.is_own() && found.variable.plain().is_some() => None,
+            // Nothing is set of that name.
+            None if head == path && !path.is_empty() => None,
+            _ => missing,
+        };
+        reason.map_or_else(
+            || Unresolved::of_template(variable, node, error),
+            |reason| Unresolved::clone(&reason),
+        )
+    }
+}
+
+impl Active {
+    /// Its name: that of the variable, or the way into it.
+    fn name(&self) -> String {
+        let name = &self.variable.name;
+        self.variable.node.path_at(name, self.node).unwrap_or_else(|| name.clone())
     }
 }
 
@@ -283,7 +474,7 @@ impl Object for Scope {
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        match self.resolve(key) {
+        match self.find(key).map(|found| self.obtain(found, false)) {
             None if key == "vars" => {
                 self.reads_own();
                 Some(Value::from_dyn_object(self.clone()))

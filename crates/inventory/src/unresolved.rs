@@ -34,12 +34,37 @@ impl std::error::Error for Unresolved {}
 impl Unresolved {
     /// The reason that a template's error is, for the variable in whose value the template stands.
     pub fn of_template(variable: &Variable, node: &Node, error: &TemplateError) -> Self {
-        let mut diagnostic = Diagnostic::new(format!("cannot resolve variable `{}`", variable.name))
-            .cause(error.cause.clone());
+        let cause = match variable.node.path_to(&variable.name, node) {
+            Some(path) if path != variable.name => format!("{}, in `{path}`", error.cause),
+            _ => error.cause.clone(),
+        };
+        let mut diagnostic =
+            Diagnostic::new(format!("cannot resolve variable `{}`", variable.name)).cause(cause);
         diagnostic.hints.push(error.hint.clone().unwrap_or_else(|| hint(error, &variable.name)));
         diagnostic.place = Some(place(variable, node, error));
         Unresolved { diagnostic, undefined: error.undefined.is_some() }
     }
+}
+
+/// The reason of a value in which something could not be looked up, where that has not told its own.
+pub fn inside(variable: &Variable, value: &Value) -> Unresolved {
+    let items = Value::from(vec![value.clone()]);
+    if let Some(Err(error)) = items.try_iter().ok().and_then(|items| items.checked().next()) {
+        let mut source = std::error::Error::source(&error);
+        while let Some(inner) = source {
+            if let Some(inner) = inner.downcast_ref::<Unresolved>() {
+                return inner.clone();
+            }
+            source = inner.source();
+        }
+    }
+    let undefined = value.is_undefined();
+    let cause =
+        if undefined { "a value inside is undefined" } else { "a value inside could not be looked up" };
+    let diagnostic = Diagnostic::new(format!("cannot resolve variable `{}`", variable.name))
+        .cause(cause)
+        .hint(format!("`pq-inventory --explain {}` shows what it reads", variable.name));
+    Unresolved { diagnostic: diagnostic.at(variable.file.place(variable.node.start)), undefined }
 }
 
 /// A value that is an error as soon as it is read.
@@ -80,8 +105,17 @@ fn hint(error: &TemplateError, variable: &str) -> String {
     }
 }
 
+/// What holds itself.
+pub fn endless(variable: &Variable) -> Unresolved {
+    let diagnostic = Diagnostic::new(format!("variable `{}` needs itself", variable.name))
+        .cause("its value holds itself, or is nested more than 100 levels deep")
+        .hint("give one of the variables in it a value that reads none of the others");
+    Unresolved { diagnostic: diagnostic.at(variable.file.place(variable.node.start)), undefined: false }
+}
+
 /// What reads itself, or stands at the end of too long a chain.
-pub fn circle(variable: &Variable, name: &str, chain: &str) -> Unresolved {
+pub fn circle(variable: &Variable, node: &Node, chain: &str) -> Unresolved {
+    let name = &variable.node.path_to(&variable.name, node).unwrap_or(variable.name.clone())[..];
     let diagnostic = if chain.split(" → ").next() == Some(name) {
         Diagnostic::new(format!("variable `{name}` needs itself")).cause(format!("{chain} → {name}"))
     } else {
@@ -89,5 +123,5 @@ pub fn circle(variable: &Variable, name: &str, chain: &str) -> Unresolved {
             .cause(format!("more than {MAX_CHAIN} variables read each other in a row"))
     };
     let diagnostic = diagnostic.hint("give one of them a value that reads none of the others");
-    Unresolved { diagnostic: diagnostic.at(variable.file.place(variable.node.start)), undefined: false }
+    Unresolved { diagnostic: diagnostic.at(variable.file.place(node.start)), undefined: false }
 }

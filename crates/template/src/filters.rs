@@ -2,11 +2,12 @@
 //!
 //! None is registered but through this table, so none can see a token's text that the table does not let it see.
 
-use minijinja::value::{FunctionArgs, FunctionResult, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
+use minijinja::value::{FunctionArgs, FunctionResult, Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, State, Value, filters, functions::Function};
 
 use crate::arguments::Given;
-use crate::{ansible, guard, hashes, holes, lists, numbers, paths, regexes, sinks, spent, text, texts};
+use crate::needs::{Needs, lack};
+use crate::{ansible, guard, hashes, lists, numbers, paths, regexes, sinks, spent, text, texts};
 
 /// What a filter may be given.
 #[derive(Clone, Copy)]
@@ -174,10 +175,8 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
                 }
                 check(name, sees, &args)?;
                 args.iter().try_for_each(spent::reach)?;
-                for value in whole(name, sees, &args) {
-                    if holes::any_in(&value)? {
-                        return Ok(Value::UNDEFINED);
-                    }
+                if lack(name, needs(sees), &args)? {
+                    return Ok(Value::UNDEFINED);
                 }
                 inner.call(state, &args)
             },
@@ -220,29 +219,12 @@ fn check(name: &str, sees: Sees, args: &[Value]) -> Result<(), Error> {
     }
 }
 
-/// The arguments of which a filter needs everything that is inside them.
-fn whole(name: &str, sees: Sees, args: &[Value]) -> Vec<Value> {
-    let maps = |list: &Value| list.as_object().is_some_and(|it| it.repr() != ObjectRepr::Map);
-    match (sees, name, args) {
-        (Sees::Nothing, "type_debug", _) => Vec::new(),
-        // What it needs of each item stands under one name.
-        (Sees::Nothing, "sort" | "sum" | "groupby" | "min" | "max" | "unique", [list, .., by])
-            if maps(list) =>
-        {
-            let path = match by.is_kwargs() {
-                true => by.get_attr("attribute").unwrap_or_default(),
-                false => by.clone(),
-            };
-            let Some(path) = path.as_str() else { return args.to_vec() };
-            let part = |item: Value| {
-                path.split('.').try_fold(item, |at, part| at.get_attr(part)).unwrap_or_default()
-            };
-            vec![list.try_iter().into_iter().flatten().map(part).collect()]
-        }
-        // The keys of a map.
-        (Sees::Items, "list", [map]) if map.kind() == ValueKind::Map => Vec::new(),
-        (Sees::Nothing | Sees::Items | Sees::Merged | Sees::Source, ..) => args.to_vec(),
-        _ => Vec::new(),
+/// How far a filter looks into what it is given.
+fn needs(sees: Sees) -> Needs {
+    match sees {
+        Sees::Nothing | Sees::Source => Needs::All,
+        Sees::Items | Sees::Merged => Needs::Members,
+        _ => Needs::Nothing,
     }
 }
 

@@ -15,10 +15,18 @@ const MAX_DEPTH: usize = 64;
 /// # Errors
 /// That of a member in error.
 pub(crate) fn any_in(value: &Value) -> Result<bool, Error> {
-    within(value, 0)
+    within(value, 0, MAX_DEPTH)
 }
 
-fn within(value: &Value, depth: usize) -> Result<bool, Error> {
+/// Whether one of the members of a list or map is undefined; of what is in these nothing is said.
+///
+/// # Errors
+/// That of a member in error.
+pub(crate) fn any_of(value: &Value) -> Result<bool, Error> {
+    within(value, 0, 0)
+}
+
+fn within(value: &Value, depth: usize, deepest: usize) -> Result<bool, Error> {
     let Some(object) = value.as_object() else { return Ok(false) };
     if depth > MAX_DEPTH {
         return Err(Error::new(ErrorKind::InvalidOperation, "a value is nested more than 64 levels deep"));
@@ -28,7 +36,8 @@ fn within(value: &Value, depth: usize) -> Result<bool, Error> {
         match item.kind() {
             ValueKind::Undefined => Ok(true),
             ValueKind::Invalid => Err(reason(item)),
-            _ => within(item, depth + 1),
+            _ if depth == deepest => Ok(false),
+            _ => within(item, depth + 1, deepest),
         }
     };
     match object.repr() {
@@ -74,6 +83,17 @@ pub(crate) fn refuse<'v>(values: impl IntoIterator<Item = &'v Value>) -> Result<
     Ok(())
 }
 
+/// Refuses lists and maps of which a member is undefined.
+///
+/// # Errors
+/// That it is, or that of a member in error.
+pub(crate) fn refuse_members(value: &Value) -> Result<(), Error> {
+    match any_of(value)? {
+        true => Err(Error::new(ErrorKind::UndefinedError, "a value inside is undefined")),
+        false => Ok(()),
+    }
+}
+
 /// Refuses something undefined that stands before `needle` in a list: whoever looks for it comes by.
 ///
 /// # Errors
@@ -88,7 +108,9 @@ pub(crate) fn refuse_before(needle: &Value, list: &Value) -> Result<(), Error> {
         if item == *needle {
             break;
         }
-        refuse([&item])?;
+        if needle.as_object().is_some() {
+            refuse([&item])?;
+        }
     }
     Ok(())
 }

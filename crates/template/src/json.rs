@@ -31,6 +31,17 @@ pub fn to_json(value: &Value) -> Result<Json, Error> {
     convert(value, 0, &mut 0)
 }
 
+/// The same for a filter: nothing where something inside is undefined, since what is made of it is undefined, too.
+///
+/// # Errors
+/// As [`to_json`].
+pub(crate) fn data(value: &Value) -> Result<Option<Json>, Error> {
+    match to_json(value) {
+        Err(error) if error.kind() == ErrorKind::UndefinedError => Ok(None),
+        data => data.map(Some),
+    }
+}
+
 /// A value may be so large as data, in bytes; one that holds another many times over holds its data as often.
 const MAX_DATA: usize = 32 << 20;
 
@@ -83,7 +94,9 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
         environment.add_filter(
             name,
             move |state: &mut State, value: &Value, options: Kwargs| -> Result<Value, Error> {
-                let data = to_json(&sinks::defined(state, value)?)?;
+                let Some(data) = data(&sinks::defined(state, value)?)? else {
+                    return Ok(Value::UNDEFINED);
+                };
                 let indent = options.get::<Option<usize>>("indent")?.or(indent);
                 if indent.is_some_and(|indent| indent > MAX_INDENT) {
                     let cause = format!("filter `{name}`: `indent` is at most {MAX_INDENT}");

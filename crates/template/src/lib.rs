@@ -28,6 +28,7 @@ mod known;
 mod lists;
 mod lookups;
 mod methods;
+mod needs;
 mod numbers;
 #[cfg(test)]
 mod operator_walk_tests;

@@ -85,12 +85,12 @@ fn of_map(map: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
         }
         "values" => {
             from_args::<()>(args)?;
-            holes::refuse([map])?;
+            holes::refuse_members(map)?;
             keys()?.map(|key| map.get_item(&key)).collect::<Result<Vec<_>, _>>().map(Value::from)
         }
         "items" => {
             from_args::<()>(args)?;
-            holes::refuse([map])?;
+            holes::refuse_members(map)?;
             let pair = |key: Value| map.get_item(&key).map(|value| Value::from(vec![key, value]));
             keys()?.map(pair).collect::<Result<Vec<_>, _>>().map(Value::from)
         }

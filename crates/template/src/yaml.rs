@@ -19,8 +19,10 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
             move |state: &mut State, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
                 let given = Given::bind(format!("filter `{name}`"), NAMES, &args.into_values())?;
                 let value = sinks::defined(state, given.value(0)?)?;
-                // Refuses what is undefined inside, too deep, or no data.
-                json::to_json(&value)?;
+                // Refuses what is too deep, or no data.
+                if json::data(&value)?.is_none() {
+                    return Ok(Value::UNDEFINED);
+                }
                 let node = node(name, &value, given.flag(4, true))?;
                 let step = Some(given.width(1, indent)?).filter(|step| (2..=9).contains(step)).unwrap_or(2);
                 let width = Some(given.width(3, 80)?).filter(|width| *width > step * 2).unwrap_or(80);
