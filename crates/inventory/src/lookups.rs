@@ -31,6 +31,21 @@ impl Lookups for Inside {
     }
 
     fn file(&self, path: &str) -> Result<String, Error> {
+        self.read(path)
+    }
+}
+
+impl Inside {
+    /// Whether a name is one of a file or directory that is not looked into: `.git`, what editors leave.
+    pub fn is_hidden(path: &Path) -> bool {
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+    }
+
+    /// A file's text, where it may be read.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn read(&self, path: &str) -> Result<String, Error> {
         let refused = |cause: &str| {
             Error::new(ErrorKind::InvalidOperation, format!("lookup `file` cannot read `{path}`: {cause}"))
         };
@@ -43,6 +58,9 @@ impl Lookups for Inside {
         let found = found.canonicalize().map_err(|error| refused(&system_cause(&error)))?;
         if !found.starts_with(&root) {
             return Err(refused("it is outside the inventory directory"));
+        }
+        if found.strip_prefix(&root).is_ok_and(|below| below.ancestors().any(Self::is_hidden)) {
+            return Err(refused("it is hidden, or in a hidden directory"));
         }
         if found.extension().is_some_and(|extension| extension == "age") {
             return Err(refused("it is encrypted; a secret is read by its name, as a variable"));
@@ -77,6 +95,8 @@ mod tests {
         fs::write(inventory.join("a.age"), "x").unwrap();
         std::os::unix::fs::symlink(place.join("outside"), inventory.join("link")).unwrap();
         fs::write(inventory.join("password"), "x").unwrap();
+        fs::create_dir(inventory.join(".git")).unwrap();
+        fs::write(inventory.join(".git/config"), "x").unwrap();
         let keys = vec![place.join("nowhere"), inventory.join("./password")];
         let inside = Inside { directory: inventory, keys };
         let read = |path: &str| inside.file(path).map_err(|error| error.to_string());
@@ -90,6 +110,7 @@ mod tests {
             ("key", "an identity"),
             ("a.age", "it is encrypted"),
             ("password", "it opens secrets"),
+            (".git/config", "it is hidden"),
             ("nope", "no such file"),
             ("files", "a directory"),
         ] {

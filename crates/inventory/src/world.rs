@@ -234,7 +234,7 @@ impl World {
     /// # Errors
     /// Where a file cannot be read.
     pub fn digest(&self) -> Result<String> {
-        crate::digest::of(&self.loader.directory, file::bytes)
+        crate::digest::of(&self.loader.directory, &self.loader.lookups)
     }
 }
 
