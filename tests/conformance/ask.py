@@ -3,7 +3,7 @@
 `list` is what `ansible-inventory --list` prints, from its own command class. `values` is, for each host and each
 of its variables, what `ansible -m debug -a var=NAME` resolves: `{"value": …}` or `{"error": "…"}`. An inventory
 that Ansible refuses is `{"error": "…"}`. `patterns` is, for each line of a directory's `patterns.txt`, which hosts
-`ansible PATTERN --list-hosts` names; null where it names none.
+`ansible PATTERN --list-hosts` names; null where it names none. `vault.txt` in a directory is the password of what ansible-vault encrypted there.
 """
 
 import contextlib
@@ -36,7 +36,9 @@ class Asked(InventoryCLI):
 
 
 def answer(directory):
-    command = Asked(["ansible-inventory", "-i", directory, "--list"])
+    password = os.path.join(directory, "vault.txt")
+    vault = ["--vault-password-file", password] if os.path.exists(password) else []
+    command = Asked(["ansible-inventory", "-i", directory, "--list", *vault])
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):

@@ -19,14 +19,14 @@ pub struct Ours {
 impl Ours {
     /// Reads it with the built tool.
     pub fn read(tools: &Path, directory: &Path) -> Self {
+        let password = directory.join("vault.txt");
+        let vaulted = password.exists();
         let run = |arguments: &[&str]| {
-            let output = Command::new(tools.join("pq-inventory"))
-                .arg("-i")
-                .arg(directory)
-                .args(arguments)
-                .env_clear()
-                .output()
-                .unwrap();
+            let mut command = Command::new(tools.join("pq-inventory"));
+            if vaulted {
+                command.arg("--vault-password-file").arg(&password);
+            }
+            let output = command.arg("-i").arg(directory).args(arguments).env_clear().output().unwrap();
             match output.status.code() {
                 Some(0) => Ok(output.stdout),
                 Some(2) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
@@ -46,11 +46,59 @@ impl Ours {
             let hosts = run(&["--json", "--", pattern]).map(records);
             (pattern.to_owned(), hosts.map_or(Value::Null, |hosts| hosts.into_keys().collect()))
         };
-        Ours {
-            patterns: patterns.lines().map(chosen).collect(),
-            list: run(&["--list"]).map(|text| serde_json::from_slice(&text).unwrap()),
-            values: run(&["--json"]).map(records),
+        let listed: &[&str] = if vaulted { &["--list", "--reveal", "--yes"] } else { &["--list"] };
+        let list = run(listed).map(|text| serde_json::from_slice::<Value>(&text).unwrap());
+        let mut values = run(&["--json"]).map(records);
+        if let (Ok(list), Ok(values), true) = (&list, &mut values, vaulted) {
+            for (host, value) in values {
+                filled(value, &list["_meta"]["hostvars"][host]);
+            }
         }
+        Ours { patterns: patterns.lines().map(chosen).collect(), list, values }
+    }
+}
+
+/// Puts what `--reveal` shows into the places of the tokens that have no sink: `@secret{smtp.password}`.
+fn filled(value: &mut Value, revealed: &Value) {
+    match value {
+        Value::String(text) => {
+            let mut out = String::new();
+            let mut rest = &text[..];
+            while let Some((before, (name, after))) =
+                rest.split_once("@secret{").and_then(|(a, b)| Some((a, b.split_once('}')?)))
+            {
+                let secret = revealed.pointer(&format!("/{}", name.replace('.', "/")));
+                let shown =
+                    secret.and_then(Value::as_str).map_or(format!("@secret{{{name}}}"), str::to_owned);
+                out.extend([before, &shown]);
+                rest = after;
+            }
+            *text = out + rest;
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| filled(item, revealed)),
+        Value::Object(map) => map.values_mut().for_each(|item| filled(item, revealed)),
+        _ => {}
+    }
+}
+
+/// A listed value on both sides, without what Ansible shows encrypted.
+fn shown(theirs: Value, mine: Value) -> (Value, Value) {
+    match (theirs, mine) {
+        (Value::Object(map), _) if map.contains_key("__ansible_vault") => (Value::Null, Value::Null),
+        (Value::Object(mut theirs), Value::Object(mut mine)) => {
+            for (key, value) in &mut theirs {
+                if let Some(other) = mine.get_mut(key) {
+                    (*value, *other) = shown(value.take(), other.take());
+                }
+            }
+            (theirs.into(), mine.into())
+        }
+        (Value::Array(theirs), Value::Array(mine)) if theirs.len() == mine.len() => {
+            let pairs = theirs.into_iter().zip(mine).map(|(theirs, mine)| shown(theirs, mine));
+            let (theirs, mine): (Vec<Value>, Vec<Value>) = pairs.unzip();
+            (theirs.into(), mine.into())
+        }
+        same => same,
     }
 }
 
@@ -104,7 +152,7 @@ pub fn differences(real: &Value, ours: &Ours) -> BTreeMap<String, String> {
     let (theirs, mine) = (&real["list"]["_meta"]["hostvars"], &list["_meta"]["hostvars"]);
     for host in keys(theirs).union(&keys(mine)) {
         for name in keys(&theirs[host]).union(&keys(&mine[host])) {
-            let (theirs, mine) = (theirs[host][name].clone(), mine[host][name].clone());
+            let (theirs, mine) = shown(theirs[host][name].clone(), mine[host][name].clone());
             note(&mut found, format!("list/{host}/{name}"), theirs, mine);
         }
     }

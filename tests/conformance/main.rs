@@ -5,6 +5,8 @@
 //! whose difference is wanted lists it in `differs.txt` (a name that Ansible does not read as hosts), one
 //! `place: reason` a line; a difference that is not listed fails, and so does a listed one that has gone away.
 //!
+//! `vault.txt` in a case is the password of what ansible-vault encrypted there; tokens are compared by what they stand for.
+//!
 //! `PQ_CASE=word` compares only the cases whose name holds the word.
 
 #![expect(clippy::unwrap_used, reason = "what the runner itself cannot do ends the test")]
