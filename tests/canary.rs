@@ -155,7 +155,8 @@ fn what_the_end_of_the_pipe_refuses_shows_no_secret() {
 
 #[test]
 fn what_is_hidden_everywhere_else_is_what_reveal_shows() {
-    let world = World::with("x: \"{{ password }}\"\ny: \"{{ nobodys }}\"");
+    let world =
+        World::with("x: \"{{ password }}\"\ny: \"{{ nobodys }}\"\nz: [\"{{ inline }}\", \"{{ whole }}\"]");
     let list = world.sh("pq-inventory --list", b"");
     assert_eq!((list.code, list.wrong()), (0, Vec::new()));
     for shown in [
