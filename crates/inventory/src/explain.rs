@@ -107,7 +107,7 @@ pub fn of_host(world: &Arc<World>, index: usize, name: &str, secrets: Secrets) -
     let value = member.or(value);
     let near = match value {
         Some(_) => None,
-        None => nearest(head, scope.variables().map(|variable| variable.name.clone())),
+        None => nearest(head, scope.variables().map(|variable| &variable.name)),
     };
     let host = world.groups.hosts[index].name.clone();
     let mut explanation = Explanation { host, settings, readings, value, near, absent };

@@ -67,7 +67,7 @@ fn group(reader: &mut Reader<'_>, key: &Key, node: &Node) -> Result<usize> {
             }
             other => {
                 let error = reader.file.error(key.mark, format!("a group has no key `{}`", short(other)));
-                let found = nearest(other, KEYS.iter().map(|key| (*key).to_owned()));
+                let found = nearest(other, KEYS);
                 return Err(Box::new(match found {
                     Some(found) => error.hint(format!("did you mean `{found}`?")),
                     None => error.hint("a group has `hosts`, `children` and `vars`"),

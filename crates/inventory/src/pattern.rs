@@ -77,7 +77,7 @@ pub fn select(groups: &Groups, patterns: &[String]) -> Result<Vec<usize>, Box<Di
 pub fn host(groups: &Groups, name: &str) -> Result<usize, Box<Diagnostic>> {
     groups.host(name).ok_or_else(|| {
         let error = Diagnostic::new(format!("no host `{}`", name.escape_debug()));
-        Box::new(match nearest(name, groups.hosts.iter().map(|host| host.name.clone())) {
+        Box::new(match nearest(name, groups.hosts.iter().map(|host| &host.name)) {
             Some(found) => error.hint(format!("did you mean `{found}`?")),
             None => error.hint("`pq-inventory` without a name shows every host"),
         })
@@ -181,7 +181,7 @@ fn named(groups: &Groups, name: &str) -> Result<Vec<usize>, Box<Diagnostic>> {
     let error = Diagnostic::new(format!("no host or group `{}`", short(name)));
     let names =
         groups.hosts.iter().map(|host| &host.name).chain(groups.groups.iter().map(|group| &group.name));
-    Err(Box::new(match nearest(name, names.cloned()) {
+    Err(Box::new(match nearest(name, names) {
         Some(found) => error.hint(format!("did you mean `{found}`?")),
         None => error.hint("`pq-inventory` without a name shows every host"),
     }))

@@ -101,7 +101,7 @@ impl Planner {
                 Some(place) => error.at(place),
                 None => error,
             };
-            match nearest(name, self.catalogue.systems().map(str::to_owned)) {
+            match nearest(name, self.catalogue.systems()) {
                 Some(near) => error.hint(format!("did you mean `{near}`?")),
                 None => error.hint(format!("the recipes know {}", known())),
             }

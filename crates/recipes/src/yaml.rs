@@ -22,7 +22,7 @@ fn diagnostic(source: &Source, error: &Error) -> Diagnostic {
     });
     let (message, hint) = match error {
         Error::SerdeUnknownField { field, expected, .. } => {
-            let hint = nearest(field, expected.iter().map(|name| (*name).to_owned())).map_or_else(
+            let hint = nearest(field, expected).map_or_else(
                 || format!("it knows {}", expected.join(", ")),
                 |name| format!("did you mean `{name}`?"),
             );

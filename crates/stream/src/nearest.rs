@@ -1,23 +1,23 @@
 //! The known name that a mistyped one was probably meant to be.
 
 /// The nearest of the known names, if one is near enough to be worth a hint.
-pub fn nearest(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
+pub fn nearest<S: AsRef<str> + Ord>(name: &str, known: impl IntoIterator<Item = S>) -> Option<String> {
     let letters: Vec<char> = name.chars().collect();
     let limit = (letters.len() / 3).clamp(1, 4);
     known
         .into_iter()
-        .filter_map(|candidate| Some((distance(&letters, &candidate, limit)?, candidate)))
-        .filter(|(_, candidate)| candidate != name)
+        .filter_map(|candidate| Some((distance(&letters, candidate.as_ref(), limit)?, candidate)))
+        .filter(|(_, candidate)| candidate.as_ref() != name)
         .min()
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| candidate.as_ref().to_owned())
 }
 
 /// How many letters must be put in, taken out, replaced or swapped with their neighbour; nothing beyond the limit.
 fn distance(a: &[char], b: &str, limit: usize) -> Option<usize> {
-    let b: Vec<char> = b.chars().take(a.len() + limit + 1).collect();
-    if a.len().abs_diff(b.len()) > limit {
+    if a.len().abs_diff(b.chars().take(a.len() + limit + 1).count()) > limit {
         return None;
     }
+    let b: Vec<char> = b.chars().collect();
     // The row before the last, the last, and the one that is being made.
     let (mut before, mut last, mut row) = (Vec::new(), (0..=b.len()).collect::<Vec<_>>(), Vec::new());
     for i in 1..=a.len() {
@@ -46,10 +46,10 @@ mod tests {
 
     #[test]
     fn a_neighbour_is_found_and_a_stranger_is_not() {
-        let known = || ["prodhost1", "prodhost2", "demo"].map(str::to_owned);
+        let known = || ["prodhost1", "prodhost2", "demo"];
         assert_eq!(nearest("prodhots1", known()).as_deref(), Some("prodhost1"));
         assert_eq!(nearest("domo", known()).as_deref(), Some("demo"));
         assert_eq!(nearest("staging", known()), None);
-        assert_eq!(nearest("demo", ["demo".to_owned()]), None);
+        assert_eq!(nearest("demo", ["demo"]), None);
     }
 }

@@ -207,7 +207,7 @@ fn suggested(name: &str, above: &[&str], context: &Context) -> Option<String> {
     }
     let known = context.names_below(above);
     COMPARED.fetch_add(known.len(), Relaxed);
-    neighbour(name, known)
+    pq_stream::nearest(name, known)
 }
 
 fn unknown(detail: &str, what: &str, known: Vec<&'static str>) -> (String, Option<String>) {
@@ -215,16 +215,10 @@ fn unknown(detail: &str, what: &str, known: Vec<&'static str>) -> (String, Optio
     if let Some(why) = crate::refused::why(what, name) {
         return (format!("the {what} `{name}` is not supported"), Some(why.to_owned()));
     }
-    let hint =
-        neighbour(name, known.into_iter().map(str::to_owned)).map(|found| format!("did you mean `{found}`?"));
+    let hint = pq_stream::nearest(name, known).map(|found| format!("did you mean `{found}`?"));
     (format!("there is no {what} `{name}`"), hint)
 }
 
 fn first_word(detail: &str) -> &str {
     detail.split_whitespace().next().unwrap_or("")
-}
-
-/// The known name nearest to a mistyped one, if one is near.
-fn neighbour(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
-    pq_stream::nearest(name, known)
 }

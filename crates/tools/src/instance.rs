@@ -42,7 +42,7 @@ impl Layer for Instances {
             return Ok(());
         };
         let error = Diagnostic::new(format!("no host has an application or instance `{wrong}`"));
-        Err(match nearest(wrong, self.seen.iter().cloned()) {
+        Err(match nearest(wrong, &self.seen) {
             Some(name) => error.hint(format!("did you mean `{name}`?")),
             None if self.seen.is_empty() => {
                 error.hint("no host has any: list them in the inventory, as in `instances: [{ app: dokuwiki, id: wiki, domain: wiki.example.org }]`")

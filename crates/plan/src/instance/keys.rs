@@ -70,7 +70,7 @@ pub(crate) fn strangers(
             instance.id, host.host, app.name
         ));
         let error = values::at(error, place(host, instance, wrong));
-        match nearest(wrong, known.iter().cloned()) {
+        match nearest(wrong, &known) {
             Some(name) => error.hint(format!("did you mean `{name}`?")),
             None => error.hint(format!("it knows {}", known.join(", "))),
         }

@@ -13,6 +13,9 @@ use serde_json::json;
 
 use super::declared;
 
+/// So many pairs of names are compared, to say which of them was meant: a tenth of a second.
+const MAX_COMPARED: usize = 2_000_000;
+
 /// What is odd, by place.
 ///
 /// # Errors
@@ -36,12 +39,15 @@ pub fn findings(inventory: &Inventory, directory: &Path) -> Result<Vec<Finding>,
 /// Variables that neither a recipe nor a template reads.
 fn unread(survey: &Survey, catalogue: &Catalogue) -> Vec<Finding> {
     let meant: BTreeSet<String> = declared::names(catalogue).into_iter().collect();
+    // What is read and set was not meant by another name.
+    let wanting = survey.read.iter().filter(|name| !survey.set.contains_key(*name));
+    let candidates: Vec<&String> = meant.iter().chain(wanting).collect();
+    let mut compared = 0;
     let read = |name: &str| meant.contains(name) || survey.read.contains(name);
     let mut found = Vec::new();
     for (name, setters) in survey.set.iter().filter(|(name, _)| !read(name)) {
-        // What is read and set was not meant by another name.
-        let wanting = survey.read.iter().filter(|name| !survey.set.contains_key(*name));
-        let near = nearest(name, meant.iter().chain(wanting).cloned());
+        compared += candidates.len();
+        let near = if compared > MAX_COMPARED { None } else { nearest(name, candidates.iter().copied()) };
         // There are more variables of Ansible's plugins than anybody knows.
         if name.starts_with("ansible_") && near.is_none() {
             continue;

@@ -81,7 +81,7 @@ impl<'a> Asked<'a> {
         let hosts: Vec<&Host> = hosts.collect();
         if let Some(name) = self.host.filter(|name| hosts.iter().all(|host| host.host != *name)) {
             let error = Diagnostic::new(format!("there is no host `{}`", name.escape_debug()));
-            return Err(match nearest(name, hosts.iter().map(|host| host.host.clone())) {
+            return Err(match nearest(name, hosts.iter().map(|host| &host.host)) {
                 Some(near) => error.hint(format!("did you mean `{near}`?")),
                 None => error.hint("`pq-inventory` lists the hosts and their instances"),
             });
@@ -120,7 +120,7 @@ impl<'a> Asked<'a> {
         let names: BTreeSet<String> = found.iter().filter_map(named).collect();
         let error =
             Diagnostic::new(format!("instance `{}` has no derived password `{}`", self.id, self.name));
-        Err(match nearest(self.name, names.iter().cloned()) {
+        Err(match nearest(self.name, &names) {
             Some(name) => error.hint(format!("did you mean `{name}`?")),
             None if names.is_empty() => error.hint("its recipe derives none"),
             None => error.hint(format!("it has {}", names.into_iter().collect::<Vec<_>>().join(", "))),

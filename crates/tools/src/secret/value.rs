@@ -30,7 +30,7 @@ pub fn get(keys: &Keys, file: &Path, name: &str) -> Result<Status, Failure> {
 
 fn missing(document: &Document, name: &str, path: &Path) -> Diagnostic {
     let error = Diagnostic::new(format!("`{}` has no value `{name}`", path.display()));
-    match nearest(name, document.values().keys().cloned()) {
+    match nearest(name, document.values().keys()) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error.hint(format!("`pq-secret edit {}` shows what it has", path.display())),
     }
