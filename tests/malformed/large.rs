@@ -29,6 +29,13 @@ pub const REFUSED: &[Made] = &[
     || vars("a template of 600,000 letters", format!("a: \"{{{{ {} }}}}\"", "x+".repeat(300_000)), "1:"),
     || vars("a key of 1,001 letters", format!("a:\n  ? {}\n  : 1", "x".repeat(1001)), "2:"),
     || vars("a key of 5 MB", format!("? {}\n: 1", "x".repeat(5_000_000)), "1:"),
+    || {
+        vars(
+            "100 texts of 7 MB",
+            numbered(100, |at| format!("k{at:02}: \"{{{{ 'x' * 7000000 }}}}\"\n")),
+            "3:1",
+        )
+    },
     || hosts("100,001 hosts", numbered(100_001, |at| format!("h{at}\n")), "100001:"),
     || hosts("ranges of 120,000 hosts", "a[1:60000]\nb[1:60000]\n".to_owned(), "2:"),
     || hosts("1,001 ranges of 1,000 hosts", numbered(1001, |_| "h[1:1000]\n".to_owned()), "1001:"),

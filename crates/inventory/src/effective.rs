@@ -32,11 +32,6 @@ impl Effective {
         self.position(name).map(|at| &self.0[at])
     }
 
-    /// Whether a name is set.
-    pub fn contains(&self, name: &str) -> bool {
-        self.position(name).is_some()
-    }
-
     /// All of them, in the order of their names.
     pub fn as_slice(&self) -> &[Arc<Variable>] {
         &self.0
@@ -64,6 +59,6 @@ mod tests {
         assert_eq!(names, ["a", "b", "c"]);
         assert_eq!(effective.get("b").unwrap().node.data, Data::Int(5));
         assert_eq!(effective.position("c"), Some(2));
-        assert!(!effective.contains("d"));
+        assert_eq!(effective.position("d"), None);
     }
 }

@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::effective::Effective;
 use crate::groups::{ALL, UNGROUPED, Variable};
 use crate::node::{Data, Node};
+use crate::scope::Base;
 use crate::world::World;
 
 /// What stands in the places of secrets.
@@ -77,7 +78,7 @@ pub fn write<E: From<Box<Diagnostic>> + From<io::Error>>(
 ) -> Result<(), E> {
     let groups = &world.groups;
     out.write_all(b"{\"_meta\":{\"hostvars\":{")?;
-    let mut written = Written::new();
+    let mut written = Written::default();
     let mut first = true;
     for (index, host) in groups.hosts.iter().enumerate() {
         let (base, own) = (world.base(index)?, world.own(index)?);
@@ -88,7 +89,7 @@ pub fn write<E: From<Box<Diagnostic>> + From<io::Error>>(
         first = false;
         out.write_all(text(&host.name).as_bytes())?;
         out.write_all(b":{")?;
-        variables(&base.variables, &own, secrets, &mut written, out)?;
+        variables(&base, &own, secrets, &mut written, out)?;
         out.write_all(b"}")?;
     }
     // How values that are no plain JSON are spelt: `__ansible_unsafe`, `__ansible_vault`.
@@ -132,47 +133,77 @@ pub fn write_host<E: From<Box<Diagnostic>> + From<io::Error>>(
 ) -> Result<(), E> {
     let (base, own) = (world.base(host)?, world.own(host)?);
     out.write_all(b"{")?;
-    variables(&base.variables, &own, secrets, &mut Written::new(), out)?;
+    variables(&base, &own, secrets, &mut Written::default(), out)?;
     out.write_all(b"}\n")?;
     Ok(())
 }
 
-/// What groups set, each once as `"name":value`, by where the variable lies: hosts share them.
-type Written = HashMap<*const Variable, Vec<u8>>;
+/// A variable as `"name":value`.
+type Entry = Arc<[u8]>;
+
+/// All that the groups of some hosts set, by name.
+type Shared = Arc<[(Arc<Variable>, Entry)]>;
+
+/// What groups set, put into JSON once: hosts share it.
+#[derive(Default)]
+struct Written {
+    /// By where the variable lies.
+    entries: HashMap<*const Variable, Entry>,
+    /// What is told of all that the groups of some hosts set, by where that lies.
+    bases: HashMap<*const Base, Shared>,
+}
+
+impl Written {
+    /// What is told of all that these groups set, by name.
+    fn of(&mut self, base: &Arc<Base>, secrets: Secrets) -> Shared {
+        let Written { entries, bases } = self;
+        let shared = bases.entry(Arc::as_ptr(base)).or_insert_with(|| {
+            let entry_of = |variable: &Arc<Variable>| {
+                let known = entries.entry(Arc::as_ptr(variable));
+                (variable.clone(), known.or_insert_with(|| entry(variable, secrets)).clone())
+            };
+            told(&base.variables).map(entry_of).collect()
+        });
+        shared.clone()
+    }
+}
 
 /// The variables that are told.
 fn told(variables: &Effective) -> impl Iterator<Item = &Arc<Variable>> {
     variables.as_slice().iter().filter(|variable| !INTERNAL.contains(&variable.name.as_str()))
 }
 
-fn entry(variable: &Variable, secrets: Secrets) -> Vec<u8> {
+fn entry(variable: &Variable, secrets: Secrets) -> Entry {
     let mut entry = text(&variable.name).into_bytes();
     entry.push(b':');
     entry.extend(raw(&variable.node, variable, secrets).to_string().into_bytes());
-    entry
+    entry.into()
 }
 
 /// What the groups set, unless the host sets it too, and what the host sets.
 fn variables(
-    base: &Effective,
+    base: &Arc<Base>,
     own: &Effective,
     secrets: Secrets,
     written: &mut Written,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut first = true;
-    let mut comma = |out: &mut dyn Write| {
-        let comma: &[u8] = if std::mem::take(&mut first) { b"" } else { b"," };
-        out.write_all(comma)
-    };
-    for variable in told(base).filter(|variable| !own.contains(&variable.name)) {
-        comma(out)?;
-        let known = written.entry(Arc::as_ptr(variable));
-        out.write_all(known.or_insert_with(|| entry(variable, secrets)))?;
+    let mut comma: &[u8] = b"";
+    // Both are in the order of their names.
+    let mut overriding = own.as_slice().iter().peekable();
+    for (variable, entry) in written.of(base, secrets).iter() {
+        while overriding.next_if(|it| it.name < variable.name).is_some() {}
+        if overriding.peek().is_some_and(|it| it.name == variable.name) {
+            continue;
+        }
+        out.write_all(comma)?;
+        out.write_all(entry)?;
+        comma = b",";
     }
     for variable in told(own) {
-        comma(out)?;
+        out.write_all(comma)?;
         out.write_all(&entry(variable, secrets))?;
+        comma = b",";
     }
     Ok(())
 }

@@ -16,6 +16,9 @@ use crate::{foreign, genuine, instances};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
+/// The bytes that a host's variables may take in its record: templates make much of little.
+const MAX_VARIABLES: usize = 16 << 20;
+
 /// What is told of a host.
 pub struct Told {
     /// Its record, as a line of the stream.
@@ -63,6 +66,9 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<Told> {
                     kept.get_or_init(|| written.into());
                 }
             }
+        }
+        if vars.len() > MAX_VARIABLES {
+            return Err(named(too_large(variable)));
         }
         // What groups set is written for many hosts, what a host sets only once.
         match found.is_own() {
@@ -132,6 +138,13 @@ pub fn entry(name: &str, value: &Value) -> String {
 
 fn unwritten(host: &str, cause: &dyn std::fmt::Display) -> Box<Diagnostic> {
     Box::new(Diagnostic::new(format!("cannot write the record of `{host}`")).cause(cause.to_string()))
+}
+
+fn too_large(variable: &Variable) -> Box<Diagnostic> {
+    let error = Diagnostic::new("the variables of a host are more than 16 MiB")
+        .at(variable.file.place(variable.mark))
+        .cause(format!("it is too much with `{}`", variable.name));
+    Box::new(error.hint("is a template longer than it was meant? large texts belong into files of their own"))
 }
 
 struct Reader<'s> {

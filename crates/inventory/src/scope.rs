@@ -381,7 +381,7 @@ impl Scope {
 
     /// Whether the host itself sets one of these.
     fn sets_any(&self, names: &[Arc<str>]) -> bool {
-        !self.own.as_slice().is_empty() && names.iter().any(|name| self.own.contains(name))
+        !self.own.as_slice().is_empty() && names.iter().any(|name| self.own.get(name).is_some())
     }
 
     /// Notes for the variable that is being resolved that it read another one, with all that this one read.

@@ -10,7 +10,7 @@ use std::path::Path;
 use pq_stream::{Diagnostic, Place, nearest};
 
 use crate::file;
-use crate::variables::EXTENSIONS;
+use crate::variables::owner;
 use crate::world::World;
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
@@ -91,7 +91,7 @@ fn misspelt(world: &World) -> Vec<Diagnostic> {
     names.sort();
     let said = |name: String| {
         let kinds = ["group_vars", "host_vars"];
-        let near = nearest(&name, kinds.map(str::to_owned)).filter(|_| !kinds.contains(&name.as_str()))?;
+        let near = nearest(&name, kinds).filter(|_| !kinds.contains(&name.as_str()))?;
         let file = directory.join(&name).display().to_string();
         let error =
             Diagnostic::new("nobody reads this").at(Place { file, line: 1, column: 1, text: String::new() });
@@ -166,7 +166,7 @@ impl Search<'_> {
                     _ => ("group", "group_vars"),
                 };
                 error.hint(format!("it is a {other}: move the file to `{place}/`"))
-            } else if let Some(near) = nearest(owner, self.names.iter().map(|name| (*name).to_owned())) {
+            } else if let Some(near) = nearest(owner, self.names) {
                 error.hint(format!("did you mean `{near}`?"))
             } else {
                 error.hint(format!("name the {what} in the file `hosts`, or remove the file"))
@@ -204,14 +204,5 @@ impl Search<'_> {
     fn place(&self, name: &str) -> Place {
         let file = Path::new(&self.world.loader.directory).join(name).display().to_string();
         Place { file, line: 1, column: 1, text: String::new() }
-    }
-}
-
-/// The group or host that a file is called after.
-fn owner(name: &str) -> &str {
-    let name = name.strip_suffix(".age").unwrap_or(name);
-    match name.rsplit_once('.') {
-        Some((stem, extension)) if EXTENSIONS.contains(&extension) => stem,
-        _ => name,
     }
 }

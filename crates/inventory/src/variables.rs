@@ -21,7 +21,16 @@ use crate::yaml;
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
-pub(crate) const EXTENSIONS: [&str; 3] = ["yml", "yaml", "json"];
+const EXTENSIONS: [&str; 3] = ["yml", "yaml", "json"];
+
+/// The group or host that a file is called after.
+pub(crate) fn owner(name: &str) -> &str {
+    let name = name.strip_suffix(".age").unwrap_or(name);
+    match name.rsplit_once('.') {
+        Some((stem, extension)) if EXTENSIONS.contains(&extension) => stem,
+        _ => name,
+    }
+}
 
 /// Variables of a file: each costs more than a value inside one does.
 const MAX_VARIABLES: usize = 50_000;
@@ -44,7 +53,7 @@ pub struct Loader {
     passwords: OnceLock<VaultPasswords>,
     /// What templates look up.
     pub lookups: Arc<Inside>,
-    /// The names in the directories of variables, by directory.
+    /// The names in the directories of variables, and whom they are called after, by directory.
     listed: Mutex<HashMap<String, Arc<HashSet<String>>>>,
 }
 
@@ -84,6 +93,9 @@ impl Loader {
     /// The files, below the inventory directory, in the order in which they are read.
     pub(crate) fn files(&self, kind: &str, name: &str) -> Result<Vec<String>> {
         let listed = self.listed(kind)?;
+        if !name.contains('/') && !listed.contains(name) {
+            return Ok(Vec::new());
+        }
         let exists = |path: &str| {
             // A name with a slash leads elsewhere; all others are known without asking the system again.
             let below = path.strip_prefix(kind).and_then(|path| path.strip_prefix('/')).unwrap_or(path);
@@ -112,7 +124,8 @@ impl Loader {
         Ok(found)
     }
 
-    /// The names in `group_vars` or `host_vars`, read once: most hosts have no file of their own.
+    /// The names in `group_vars` or `host_vars`, and those without their extensions, read once: most hosts have no
+    /// file of their own.
     fn listed(&self, kind: &str) -> Result<Arc<HashSet<String>>> {
         let mut known = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.get(kind) {
@@ -124,7 +137,10 @@ impl Loader {
         match fs::read_dir(&path) {
             Ok(entries) => {
                 for entry in entries {
-                    names.extend(entry.map_err(cannot)?.file_name().into_string().ok());
+                    if let Ok(name) = entry.map_err(cannot)?.file_name().into_string() {
+                        names.insert(owner(&name).to_owned());
+                        names.insert(name);
+                    }
                 }
             }
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
