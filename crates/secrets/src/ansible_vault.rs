@@ -23,7 +23,7 @@ use sha2_of_age::Sha256;
 use crate::SecretError;
 use crate::bounded::{self, Unread};
 
-const MAGIC: &str = "$ANSIBLE_VAULT;";
+const MAGIC: &str = "$ANSIBLE_VAULT";
 const ROUNDS: u32 = 10_000;
 
 /// After so many values in a row that no password opens, the next ones are not tried: each try takes milliseconds.

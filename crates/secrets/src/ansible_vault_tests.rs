@@ -25,6 +25,10 @@ fn what_ansible_vault_made_is_opened_with_and_without_a_label() {
     assert_eq!(decrypt(&["throw-away"], WHOLE).unwrap(), PLAIN);
     assert_eq!(decrypt(&["other", "throw-away"], LABELLED).unwrap(), PLAIN);
     assert!(is_ansible_vault(WHOLE) && !is_ansible_vault(PLAIN));
+    // White space around the parts of its first line is none of them.
+    let spaced = WHOLE.replacen(';', " ; ", 3);
+    assert!(is_ansible_vault(&spaced));
+    assert_eq!(decrypt(&["throw-away"], &spaced).unwrap(), PLAIN);
 }
 
 #[test]

@@ -78,6 +78,7 @@ fn within(value: &Value, depth: usize) -> Result<Option<String>, Error> {
         return Ok(Some(found));
     }
     let Some(object) = value.as_object() else { return Ok(None) };
+    spent::afford(object.enumerator_len().unwrap_or(0))?;
     match object.repr() {
         ObjectRepr::Plain => {}
         ObjectRepr::Map => {

@@ -18,8 +18,8 @@ const TOTAL: u64 = 2_000_000;
 /// Values that may be looked through for secrets.
 const WALK: u64 = 5_000_000 / SLOWER;
 
-/// The tests of this crate run unoptimized: there less work is too much.
-pub(crate) const SLOWER: u64 = if cfg!(test) { 10 } else { 1 };
+/// The tests of this crate, and what fuzzes it, run unoptimized: there less work is too much.
+pub(crate) const SLOWER: u64 = if cfg!(any(test, fuzzing)) { 10 } else { 1 };
 
 /// Renderings that start each other in a row.
 pub(crate) const MAX_DEPTH: u32 = 1000;
@@ -63,6 +63,18 @@ pub(crate) fn walk(values: u64) -> Result<(), Error> {
     spent.walked += values;
     SPENT.set(spent);
     if spent.walked > WALK { Err(out_of_fuel()) } else { Ok(()) }
+}
+
+/// Refuses to begin what would be too much in the end; counts nothing.
+///
+/// # Errors
+/// Where so many values cannot be looked through.
+pub(crate) fn afford(values: usize) -> Result<(), Error> {
+    let spent = SPENT.get();
+    if spent.depth > 0 && spent.walked.saturating_add(values as u64) > WALK {
+        return Err(out_of_fuel());
+    }
+    Ok(())
 }
 
 /// Counts what reaching into a list takes: all that stands before an item where it is made as it is read.
