@@ -49,10 +49,10 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// Write the whole inventory, unresolved, in the protocol of Ansible's dynamic inventories
-    #[arg(long, conflicts_with_all = ["patterns", "host", "text"])]
+    #[arg(long, conflicts_with_all = ["host", "text"])]
     list: bool,
     /// Write the variables of one host, unresolved, in the same protocol
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["patterns", "text"])]
+    #[arg(long, value_name = "NAME", conflicts_with = "text")]
     host: Option<String>,
     /// Say where this variable is set for the hosts, which place wins, and what its templates read; also
     /// `smtp.host`, `instances[0].domain`
@@ -60,7 +60,7 @@ struct Args {
     explain: Option<String>,
     /// Say what is odd about the inventory: variables that nothing reads or that cannot be resolved, values that
     /// recipes refuse, files that nobody reads, secrets in clear; exit status 3 where there is something
-    #[arg(long, conflicts_with_all = ["patterns", "list", "host", "explain"])]
+    #[arg(long, conflicts_with_all = ["list", "host", "explain"])]
     lint: bool,
     /// With --list, --host or --explain, show the values of secrets in the places of their tokens
     #[arg(long, requires = "revealing")]
@@ -85,6 +85,7 @@ pub fn run() -> Result<Status, Failure> {
     umask(Mode::from_bits_truncate(0o077));
     let form = args.output.form()?;
     let secrets = reveal::secrets(args.reveal, args.yes)?;
+    demand_no_pattern(&args)?;
     let directory = directory(args.inventory)?;
     let mut status = Status::Done;
     let inventory = Inventory::open(
@@ -140,6 +141,26 @@ pub fn run() -> Result<Status, Failure> {
     std::mem::forget(inventory);
     written.map_err(|error| Failure::output(&error))?;
     Ok(status)
+}
+
+/// Refuses patterns where they would choose nothing.
+fn demand_no_pattern(args: &Args) -> Result<(), Failure> {
+    let Some(pattern) = args.patterns.first() else { return Ok(()) };
+    let (option, cause, hint) = if args.list {
+        (
+            "--list",
+            "it writes the whole inventory, as its protocol asks",
+            "Ansible chooses hosts with `--limit`",
+        )
+    } else if args.host.is_some() {
+        ("--host", "it writes the variables of one host", "run it for each host")
+    } else if args.lint {
+        ("--lint", "what only some hosts read would be odd for the others", "leave the pattern out")
+    } else {
+        return Ok(());
+    };
+    let error = Diagnostic::new(format!("`{option}` takes no pattern: `{}`", pattern.escape_debug()));
+    Err(Failure::input(error.cause(cause).hint(hint)))
 }
 
 /// The inventory directory.
