@@ -61,8 +61,7 @@ pub fn value(world: &Arc<World>, index: usize, name: &str) -> Option<Value> {
         }
         // Nothing is asked of machines before the records are written.
         "ansible_facts" => Value::from_pairs(std::iter::empty::<(Value, Value)>()),
-        // A word of the modules' arguments; Ansible puts a marker of the same form.
-        "omit" => Value::from("__omit_place_holder__"),
+        "omit" => pq_template::omit(),
         "ansible_version" => version(),
         _ => return None,
     })

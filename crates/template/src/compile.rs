@@ -9,7 +9,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use pq_stream::OPENING;
 
-use crate::{bounds, guard, holes, spent, text, undefined};
+use crate::{bounds, guard, holes, remainder, spent, text, undefined};
 
 /// The flag of a recursive loop in [`Instruction::PushLoop`].
 const RECURSIVE: u8 = 2;
@@ -81,6 +81,8 @@ enum Guard {
     Top(&'static str),
     /// A check of each of the two values on top.
     Two(&'static str),
+    /// The two values on top become a list, for what takes both and checks them itself.
+    Pair,
     /// A check of that many values on top, as one list; nothing: the engine counts them.
     All(Option<u16>, &'static str),
 }
@@ -134,7 +136,8 @@ fn guard_of(instruction: &Instruction<'_>) -> Result<Guard, Error> {
             Err(_) => return Err(unsupported("a call has too many arguments")),
         },
         I::Mul => Guard::All(Some(2), "$times"),
-        I::Sub | I::Div | I::IntDiv | I::Rem | I::Pow => Guard::Two("$arithmetic"),
+        I::Rem => Guard::Pair,
+        I::Sub | I::Div | I::IntDiv | I::Pow => Guard::Two("$arithmetic"),
         I::Neg => Guard::Top("$arithmetic"),
         I::Eq | I::Ne | I::Gt | I::Gte | I::Lt | I::Lte | I::CompareAndPreserve(_) => Guard::Two("$compare"),
         I::In => Guard::All(Some(2), "$in"),
@@ -159,6 +162,7 @@ fn before(guard: &Guard) -> Vec<Instruction<'static>> {
         Guard::Free => Vec::new(),
         Guard::Top(name) => vec![check(name)],
         Guard::Two(name) => vec![check(name), I::Swap, check(name), I::Swap],
+        Guard::Pair => vec![I::BuildList(Some(2))],
         Guard::All(Some(count), name) => {
             vec![I::BuildList(Some((*count).into())), check(name), I::UnpackLists(1), I::DiscardTop]
         }
@@ -181,15 +185,27 @@ fn guarded<'s>(
     while let Some(instruction) = plain.get(at) {
         moved.push(length);
         let last = plain.get(at + 1).is_none();
-        let left = Instruction::ApplyFilter("$native", Some(1), NO_SLOT);
-        let instruction = match instruction {
-            Instruction::Emit if single && last => &left,
-            other => other,
+        let replaced = match instruction {
+            Instruction::Emit if single && last => {
+                Some(Instruction::ApplyFilter("$native", Some(1), NO_SLOT))
+            }
+            // Of two texts the engine takes no remainder, Python puts the second into the first.
+            Instruction::Rem => Some(Instruction::ApplyFilter("$rem", Some(1), NO_SLOT)),
+            Instruction::ApplyFilter(name, count, slot) => {
+                unqualified(name).map(|name| Instruction::ApplyFilter(name, *count, *slot))
+            }
+            Instruction::PerformTest(name, count, slot) => {
+                unqualified(name).map(|name| Instruction::PerformTest(name, *count, *slot))
+            }
+            _ => None,
         };
+        let is_remainder = matches!(instruction, Instruction::Rem);
+        let instruction = replaced.as_ref().unwrap_or(instruction);
         let offset = plain.get_span(at).map(|span| span.start_offset as usize);
         let line = plain.get_line(at);
         let guard = match instruction {
             Instruction::GetItem if has_name_as_key(plain, at) => Guard::Free,
+            _ if is_remainder => Guard::Pair,
             Instruction::Emit if native && asides.get(at as usize) == Some(&false) => Guard::Top("$node"),
             other => guard_of(other).map_err(|error| Refusal { error, offset, line })?,
         };
@@ -207,6 +223,11 @@ fn guarded<'s>(
         relocate(out.get_mut(index), &moved);
     }
     Ok(out)
+}
+
+/// The name of a filter or test without the collection that Ansible's own are in; nothing where it has none.
+pub(crate) fn unqualified(name: &str) -> Option<&str> {
+    name.strip_prefix("ansible.builtin.").or_else(|| name.strip_prefix("ansible.legacy."))
 }
 
 /// Which instructions write into a `set` block or a macro, not into the value itself.
@@ -275,6 +296,7 @@ pub(crate) fn add_guards(environment: &mut Environment<'_>) {
             Ok(value.clone())
         });
     }
+    environment.add_filter("$rem", remainder::of);
     environment.add_filter("$compare", |value: &Value| -> Result<Value, Error> {
         undefined::refuse([value])?;
         guard::nowhere(|| "a comparison".to_owned(), [value])?;

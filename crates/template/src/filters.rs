@@ -2,12 +2,14 @@
 //!
 //! None is registered but through this table, so none can see a token's text that the table does not let it see.
 
-use minijinja::value::{FunctionArgs, FunctionResult, Rest, ValueOrKwargs};
-use minijinja::{Environment, Error, State, Value, filters, functions::Function};
+use minijinja::value::{FunctionArgs, FunctionResult, Rest, ValueKind, ValueOrKwargs};
+use minijinja::{Environment, Error, ErrorKind, State, Value, filters, functions::Function};
 
 use crate::arguments::Given;
 use crate::needs::{Needs, lack};
-use crate::{ansible, guard, hashes, lists, numbers, paths, regexes, sinks, spent, text, texts};
+use crate::{
+    ansible, compile, guard, hashes, lists, numbers, paths, regexes, sinks, spent, text, text_methods, texts,
+};
 
 /// What a filter may be given.
 #[derive(Clone, Copy)]
@@ -26,6 +28,10 @@ enum Sees {
     Source,
     /// Secrets inside its second argument, in which it looks something up.
     Container,
+    /// A secret that is the text itself.
+    Text,
+    /// Secrets that are items of a list: it puts texts one behind the other.
+    Texts,
     /// Lists and maps that hold secrets, unless an option asks it to compare what is in them.
     Merged,
     /// A secret as its first argument, unless it is asked to look whether that is empty.
@@ -48,7 +54,8 @@ where
 /// Every filter but the sinks and those that write JSON and YAML.
 fn table() -> Vec<(&'static str, Sees, Value)> {
     use Sees::{
-        Any, Choices, Container, Definedness, Items, Mapped, Merged, Nothing, Shapes, Source, Tested,
+        Any, Choices, Container, Definedness, Items, Mapped, Merged, Nothing, Shapes, Source, Tested, Text,
+        Texts,
     };
     let mut table = vec![
         ("lower", Nothing, filter(filters::lower)),
@@ -56,15 +63,15 @@ fn table() -> Vec<(&'static str, Sees, Value)> {
         ("title", Nothing, filter(filters::title)),
         ("capitalize", Nothing, filter(filters::capitalize)),
         ("trim", Nothing, filter(filters::trim)),
-        ("split", Nothing, filter(filters::split)),
+        ("split", Nothing, given("split", &["value", "sep", "maxsplit"], text_methods::split)),
         ("lines", Nothing, filter(filters::lines)),
         ("format", Nothing, filter(formatted)),
-        ("string", Nothing, filter(filters::string)),
+        ("string", Text, filter(filters::string)),
         ("abs", Nothing, filter(filters::abs)),
         ("sum", Nothing, filter(filters::sum)),
         ("min", Nothing, filter(filters::min)),
         ("max", Nothing, filter(filters::max)),
-        ("join", Nothing, filter(filters::join)),
+        ("join", Texts, filter(filters::join)),
         ("sort", Nothing, filter(filters::sort)),
         ("unique", Nothing, filter(filters::unique)),
         ("dictsort", Nothing, filter(filters::dictsort)),
@@ -79,7 +86,6 @@ fn table() -> Vec<(&'static str, Sees, Value)> {
         ("batch", Items, filter(filters::batch)),
         ("slice", Items, filter(filters::slice)),
         ("chain", Items, filter(filters::chain)),
-        ("zip", Items, filter(filters::zip)),
         ("attr", Shapes, filter(filters::attr)),
         ("default", Definedness, filter(filters::default)),
         ("d", Definedness, filter(filters::default)),
@@ -140,7 +146,7 @@ fn given(name: &'static str, names: &'static [&'static str], run: Run) -> Value 
 type Run = fn(&Given) -> Result<Value, Error>;
 
 /// `format`: how long the text becomes by its arguments is known before it is made; widths are charged for by the engine.
-fn formatted(state: &mut State, form: &Value, args: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+pub(crate) fn formatted(state: &mut State, form: &Value, args: Rest<ValueOrKwargs>) -> Result<Value, Error> {
     let args = args.into_values();
     let text = form.as_str().unwrap_or_default();
     let length = |value: &Value| value.as_str().map_or(0, str::len);
@@ -166,7 +172,7 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
         environment.add_filter(
             name,
             move |state: &mut State, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
-                let args = args.into_values();
+                let args = named_by_place(name, plainly_named(name, args.into_values()))?;
                 // What a filter makes of something undefined is undefined.
                 if !matches!(sees, Sees::Definedness | Sees::Any)
                     && let Some(undefined) = args.iter().find(|value| value.is_undefined())
@@ -178,9 +184,63 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
                 if lack(name, needs(sees), &args)? {
                     return Ok(Value::UNDEFINED);
                 }
-                inner.call(state, &args)
+                inner.call(state, &args).map_err(|error| unknown(name, &args, error))
             },
         );
+    }
+}
+
+/// The parameters of filters of the engine, which takes them by place alone.
+const PLACES: [(&str, &[&str]); 5] = [
+    ("default", &["value", "default_value", "boolean"]),
+    ("d", &["value", "default_value", "boolean"]),
+    ("batch", &["value", "linecount", "fill_with"]),
+    ("slice", &["value", "slices", "fill_with"]),
+    ("trim", &["value", "chars"]),
+];
+
+/// The arguments of such a filter by place.
+fn named_by_place(name: &str, args: Vec<Value>) -> Result<Vec<Value>, Error> {
+    let known = PLACES.iter().find(|(known, _)| *known == name);
+    let Some((_, names)) = known.filter(|_| args.last().is_some_and(Value::is_kwargs)) else {
+        return Ok(args);
+    };
+    let given = Given::bind(format!("filter `{name}`"), names, &args)?;
+    let last = (0..names.len()).rev().find(|at| given.value(*at).is_ok()).unwrap_or(0);
+    // Of these only the value that stands for an undefined one may be missing before another.
+    Ok((0..=last).map(|at| given.value(at).cloned().unwrap_or_else(|_| Value::from(""))).collect())
+}
+
+/// Where a filter is given the name of a filter or test.
+fn place_of_name(name: &str) -> Option<usize> {
+    match name {
+        "map" | "select" | "reject" => Some(1),
+        "selectattr" | "rejectattr" => Some(2),
+        _ => None,
+    }
+}
+
+/// The arguments with such a name without its collection.
+fn plainly_named(name: &str, mut args: Vec<Value>) -> Vec<Value> {
+    if let Some(given) = place_of_name(name).and_then(|at| args.get_mut(at))
+        && let Some(plain) = given.as_str().and_then(compile::unqualified)
+    {
+        *given = Value::from(plain);
+    }
+    args
+}
+
+/// The engine does not say which filter or test it is that it does not know.
+fn unknown(name: &str, args: &[Value], error: Error) -> Error {
+    let what = match error.kind() {
+        ErrorKind::UnknownFilter => "filter",
+        ErrorKind::UnknownTest => "test",
+        _ => return error,
+    };
+    let given = place_of_name(name).and_then(|at| args.get(at)).and_then(Value::as_str);
+    match given.filter(|_| error.detail().is_none()) {
+        Some(given) => Error::new(error.kind(), format!("{what} {given} is unknown")),
+        None => error,
     }
 }
 
@@ -196,6 +256,11 @@ fn check(name: &str, sees: Sees, args: &[Value]) -> Result<(), Error> {
     match sees {
         Sees::Nothing => guard::nowhere(operation, args),
         Sees::Shapes | Sees::Items => guard::not_on_top(operation, args),
+        Sees::Text if args.first().is_some_and(|text| text.as_str().is_some()) => {
+            guard::nowhere(operation, &args[1..])
+        }
+        Sees::Text => guard::nowhere(operation, args),
+        Sees::Texts => items_alone(operation, args),
         Sees::Choices => guard::nowhere(operation, args.first()),
         Sees::Any => Ok(()),
         Sees::Source => {
@@ -219,10 +284,23 @@ fn check(name: &str, sees: Sees, args: &[Value]) -> Result<(), Error> {
     }
 }
 
+/// Refuses a secret but as an item of the list: what is deeper in it is not written as it is, and of an attribute the
+/// name is looked up.
+fn items_alone(operation: impl Fn() -> String, args: &[Value]) -> Result<(), Error> {
+    let [list, rest @ ..] = args else { return Ok(()) };
+    guard::nowhere(&operation, rest)?;
+    let is_list = matches!(list.kind(), ValueKind::Seq | ValueKind::Iterable);
+    if !is_list || rest.len() > 1 || rest.iter().any(|option| option.as_str().is_none()) {
+        return guard::nowhere(operation, args);
+    }
+    let mut deeper = list.try_iter()?.filter(|item| item.as_str().is_none());
+    deeper.try_for_each(|item| guard::nowhere(&operation, [&item]))
+}
+
 /// How far a filter looks into what it is given.
 fn needs(sees: Sees) -> Needs {
     match sees {
-        Sees::Nothing | Sees::Source => Needs::All,
+        Sees::Nothing | Sees::Text | Sees::Texts | Sees::Source => Needs::All,
         Sees::Items | Sees::Merged => Needs::Members,
         _ => Needs::Nothing,
     }

@@ -19,7 +19,10 @@ fn hex(bytes: impl AsRef<[u8]>) -> String {
 }
 
 fn digest(given: &Given, kind: &str) -> Result<Value, Error> {
-    let text = given.text(0)?;
+    let text = match given.value(0)?.is_number() {
+        true => given.written(0)?,
+        false => given.text(0)?,
+    };
     Ok(match kind {
         "md5" => hex(md5::Md5::digest(&text)),
         "sha1" => hex(sha1::Sha1::digest(&text)),

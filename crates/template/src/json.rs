@@ -5,6 +5,7 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 use pq_stream::{Sink, holds_token};
 use serde_json::{Map, Value as Json};
 
+use crate::omit::is_omit;
 use crate::{holes, sinks, text};
 
 /// Plain data as a value for templates; maps keep their order.
@@ -26,9 +27,10 @@ pub fn from_json(data: &Json) -> Value {
 /// A template's value as plain data; secrets are the texts of their tokens.
 ///
 /// # Errors
-/// Where something in it is undefined, could not be looked up, or has no form as data.
+/// Where something in it is undefined, could not be looked up, or has no form as data; or where it is `omit`, which is
+/// left out inside of lists and maps.
 pub fn to_json(value: &Value) -> Result<Json, Error> {
-    convert(value, 0, &mut 0)
+    convert(value, Omitted::LeftOut, 0, &mut 0)
 }
 
 /// The same for a filter: nothing where something inside is undefined, since what is made of it is undefined, too.
@@ -36,7 +38,7 @@ pub fn to_json(value: &Value) -> Result<Json, Error> {
 /// # Errors
 /// As [`to_json`].
 pub(crate) fn data(value: &Value) -> Result<Option<Json>, Error> {
-    match to_json(value) {
+    match convert(value, Omitted::Refused, 0, &mut 0) {
         Err(error) if error.kind() == ErrorKind::UndefinedError => Ok(None),
         data => data.map(Some),
     }
@@ -45,7 +47,16 @@ pub(crate) fn data(value: &Value) -> Result<Option<Json>, Error> {
 /// A value may be so large as data, in bytes; one that holds another many times over holds its data as often.
 const MAX_DATA: usize = 32 << 20;
 
-fn convert(value: &Value, depth: usize, size: &mut usize) -> Result<Json, Error> {
+/// What becomes of `omit` in lists and maps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Omitted {
+    /// It is not there.
+    LeftOut,
+    /// It is an error.
+    Refused,
+}
+
+fn convert(value: &Value, omitted: Omitted, depth: usize, size: &mut usize) -> Result<Json, Error> {
     let no_data = |what: String| Error::new(ErrorKind::BadSerialization, what);
     *size += size_of::<Json>() + value.as_str().map_or(0, str::len);
     if *size > MAX_DATA {
@@ -54,7 +65,11 @@ fn convert(value: &Value, depth: usize, size: &mut usize) -> Result<Json, Error>
     if depth > 100 {
         return Err(no_data("a value is nested more than 100 levels deep".to_owned()));
     }
+    let stays = |item: &Value| omitted == Omitted::Refused || !is_omit(item);
     match (value.kind(), value.as_object()) {
+        _ if is_omit(value) => {
+            Err(no_data("`omit` is no value: it leaves out what it stands for in a list or map".to_owned()))
+        }
         (ValueKind::Undefined, _) => {
             Err(Error::new(ErrorKind::UndefinedError, "a value inside is undefined"))
         }
@@ -63,14 +78,18 @@ fn convert(value: &Value, depth: usize, size: &mut usize) -> Result<Json, Error>
         }
         (_, Some(object)) if object.repr() == ObjectRepr::Map => {
             let mut map = Map::new();
-            for (key, item) in object.try_iter_pairs().into_iter().flatten() {
-                map.insert(name_of(&key), convert(&item, depth + 1, size)?);
+            let pairs = object.try_iter_pairs().into_iter().flatten();
+            for (key, item) in pairs.filter(|(_, item)| stays(item)) {
+                map.insert(name_of(&key), convert(&item, omitted, depth + 1, size)?);
             }
             Ok(Json::Object(map))
         }
         (_, Some(object)) if object.repr() != ObjectRepr::Plain => {
-            let items = object.try_iter().into_iter().flatten();
-            items.map(|item| convert(&item, depth + 1, size)).collect::<Result<_, _>>().map(Json::Array)
+            let items = object.try_iter().into_iter().flatten().filter(stays);
+            items
+                .map(|item| convert(&item, omitted, depth + 1, size))
+                .collect::<Result<_, _>>()
+                .map(Json::Array)
         }
         (ValueKind::Invalid, _) => Err(holes::reason(value)),
         (kind, _) => Err(no_data(format!("a {kind} is no data"))),
@@ -103,9 +122,10 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
                     return Err(Error::new(ErrorKind::InvalidOperation, cause));
                 }
                 let sort = options.get::<Option<bool>>("sort_keys")?.unwrap_or(sort);
+                let ascii = options.get::<Option<bool>>("ensure_ascii")?.unwrap_or(true);
                 options.assert_all_used()?;
                 let mut out = String::new();
-                write(&mut out, name, &data, Layout { indent, sort }, 0)?;
+                write(&mut out, name, &data, Layout { indent, sort, ascii }, 0)?;
                 Ok(Value::from(out))
             },
         );
@@ -120,6 +140,8 @@ const MAX_INDENT: usize = 1000;
 struct Layout {
     indent: Option<usize>,
     sort: bool,
+    /// Whether other characters than those of ASCII are written by their numbers.
+    ascii: bool,
 }
 
 impl Layout {
@@ -139,7 +161,7 @@ impl Layout {
 fn write(out: &mut String, name: &str, data: &Json, layout: Layout, depth: usize) -> Result<(), Error> {
     text::bounded(out.len())?;
     match data {
-        Json::String(text) => out.push_str(&string(name, text)?),
+        Json::String(text) => out.push_str(&string(name, text, layout.ascii)?),
         Json::Array(items) if !items.is_empty() => {
             out.push('[');
             for (index, item) in items.iter().enumerate() {
@@ -159,7 +181,7 @@ fn write(out: &mut String, name: &str, data: &Json, layout: Layout, depth: usize
             for (index, (key, item)) in entries.into_iter().enumerate() {
                 out.push_str(if index > 0 { layout.comma() } else { "" });
                 layout.line(out, depth + 1);
-                out.push_str(&string(name, key)?);
+                out.push_str(&string(name, key, layout.ascii)?);
                 out.push_str(": ");
                 write(out, name, item, layout, depth + 1)?;
             }
@@ -171,10 +193,10 @@ fn write(out: &mut String, name: &str, data: &Json, layout: Layout, depth: usize
     Ok(())
 }
 
-/// A string in ASCII, or a secret's token with the sink `json`.
-fn string(name: &str, text: &str) -> Result<String, Error> {
+/// A string, in ASCII where that is wanted, or a secret's token with the sink `json`.
+fn string(name: &str, text: &str, ascii: bool) -> Result<String, Error> {
     let quoted = sinks::text(name, Sink::Json, text)?;
-    if holds_token(text) {
+    if !ascii || holds_token(text) {
         return Ok(quoted);
     }
     let mut out = String::with_capacity(quoted.len());

@@ -18,6 +18,7 @@ pub(crate) const MOVING: &[Row] = &[
     ("product", &["list", "*", "**"], product),
     ("permutations", &["list", "r"], permutations),
     ("combinations", &["list", "r"], combinations),
+    ("zip", &["list", "*", "**"], zip),
     ("zip_longest", &["list", "*", "**"], zip_longest),
 ];
 
@@ -139,6 +140,17 @@ fn permutations(given: &Given) -> Result<Value, Error> {
 
 fn combinations(given: &Given) -> Result<Value, Error> {
     chosen(given, |row, at| row.last().is_none_or(|last| at > *last), None)
+}
+
+fn zip(given: &Given) -> Result<Value, Error> {
+    let strict = option(given, "strict")?.is_some_and(Value::is_true);
+    let lists = columns(given)?;
+    let shortest = lists.iter().map(Vec::len).min().unwrap_or(0);
+    if strict && lists.iter().any(|list| list.len() > shortest) {
+        return Err(given.error("the lists are not of one length"));
+    }
+    let row = |at: usize| tuple(lists.iter().filter_map(|list| list.get(at).cloned()).collect());
+    Ok((0..shortest).map(row).collect())
 }
 
 fn zip_longest(given: &Given) -> Result<Value, Error> {

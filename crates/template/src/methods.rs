@@ -12,6 +12,7 @@ pub(crate) fn call(_: &mut State, value: &Value, method: &str, args: &[Value]) -
     match (value.kind(), value.as_str()) {
         (_, Some(text)) => of_text(text, method, args),
         (ValueKind::Map, _) => of_map(value, method, args),
+        (ValueKind::Seq | ValueKind::Iterable, _) => of_list(value, method, args),
         // What is below something undefined is undefined as well.
         (ValueKind::Undefined, _) => Ok(value.clone()),
         _ => Err(Error::from(ErrorKind::UnknownMethod)),
@@ -28,10 +29,15 @@ const TEXTS: &[(&str, Method)] = &[
     ("strip", |text, args| Ok(Value::from(text.trim_matches(&stripped(args)?[..])))),
     ("lstrip", |text, args| Ok(Value::from(text.trim_start_matches(&stripped(args)?[..])))),
     ("rstrip", |text, args| Ok(Value::from(text.trim_end_matches(&stripped(args)?[..])))),
-    ("startswith", |text, args| {
-        from_args::<(&str,)>(args).map(|(what,)| Value::from(text.starts_with(what)))
+    ("startswith", |text, args| one_of(args, |what| text.starts_with(what))),
+    ("endswith", |text, args| one_of(args, |what| text.ends_with(what))),
+    ("swapcase", |text, args| {
+        let swapped = |c: char| match c.is_uppercase() {
+            true => c.to_lowercase().collect::<String>(),
+            false => c.to_uppercase().collect(),
+        };
+        from_args::<()>(args).map(|()| Value::from(text.chars().map(swapped).collect::<String>()))
     }),
-    ("endswith", |text, args| from_args::<(&str,)>(args).map(|(what,)| Value::from(text.ends_with(what)))),
     ("replace", |text, args| {
         let (from, to, count): (&str, &str, Option<usize>) = from_args(args)?;
         text::replaced(text, from, to, count).map(Value::from)
@@ -59,8 +65,22 @@ pub(crate) fn names() -> Vec<&'static str> {
         .iter()
         .map(|(name, _)| *name)
         .chain(text_methods::names())
-        .chain(["keys", "values", "items", "get"])
+        .chain(["keys", "values", "items", "get", "copy", "index", "count"])
         .collect()
+}
+
+/// Whether it holds for a text, or for one of several in a tuple.
+fn one_of(args: &[Value], holds: impl Fn(&str) -> bool) -> Result<Value, Error> {
+    let (what,): (&Value,) = from_args(args)?;
+    let text = |what: &Value| {
+        let wrong = || Error::new(ErrorKind::InvalidOperation, "it takes a text, or several in parentheses");
+        what.as_str().map(&holds).ok_or_else(wrong)
+    };
+    if !what.is_tuple() {
+        return text(what).map(Value::from);
+    }
+    let found: Vec<bool> = what.try_iter()?.map(|what| text(&what)).collect::<Result<_, _>>()?;
+    Ok(Value::from(found.contains(&true)))
 }
 
 /// The characters that `strip` takes away.
@@ -79,6 +99,7 @@ fn of_text(text: &str, method: &str, args: &[Value]) -> Result<Value, Error> {
 fn of_map(map: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
     let keys = || map.try_iter();
     match method {
+        "copy" => from_args::<()>(args).map(|()| map.clone()),
         "keys" => {
             from_args::<()>(args)?;
             Ok(keys()?.collect())
@@ -100,6 +121,32 @@ fn of_map(map: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
             let found = map.as_object().and_then(|map| map.get_value(key));
             Ok(found.or(default).unwrap_or(Value::from(())))
         }
+        _ => Err(Error::from(ErrorKind::UnknownMethod)),
+    }
+}
+
+fn of_list(list: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
+    match method {
+        "index" | "count" => {
+            let (wanted,): (&Value,) = from_args(args)?;
+            holes::refuse([list, wanted])?;
+            let mut places = list.try_iter()?.checked().enumerate().filter_map(|(at, item)| match item {
+                Ok(item) => (item == *wanted).then_some(Ok(at)),
+                Err(error) => Some(Err(error)),
+            });
+            match (method, places.next()) {
+                ("index", Some(at)) => at.map(Value::from),
+                ("index", None) => {
+                    Err(Error::new(ErrorKind::InvalidOperation, "the list does not hold that"))
+                }
+                (_, None) => Ok(Value::from(0)),
+                (_, Some(first)) => {
+                    first?;
+                    places.try_fold(1, |count, at| at.map(|_| count + 1)).map(Value::from)
+                }
+            }
+        }
+        "copy" => from_args::<()>(args).map(|()| list.clone()),
         _ => Err(Error::from(ErrorKind::UnknownMethod)),
     }
 }

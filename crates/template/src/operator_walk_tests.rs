@@ -82,7 +82,7 @@ const REFUSED: &[&str] = &[
     "{{ [A, B] | sort }}",
     "{{ [A, B] | unique | list }}",
     "{{ [A, B] | max }}",
-    "{{ [A, B] | join }}",
+    "{{ [[A, B]] | join }}",
     "{{ [A, B] | select | list }}",
     "{{ [A, B] | map('upper') | list }}",
     "{{ (A ~ B) | length }}",

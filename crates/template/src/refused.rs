@@ -112,6 +112,5 @@ pub(crate) fn why(what: &str, name: &str) -> Option<&'static str> {
         "function" => FUNCTIONS,
         _ => METHODS,
     };
-    let name = name.strip_prefix("ansible.builtin.").unwrap_or(name);
     table.iter().find(|(known, _)| *known == name).map(|(_, why)| *why)
 }

@@ -17,14 +17,24 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
     }
     environment.add_filter("quote", |state: &mut State, value: &Value| -> Result<Value, Error> {
         match value.as_str() {
-            Some(word) if !word.is_empty() && word.chars().all(is_safe_in_a_shell) => Ok(value.clone()),
-            Some(word) if !holds_token(word) => Ok(format!("'{}'", word.replace('\'', "'\"'\"'")).into()),
-            _ => apply(state, "quote", Sink::Sh, value),
+            Some(word) if !holds_token(word) => Ok(shell_word(word).into()),
+            Some(_) => apply(state, "quote", Sink::Sh, value),
+            None => match apply(state, "quote", Sink::Sh, value)? {
+                _ if value.is_none() => Ok("''".into()),
+                _ => Ok(shell_word(&crate::text::python(value)?).into()),
+            },
         }
     });
 }
 
 /// As Python's `shlex.quote` has it.
+fn shell_word(word: &str) -> String {
+    match !word.is_empty() && word.chars().all(is_safe_in_a_shell) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\"'\"'")),
+    }
+}
+
 fn is_safe_in_a_shell(c: char) -> bool {
     c.is_ascii_alphanumeric() || "@%_-+=:,./".contains(c)
 }

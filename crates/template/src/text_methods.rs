@@ -119,7 +119,7 @@ fn limits(given: &Given) -> Result<(Option<String>, usize), Error> {
     Ok((by, usize::try_from(given.integer(2, -1)?).unwrap_or(usize::MAX - 1)))
 }
 
-fn split(given: &Given) -> Result<Value, Error> {
+pub(crate) fn split(given: &Given) -> Result<Value, Error> {
     let (text, (by, most)) = (given.text(0)?, limits(given)?);
     let Some(by) = by else {
         let (mut rest, mut out) = (text.trim_start(), Vec::new());
