@@ -7,4 +7,5 @@ mod kill;
 mod laws;
 mod refuse;
 mod secrets;
+mod stop;
 mod world;

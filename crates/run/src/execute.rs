@@ -12,9 +12,10 @@ use pq_store::{Earlier, HostLock, Journal, Locked, RUN_DIR, STATE_DIR};
 use pq_stream::{ConnectionKind, Counts, Diagnostic, End, Status};
 
 use crate::host::{HostRun, Mode, Verdict};
-use crate::seal;
 use crate::show::Show;
+use crate::stop::Stop;
 use crate::work::{Work, WorkHost, read};
+use crate::{only, seal};
 
 /// How long a run waits for what a killed one had started, such as apt: two minutes.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -26,6 +27,8 @@ pub struct Options {
     pub mode: Mode,
     /// Ask every application's health, also where nothing changed.
     pub verify: bool,
+    /// Execute only the steps whose ids fit one of these; all where there is none.
+    pub only: Vec<String>,
     /// The files that open the sealed secrets.
     pub keys: KeyFiles,
     /// Records or text.
@@ -49,11 +52,18 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
                 .hint("put `sudo` before this last command of the pipe; nothing was touched"),
         ));
     }
+    let left_out = only::keep(&mut work, &options.only).map_err(Failure::input)?;
     let mut opened = Vec::new();
     for host in &mut work.hosts {
         opened.push(seal::open(host, &options.keys).map_err(Failure::input)?);
     }
     let lock = lock(options.mode)?;
+    let stop = match options.mode {
+        Mode::Check => Stop::default(),
+        Mode::Apply => Stop::watch().map_err(|error| {
+            Failure::failed(Diagnostic::new("cannot wait for signals").cause(error.to_string()))
+        })?,
+    };
     let mut show = Show::new(options.form, options.verbose, options.mode);
     let mut status = work.status;
     show.run(&work.run);
@@ -77,6 +87,7 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
                     redactor,
                     mode: options.mode,
                     verify: options.verify,
+                    stop: &stop,
                     earlier: &earlier,
                     tell: &mut |event| show.event(event),
                 };
@@ -95,6 +106,19 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
     }
     if let Some(Err(error)) = lock.map(HostLock::release) {
         report(&Diagnostic::from_error(&error));
+    }
+    if left_out > 0 {
+        let (tool, steps) = (pq_cli::tool_name(), if left_out == 1 { "step" } else { "steps" });
+        tell(&format!(
+            "{tool}: note: {left_out} more {steps} of the plan were not looked at, for `--only`\n"
+        ));
+    }
+    if let Some(signal) = stop.asked().filter(|_| status == Status::Failed) {
+        report(
+            &Diagnostic::new(format!("the run was asked to stop ({signal})"))
+                .cause("the step that was at work is done; what is not reached was not begun")
+                .hint("run the same command again: it goes on where this one stopped"),
+        );
     }
     show.end(End { host: None, hosts: Some(work.hosts.len()), status, counts: None });
     if let Some(error) = show.lost() {

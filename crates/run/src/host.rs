@@ -11,6 +11,7 @@ use pq_store::{Earlier, Journal};
 use pq_stream::{Counts, Diagnostic, Difference, Event, Outcome, Problem, Redactor, Status, owner_of};
 
 use crate::order::{Phase, ordered, phase};
+use crate::stop::Stop;
 use crate::work::Planned;
 
 /// What a run does about differences.
@@ -43,6 +44,8 @@ pub struct HostRun<'a> {
     pub mode: Mode,
     /// Ask the applications' health even where nothing changed.
     pub verify: bool,
+    /// Whether it was asked to stop.
+    pub stop: &'a Stop,
     /// What earlier runs began and none has brought to a good end.
     pub earlier: &'a Earlier,
     /// Who is told.
@@ -107,7 +110,7 @@ impl HostRun<'_> {
     /// One step: looked at, and done where it differs.
     fn step(&mut self, planned: &Planned, progress: &mut Progress) {
         let id = &planned.record.id;
-        if progress.blocks(id) {
+        if progress.blocks(id) || self.stop.asked().is_some() {
             return self.event(planned, progress, Outcome::NotReached, Vec::new(), None, None);
         }
         if self.unasked(planned, progress) {
@@ -142,7 +145,7 @@ impl HostRun<'_> {
     fn transaction(&mut self, steps: &[&Planned], progress: &mut Progress) {
         let mut missing = Vec::new();
         for planned in steps {
-            if progress.blocks(&planned.record.id) {
+            if progress.blocks(&planned.record.id) || self.stop.asked().is_some() {
                 self.event(planned, progress, Outcome::NotReached, Vec::new(), None, None);
                 continue;
             }
@@ -153,7 +156,7 @@ impl HostRun<'_> {
                 look => self.told(planned, look, progress),
             }
         }
-        if progress.stopped {
+        if progress.stopped || self.stop.asked().is_some() {
             return missing.iter().for_each(|(planned, _)| {
                 self.event(planned, progress, Outcome::NotReached, Vec::new(), None, None)
             });

@@ -5,11 +5,14 @@
 
 mod execute;
 mod host;
+mod only;
 mod order;
 mod seal;
 mod show;
+mod stop;
 mod work;
 
 pub use execute::{Options, execute};
 pub use host::{HostRun, Mode, Verdict};
+pub use stop::Stop;
 pub use work::{Planned, Work, WorkHost, read};

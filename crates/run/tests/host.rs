@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use pq_run::{HostRun, Mode, Planned, read};
+use pq_run::{HostRun, Mode, Planned, Stop, read};
 use pq_store::Journal;
 use pq_stream::{Event, Outcome, Redactor, Status};
 use pq_testkit::memory::{MemoryMachine, Offer};
@@ -41,6 +41,7 @@ fn run_with(state: &Path, machine: &mut MemoryMachine, mode: Mode, steps: &[&str
         redactor: &Redactor::default(),
         mode,
         verify: false,
+        stop: &Stop::default(),
         tell: &mut |event: &Event| {
             if event.outcome != Outcome::Started {
                 told.push(format!("{} {:?}", event.id, event.outcome));

@@ -31,6 +31,9 @@ pub struct ExecutionArgs {
     /// Ask every application whether it is well, also where nothing changed
     #[arg(long)]
     pub verify: bool,
+    /// Execute only the steps whose ids fit this pattern, as in `wiki/*`; may be given several times
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Vec<String>,
     /// Open the sealed secrets with the age identity in this file (default: $PQ_IDENTITY, else
     /// ~/.config/paquerette/identity.txt)
     #[arg(long, value_name = "FILE")]
@@ -53,6 +56,7 @@ impl ExecutionArgs {
         Ok(Options {
             mode,
             verify: self.verify,
+            only: self.only.clone(),
             keys: KeyFiles::new(&self.identity, &[], self.passphrase_file.as_deref()),
             form: output.form()?,
             verbose: self.verbose,

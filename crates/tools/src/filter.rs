@@ -59,6 +59,12 @@ pub(crate) fn run(args: &FilterArgs, layer: &mut dyn Layer) -> Result<Status, Fa
         (_, true) => Some(Mode::Apply),
         _ => None,
     };
+    if mode.is_none() && !args.execution.only.is_empty() {
+        let error = Diagnostic::new("`--only` chooses what is executed, and a plan is only written here");
+        return Err(Failure::input(
+            error.hint("give it along with `--check` or `--apply`, or to `pq-apply`"),
+        ));
+    }
     if let Some(mode) = mode {
         let mut plan = Vec::new();
         filter(input, &mut Writer::new(&mut plan), &mut Listing::none(), layer)?;
