@@ -8,7 +8,7 @@ use crate::world::{apply, bare};
 /// The machine as it was before an example, as far as the examples reach.
 const RESET: &str = "
     set +e
-    rm -rf /srv/law /var/lib/paquerette /usr/lib/locale/locale-archive /usr/lib/locale/??_*
+    rm -rf /srv/law /etc/cron.d/law /var/lib/paquerette /usr/lib/locale/locale-archive /usr/lib/locale/??_*
     for unit in reload restart service stopped unit; do
         systemctl disable --now law-$unit.service; rm -f /etc/systemd/system/law-$unit.service
     done 2>/dev/null

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::types::{
-    Absent, Assert, Certificate, Command, Copy, Directory, Download, File, Http, Line, Release, Symlink, Venv,
+    Absent, Assert, Certificate, Command, Copy, Cron, Directory, Download, File, Http, Line, Release,
+    Symlink, Venv,
 };
 use crate::types::{Firewall, FirewallRule, Group, Locale, Package, Reload, Service, Timezone, Unit, User};
 use crate::{Converge, Text};
@@ -51,6 +52,7 @@ step_types! {
     "absent" Absent "Nothing is at a path"
     "line" Line "A file has one line"
     "copy" Copy "Every file of one directory is in another, some always fresh"
+    "cron" Cron "cron runs a command at its times"
     "command" Command "A command is run unless the machine shows that it need not be"
     "download" Download "A file with a known digest is there"
     "release" Release "A release is unpacked, with what is kept outside it linked in"

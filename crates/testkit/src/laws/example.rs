@@ -40,7 +40,7 @@ macro_rules! files {
 }
 
 const FILES: &[(&str, &str)] = files! {
-    "absent" "assert" "certificate" "command" "copy" "directory" "download" "file" "firewall" "firewall_rule" "group"
+    "absent" "assert" "certificate" "command" "copy" "cron" "directory" "download" "file" "firewall" "firewall_rule" "group"
     "http" "line" "locale" "package" "release" "reload" "service" "symlink" "timezone" "unit" "user" "venv"
 };
 

@@ -1,0 +1,239 @@
+//! A job of cron, in a file of its own below `/etc/cron.d`. cron reads changed files by itself, each minute.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{accounts, compare_meta, in_the_way, root};
+use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System, Text};
+
+/// cron runs this command at these times; the package `cron` must be there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cron {
+    /// The name of its file: letters, digits, `_` and `-`; cron reads no other.
+    pub name: String,
+    /// When, as in crontab(5): `12 3 * * *`, or `@daily`.
+    pub schedule: String,
+    /// Who runs it, `root` by default; the user must exist.
+    #[serde(default = "root")]
+    pub user: String,
+    /// What `/bin/sh` is given; `%` is written `\%`, since it ends a line for cron.
+    pub command: String,
+    /// Variables of the job, such as `MAILTO`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+}
+
+/// A longer line cron does not take (`MAX_COMMAND` of Debian's cron).
+const MAX_COMMAND: usize = 998;
+
+const META: Mode = Mode::from_bits(0o644);
+
+impl Cron {
+    /// The file of that name.
+    pub fn path_of(name: &str) -> String {
+        format!("/etc/cron.d/{name}")
+    }
+
+    fn path(&self) -> Result<AbsPath, Error> {
+        AbsPath::new(Cron::path_of(&self.name))
+            .map_err(|cause| Error::failed(format!("cannot use cron's file `{}`", self.name), cause))
+    }
+
+    fn content(&self) -> Text {
+        let mut text = "# written by paquerette: changes are put back\n".to_owned();
+        for (name, value) in &self.env {
+            text.push_str(&format!("{name}={value}\n"));
+        }
+        text.push_str(&format!("{} {} {}\n", self.schedule, self.user, self.command));
+        text.as_str().into()
+    }
+
+    /// cron's directory, and the user: without them no job runs.
+    fn stands(&self, machine: &dyn Probe) -> Result<(), Error> {
+        let directory = AbsPath::known("/etc/cron.d");
+        if machine.stat(&directory)?.is_none() {
+            return Err(Error::absent("directory", directory.as_str()));
+        }
+        match accounts::user(machine, &self.user)? {
+            Some(_) => Ok(()),
+            None => Err(Error::absent("user", self.user.clone())),
+        }
+    }
+}
+
+impl Converge for Cron {
+    fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
+        self.stands(machine)?;
+        let path = self.path()?;
+        let Some(is) = machine.stat(&path)? else { return Ok(Differences::missing("job")) };
+        if is.kind != Kind::File {
+            return Err(in_the_way("file", &path, &is));
+        }
+        let mut found = Differences::new();
+        found.content(&machine.read(&path)?.unwrap_or_default(), &self.content(), is.mode.read_by_others());
+        compare_meta(&mut found, &is, META, "root", "root");
+        Ok(found.into_check())
+    }
+
+    fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
+        self.stands(machine)?;
+        machine.write(&self.path()?, self.content().as_bytes(), &Meta::new(META, "root", "root"))
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if self.name.is_empty() || self.name.len() > 100 || !self.name.chars().all(word) {
+            return Err("`name` has other characters than letters, digits, `_` and `-`".to_owned());
+        }
+        accounts::valid_name("user", &self.user)?;
+        schedule(&self.schedule)?;
+        let line = |text: &str| !text.chars().any(char::is_control);
+        if self.command.trim().is_empty() || !line(&self.command) || self.command.len() > MAX_COMMAND {
+            return Err(format!(
+                "`command` is empty, more than one line, or longer than {MAX_COMMAND} bytes"
+            ));
+        }
+        if self.command.replace("\\%", "").contains('%') {
+            return Err("`command` holds a `%`, which ends a line for cron: write `\\%`".to_owned());
+        }
+        let named = |name: &str| {
+            name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        };
+        match self.env.iter().find(|(name, value)| !named(name) || !line(value)) {
+            Some((name, _)) => Err(format!("`env`: `{}` is no variable of one line", name.escape_debug())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a field of a schedule is called, its least and greatest number, and the names that it also takes, from the least.
+type Field = (&'static str, u8, u8, &'static [&'static str]);
+
+const MONTHS: &[&str] = &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const DAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+
+const FIELDS: [Field; 5] = [
+    ("minute", 0, 59, &[]),
+    ("hour", 0, 23, &[]),
+    ("day of the month", 1, 31, &[]),
+    ("month", 1, 12, MONTHS),
+    ("day of the week", 0, 7, DAYS),
+];
+
+const WORDS: [&str; 8] =
+    ["@reboot", "@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"];
+
+/// Refuses what cron would not take for a time: it says so in its log alone, and runs nothing of the file.
+fn schedule(text: &str) -> Result<(), String> {
+    if WORDS.contains(&text) {
+        return Ok(());
+    }
+    let parts: Vec<&str> = text.split(' ').collect();
+    if parts.len() != FIELDS.len() {
+        return Err(format!(
+            "`schedule` `{}` is no time of cron: five fields with a blank between, or a word such as `@daily`",
+            text.escape_debug()
+        ));
+    }
+    for (part, field) in parts.iter().zip(FIELDS) {
+        if !part.split(',').all(|range| is_range(range, field)) {
+            let (name, least, most, _) = field;
+            return Err(format!(
+                "`schedule`: `{}` is no {name}: numbers from {least} to {most}, `*`, `1-5`, `*/10`, with commas",
+                part.escape_debug()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// One of the ranges of a field: `*`, `5`, `1-5`, each with `/step` behind a range.
+fn is_range(text: &str, (_, least, most, names): Field) -> bool {
+    let number = |text: &str| match names.iter().position(|name| text.eq_ignore_ascii_case(name)) {
+        Some(at) => u8::try_from(at).ok().map(|at| at + least),
+        None => text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit())),
+    };
+    let within = |text: &str| number(text).filter(|number| (least..=most).contains(number));
+    let (range, step) = text.split_once('/').map_or((text, None), |(range, step)| (range, Some(step)));
+    let is_step = |step: &str| {
+        step.bytes().all(|byte| byte.is_ascii_digit()) && step.parse().is_ok_and(|step: u8| step > 0)
+    };
+    let (known, several) = match range.split_once('-') {
+        _ if range == "*" => (true, true),
+        Some((from, to)) => {
+            (matches!((within(from), within(to)), (Some(from), Some(to)) if from <= to), true)
+        }
+        None => (within(range).is_some(), false),
+    };
+    known && step.is_none_or(|step| several && is_step(step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_cron_would_not_take_is_refused() {
+        let good = [
+            "12 3 * * *",
+            "*/5 * * * *",
+            "0 4 1-7 jan,JUL sun",
+            "0,30 8-18/2 * * 1-5",
+            "@daily",
+            "0 0 31 12 7",
+        ];
+        for text in good {
+            assert_eq!(schedule(text), Ok(()), "{text}");
+        }
+        let bad = [
+            "",
+            "* * * *",
+            "* * * * * *",
+            "60 * * * *",
+            "* 24 * * *",
+            "* * 0 * *",
+            "* * * 13 *",
+            "* * * * 8",
+            "5-1 * * * *",
+            "*/0 * * * *",
+            "5/2 * * * *",
+            "a * * * *",
+            "*  * * * *",
+            "@dayly",
+            "1,,2 * * * *",
+            "+1 * * * *",
+            "* * * * foo",
+            "-1 * * * *",
+            "1- * * * *",
+            "*/ * * * *",
+        ];
+        for text in bad {
+            assert!(schedule(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_cron_would_cut_is_refused() {
+        let job = |command: &str| Cron {
+            name: "law".to_owned(),
+            schedule: "@daily".to_owned(),
+            user: root(),
+            command: command.to_owned(),
+            env: BTreeMap::new(),
+        };
+        assert_eq!(job(r"date +\%F >/tmp/x").validate(), Ok(()));
+        for command in ["", "date +%F", "a\nb", &"x".repeat(999)] {
+            assert!(job(command).validate().is_err(), "{command:?}");
+        }
+        assert!(Cron { name: "a.b".to_owned(), ..job("true") }.validate().is_err());
+        assert!(
+            Cron { env: BTreeMap::from([("A B".to_owned(), String::new())]), ..job("true") }
+                .validate()
+                .is_err()
+        );
+    }
+}
