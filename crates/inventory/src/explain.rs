@@ -32,6 +32,8 @@ pub struct Explanation {
     pub readings: Vec<Reading>,
     /// Its value, or why it has none; nothing where nothing sets it.
     pub value: Option<std::result::Result<Value, String>>,
+    /// What helps, where it has no value.
+    pub hints: Vec<String>,
     /// A variable of the host with nearly that name, where nothing sets this one.
     pub near: Option<String>,
     /// What the variable holds, where it is set and does not hold what was asked for.
@@ -88,9 +90,10 @@ pub fn of_host(world: &Arc<World>, index: usize, name: &str, secrets: Secrets) -
         let mut seen = HashSet::from([head.to_owned()]);
         chain(&scope, head, &node, &mut seen, &mut readings);
     }
-    let value = match value(&scope, head) {
+    let mut resolved = scope.resolve(head);
+    let value = match &resolved {
         None => magic::value(world, index, head).map(|value| json(&value)),
-        set => set,
+        Some(set) => Some(told(set)),
     };
     let mut absent = None;
     let value = value.map(|value| {
@@ -102,15 +105,20 @@ pub fn of_host(world: &Arc<World>, index: usize, name: &str, secrets: Secrets) -
     // A member may have a value where another of the same map has none.
     let member = scope.variable(head).and_then(|variable| {
         let (_, node) = inside(variable, &path).filter(|_| !path.is_empty())?;
-        Some(told(scope.all_of(variable, &node)))
+        resolved = Some(scope.all_of(variable, &node));
+        resolved.as_ref().map(told)
     });
     let value = member.or(value);
+    let hints = match resolved {
+        Some(Err(reason)) => reason.diagnostic.hints.clone(),
+        _ => Vec::new(),
+    };
     let near = match value {
         Some(_) => None,
         None => nearest(head, scope.variables().map(|variable| &variable.name)),
     };
     let host = world.groups.hosts[index].name.clone();
-    let mut explanation = Explanation { host, settings, readings, value, near, absent };
+    let mut explanation = Explanation { host, settings, readings, value, hints, near, absent };
     if secrets == Secrets::Revealed {
         explanation.reveal(world, &scope);
     }
@@ -255,13 +263,13 @@ fn raw(node: &Node, variable: &Variable, secrets: Secrets) -> Value {
 }
 
 fn value(scope: &Arc<Scope>, name: &str) -> Option<std::result::Result<Value, String>> {
-    scope.resolve(name).map(told)
+    scope.resolve(name).as_ref().map(told)
 }
 
 /// A value as data, or why there is none, with the place.
-fn told(resolved: Resolved) -> std::result::Result<Value, String> {
+fn told(resolved: &Resolved) -> std::result::Result<Value, String> {
     match resolved {
-        Ok(value) => json(&value),
+        Ok(value) => json(value),
         Err(reason) => {
             let cause = reason.diagnostic.causes.first().unwrap_or(&reason.diagnostic.message);
             Err(match &reason.diagnostic.place {

@@ -40,6 +40,9 @@ pub struct Setter {
     pub secret: bool,
 }
 
+/// The hosts for which a variable has no value, and what helps.
+type Concerned<'s> = (Vec<&'s str>, Vec<String>);
+
 /// Something odd, and by which rule.
 #[derive(Debug, Clone)]
 pub struct Finding {
@@ -67,7 +70,7 @@ pub fn of(world: &Arc<World>) -> Result<Survey> {
         }
     }
     let directory = &world.loader.directory;
-    survey.unresolved(directory);
+    survey.unresolved(world, directory);
     survey.twins(world);
     survey.names(world);
     survey.find("stray", stray::of(world)?);
@@ -90,24 +93,35 @@ impl Survey {
     }
 
     /// Variables that cannot be resolved, each place and reason once.
-    fn unresolved(&mut self, directory: &Path) {
-        let mut found: BTreeMap<(&str, &str, &str), Vec<&str>> = BTreeMap::new();
-        for host in &self.hosts {
+    fn unresolved(&mut self, world: &Arc<World>, directory: &Path) {
+        let mut found: BTreeMap<(&str, &str, &str), Concerned> = BTreeMap::new();
+        for (index, host) in self.hosts.iter().enumerate() {
+            let mut scope = None;
             for (name, value) in &host.vars {
                 if let Some(Value::String(reason)) = value.get("unresolved") {
                     let origin = host.origins.get(name).map_or("", String::as_str);
-                    found.entry((name, origin, reason)).or_default().push(&host.host);
+                    let (hosts, cures) = found.entry((name, origin, reason)).or_default();
+                    // A record has the reason alone.
+                    if hosts.is_empty() {
+                        let scope = scope.get_or_insert_with(|| world.passing_scope(index).ok());
+                        if let Some(Err(reason)) = scope.as_ref().and_then(|scope| scope.resolve(name)) {
+                            cures.clone_from(&reason.diagnostic.hints);
+                        }
+                    }
+                    hosts.push(&host.host);
                 }
             }
         }
-        let said = |((name, origin, reason), hosts): (_, Vec<&str>)| {
+        let said = |((name, origin, reason), (hosts, cures)): (_, (Vec<&str>, _))| {
             let on = match &hosts[..] {
                 [host] => format!("`{host}`"),
                 [first, rest @ ..] => format!("`{first}` and {} more", rest.len()),
                 [] => String::new(),
             };
             let error = Diagnostic::new(format!("variable `{name}` cannot be resolved for {on}"));
-            let error = error.cause(reason).hint("nothing stops until something reads it");
+            let mut error = error.cause(reason);
+            error.hints = cures;
+            let error = error.hint("nothing stops until something reads it");
             match place(directory, origin) {
                 Some(place) => error.at(place),
                 None => error,
@@ -177,12 +191,20 @@ impl Survey {
 /// Secrets that look like templates, and are none; what is said of each. No text of one is in it.
 fn texts(variable: &Variable) -> Vec<Diagnostic> {
     let templates = variable.secrets.iter().filter(|(_, text)| Templates::is_template(text.expose_secret()));
+    // Ansible fills in what stands in a file that was encrypted whole, and no single values.
+    let vaulted = variable.file.is_secret() && !variable.file.name.ends_with(".age");
+    let cause = match vaulted {
+        true => {
+            "a secret's text is never evaluated; Ansible fills it in, since ansible-vault encrypted the whole file"
+        }
+        false => "a secret's text is never evaluated",
+    };
     let said = |(path, _): (&String, _)| {
         let mut place = variable.file.place(variable.mark);
         place.text = String::new();
         Diagnostic::new(format!("secret `{path}` looks like a template"))
             .at(place)
-            .cause("a secret's text is never evaluated; Ansible fills in what ansible-vault encrypted")
+            .cause(cause)
             .hint("put the template into a plain file, and let it read the secret")
     };
     templates.map(said).collect()

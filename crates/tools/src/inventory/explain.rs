@@ -64,6 +64,9 @@ pub fn text(name: &str, explanations: &[Explanation]) -> String {
         }
         let value = explanation.value.as_ref().map_or("nothing sets it".to_owned(), shown);
         let _ = writeln!(text, "  value  {value}");
+        for hint in &explanation.hints {
+            let _ = writeln!(text, "  hint   {hint}");
+        }
     }
     printable(&text)
 }
@@ -99,7 +102,7 @@ pub fn json(name: &str, explanations: &[Explanation]) -> String {
         let (value, unresolved) = explanation.value.as_ref().map_or((None, None), halves);
         let line = json!({
             "type": "value", "host": host, "name": name, "set": explanation.value.is_some(),
-            "value": value, "unresolved": unresolved,
+            "value": value, "unresolved": unresolved, "hints": explanation.hints,
         });
         let _ = writeln!(text, "{line}");
     }
