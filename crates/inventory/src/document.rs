@@ -73,6 +73,44 @@ impl Document {
         &self.values
     }
 
+    /// What is no text for who reads the same text from a file that is not encrypted: its name and what it is, such
+    /// as `a number`. A secret is the text that stands there.
+    pub fn of_other_kinds(&self) -> Vec<(String, &'static str)> {
+        let (name, text) = (self.file.name.clone(), self.text().to_owned());
+        let plain = SourceFile::new(name.clone(), name, text, false);
+        let mut found = Vec::new();
+        if let Ok(Some(root)) = yaml::load(&plain)
+            && let Data::Map(entries) = &root.data
+        {
+            entries.iter().for_each(|(key, node)| self.kinds(&key.text(), node, &mut found));
+        }
+        found
+    }
+
+    fn kinds(&self, path: &str, node: &Node, found: &mut Vec<(String, &'static str)>) {
+        match &node.data {
+            Data::Bool(_) | Data::Int(_) | Data::Large(_) | Data::Float(_) => {
+                found.push((path.to_owned(), node.data.kind()));
+            }
+            // Ansible reads a date where it stands without quotes.
+            Data::Text(text)
+                if is_date(text) && self.text()[self.byte(node.start)..].starts_with(text.as_str()) =>
+            {
+                found.push((path.to_owned(), "a date"));
+            }
+            Data::List(items) => {
+                let items = items.iter().enumerate();
+                items.for_each(|(at, item)| self.kinds(&format!("{path}.{at}"), item, found));
+            }
+            Data::Map(entries) => {
+                entries
+                    .iter()
+                    .for_each(|(key, item)| self.kinds(&format!("{path}.{}", key.text()), item, found));
+            }
+            _ => {}
+        }
+    }
+
     /// With a secret set to another value, or with a new one: behind the variable `beside`, else at the end.
     ///
     /// # Errors
@@ -91,12 +129,12 @@ impl Document {
                 };
                 format!("{}{gap}{spelled}{}", &self.text()[..start], &self.text()[end..])
             }
-            None if self.node(name).is_none() && !name.split('.').all(is_variable) => {
+            None if self.node(name).is_none() && !is_path(name) => {
                 let error = Diagnostic::new(format!("`{}` is no name of a secret", name.escape_debug()));
                 let error = error.cause("it is made of letters, digits and `_`, and begins with no digit");
                 return Err(Box::new(error.hint("choose one such as `smtp_password`")));
             }
-            None if self.node(name).is_some() || name.contains('.') => return Err(self.refused(name)),
+            None if self.node(name).is_some() || name.contains('.') => return Err(self.no_place(name)),
             None => {
                 let line = format!("{name}: {}\n", spelled(value.expose_secret(), true));
                 let beside = beside.and_then(|beside| self.node(beside));
@@ -194,6 +232,34 @@ impl Document {
         byte(self.text(), mark)
     }
 
+    /// The error of a name under which no single value stands, or can stand as the file is.
+    fn no_place(&self, name: &str) -> Box<Diagnostic> {
+        let kind = |path: &str| self.node(path).map(|node| node.data.kind());
+        let above = |path: &str| path.rfind('.').map(|at| path[..at].to_owned());
+        // The innermost of those around it that is there.
+        let mut around = above(name);
+        let mut missing = None;
+        while let Some(path) = around.take_if(|path| kind(path).is_none()) {
+            around = above(&path);
+            missing = Some(path);
+        }
+        let cause = match (kind(name), around, missing) {
+            (Some(kind), ..) => format!("`{name}` is {kind}, and not one value"),
+            (_, Some(there), _) if !matches!(kind(&there), Some("a map" | "a list")) => {
+                format!("`{there}` is one value, and not a map")
+            }
+            (_, _, Some(map)) => format!("there is no map `{map}` in the file"),
+            (_, Some(there), None) => {
+                let what = kind(&there).unwrap_or("a map").trim_start_matches("a ");
+                let last = &name[there.len() + 1..];
+                format!("the {what} `{there}` has no `{last}`, and `set` puts nothing new into a {what}")
+            }
+            (None, None, None) => return self.refused(name),
+        };
+        let error = Diagnostic::new(format!("cannot change `{name}` in `{}`", self.file.shown)).cause(cause);
+        Box::new(error.hint(format!("write it there with `pq-secret edit {}`", self.file.shown)))
+    }
+
     fn refused(&self, name: &str) -> Box<Diagnostic> {
         let error = Diagnostic::new(format!("cannot change `{name}` in `{}`", self.file.shown));
         Box::new(
@@ -201,6 +267,35 @@ impl Document {
                 .cause("it is written in a way that only a person changes without touching the rest")
                 .hint(format!("change it with `pq-secret edit {}`", self.file.shown)),
         )
+    }
+}
+
+/// Whether a name can lead to a secret: `smtp.password`, `users.0`.
+fn is_path(name: &str) -> bool {
+    let mut steps = name.split('.');
+    let item = |step: &str| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
+    steps.next().is_some_and(is_variable) && steps.all(|step| is_variable(step) || item(step))
+}
+
+/// Whether a text is a date, or a date with a time, for YAML 1.1: `2026-11-23`.
+fn is_date(text: &str) -> bool {
+    let digits = |text: &str, length: &[usize]| {
+        length.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let (date, time) = match text.find(['T', 't', ' ', '\t']) {
+        Some(at) => (&text[..at], Some(text[at + 1..].trim_start())),
+        None => (text, None),
+    };
+    let parts: Vec<&str> = date.split('-').collect();
+    let [year, month, day] = parts[..] else { return false };
+    match time {
+        None => digits(year, &[4]) && digits(month, &[2]) && digits(day, &[2]),
+        Some(time) => {
+            let hour = time.split(':').next().unwrap_or("");
+            let short = [1, 2];
+            let begins = digits(hour, &short) && time.matches(':').count() >= 2;
+            begins && digits(year, &[4]) && digits(month, &short) && digits(day, &short)
+        }
     }
 }
 
