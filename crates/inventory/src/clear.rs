@@ -2,11 +2,19 @@
 //!
 //! No value is ever in what is said of one.
 
+use std::path::Path;
+
 use pq_stream::Diagnostic;
 use pq_template::Templates;
 
 use crate::groups::Variable;
+use crate::hosts;
 use crate::node::{Data, Mark, Node};
+
+/// Whether a path below the inventory directory is that of a hosts file.
+pub fn is_hosts_file(below: &Path) -> bool {
+    hosts::NAMES.iter().any(|name| below == Path::new(name))
+}
 
 /// What is said of each such value.
 pub fn of(variable: &Variable) -> Vec<Diagnostic> {
@@ -17,9 +25,17 @@ pub fn of(variable: &Variable) -> Vec<Diagnostic> {
     let said = |(path, mark): (String, Mark)| {
         let mut place = variable.file.place(mark);
         place.text = String::new();
-        Diagnostic::new(format!("`{path}` looks like a secret, and stands in clear")).at(place).hint(
-            "put it into an age file: `pq-secret seal`; and change it, since whoever had the file knows it",
-        )
+        // A hosts file is no file of variables: it cannot be sealed.
+        let how = match is_hosts_file(Path::new(&variable.file.name)) {
+            true => format!(
+                "set it in an age file, as with `pq-secret set host_vars/HOST.yml.age {}`, and remove it here",
+                variable.name
+            ),
+            false => "put it into an age file: `pq-secret seal`".to_owned(),
+        };
+        Diagnostic::new(format!("`{path}` looks like a secret, and stands in clear"))
+            .at(place)
+            .hint(format!("{how}; and change it, since whoever had the file knows it"))
     };
     found.into_iter().map(said).collect()
 }

@@ -44,11 +44,13 @@ mod words;
 mod world;
 mod yaml;
 
+pub use clear::is_hosts_file;
 pub use document::Document;
 pub use explain::{Explanation, Reading, Setting};
 pub use file::MAX_FILE;
 pub use inventory::Inventory;
 pub use list::Secrets;
 pub use recipients::recipients_file;
+pub use stray::Misplaced;
 pub use survey::{Finding, Setter, Survey};
 pub use vaulted::Vaulted;

@@ -1,22 +1,26 @@
-//! Files below `group_vars/` and `host_vars/` that nobody reads, and private keys that lie anywhere in the inventory.
+//! Files below `group_vars/` and `host_vars/` that nobody reads, age files elsewhere, and private keys that lie anywhere
+//! in the inventory.
 //!
 //! What is read is asked of the loader, so that nothing is said here of how files are found. Hidden files and
 //! `README…` are left alone.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use pq_stream::{Diagnostic, Place, nearest};
 
 use crate::file;
-use crate::variables::owner;
+use crate::variables::{EXTENSIONS, owner};
 use crate::world::World;
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
 /// The identity of the example, which everybody has: it opens nothing else.
 const DEMO: &str = "demo-identity.txt";
+
+/// The directories in which variables lie.
+const KINDS: [&str; 2] = ["group_vars", "host_vars"];
 
 /// Larger files hold no keys alone.
 const MAX_KEY: u64 = 64 << 10;
@@ -32,6 +36,7 @@ pub fn of(world: &World) -> Result<Vec<Diagnostic>> {
     let groups: BTreeSet<&str> = world.groups.groups.iter().map(|group| group.name.as_str()).collect();
     let hosts: BTreeSet<&str> = world.groups.hosts.iter().map(|host| host.name.as_str()).collect();
     let mut found = misspelt(world);
+    found.extend(misplaced(world));
     for (kind, what, names, others) in
         [("group_vars", "group", &groups, &hosts), ("host_vars", "host", &hosts, &groups)]
     {
@@ -90,14 +95,102 @@ fn misspelt(world: &World) -> Vec<Diagnostic> {
         directories.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
     let said = |name: String| {
-        let kinds = ["group_vars", "host_vars"];
-        let near = nearest(&name, kinds).filter(|_| !kinds.contains(&name.as_str()))?;
+        let near = nearest(&name, KINDS).filter(|_| !KINDS.contains(&name.as_str()))?;
         let file = directory.join(&name).display().to_string();
         let error =
             Diagnostic::new("nobody reads this").at(Place { file, line: 1, column: 1, text: String::new() });
         Some(error.hint(format!("did you mean `{near}`?")))
     };
     names.into_iter().filter_map(said).collect()
+}
+
+/// Why no host ever gets a value from a file, whatever hosts and groups there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misplaced {
+    /// It lies neither below `group_vars/` nor below `host_vars/`.
+    Elsewhere,
+    /// It, or a directory on the way, is hidden.
+    Hidden,
+    /// It has not the name of a file of variables.
+    Unnamed,
+    /// A directory in that of a group or a host has an extension.
+    Dotted,
+}
+
+impl Misplaced {
+    /// Why nobody reads an age file at a path below the inventory directory; nothing where it may be read.
+    pub fn of(below: &Path) -> Option<Self> {
+        let names: Vec<String> = below
+            .components()
+            .filter(|part| *part != Component::CurDir)
+            .map(|part| part.as_os_str().to_string_lossy().into_owned())
+            .collect();
+        let (name, directories) = match &names[..] {
+            [kind, directories @ .., name] if KINDS.contains(&kind.as_str()) => (name, directories),
+            _ => return Some(Misplaced::Elsewhere),
+        };
+        if name.starts_with('.') || directories.iter().any(|name| name.starts_with('.')) {
+            return Some(Misplaced::Hidden);
+        }
+        let extension =
+            name.strip_suffix(".age").map(|inner| inner.rsplit_once('.').map_or("", |(_, it)| it));
+        match extension {
+            Some(extension) if EXTENSIONS.contains(&extension) => {}
+            // In a directory of a group or a host, a name alone will do.
+            Some("") if !directories.is_empty() => {}
+            _ => return Some(Misplaced::Unnamed),
+        }
+        // The first is called after a group or a host, as in `web1.example.org/`.
+        directories.iter().skip(1).any(|name| name.contains('.')).then_some(Misplaced::Dotted)
+    }
+
+    /// The same in words.
+    pub fn cause(self) -> &'static str {
+        match self {
+            Misplaced::Elsewhere => {
+                "variables are read below `group_vars/` and `host_vars/` of the inventory alone"
+            }
+            Misplaced::Hidden => "what is hidden is no part of an inventory",
+            Misplaced::Unnamed => {
+                "encrypted files of variables end in `.yml.age`, `.yaml.age` or `.json.age`"
+            }
+            Misplaced::Dotted => "a directory with an extension in its name is not looked into",
+        }
+    }
+}
+
+/// Age files beside `group_vars` and `host_vars`.
+fn misplaced(world: &World) -> Vec<Diagnostic> {
+    let directory = &world.loader.directory;
+    let mut found = Vec::new();
+    age_below(directory, 0, &mut found);
+    let said = |file: String| {
+        Diagnostic::new("nobody reads this")
+            .at(Place { file, line: 1, column: 1, text: String::new() })
+            .cause(Misplaced::Elsewhere.cause())
+            .hint("move it to where variables lie, such as `group_vars/all/secrets.yml.age`")
+    };
+    found.into_iter().map(said).collect()
+}
+
+/// The age files below a directory, by name; in that of the inventory without the two that are looked through.
+fn age_below(directory: &Path, depth: usize, found: &mut Vec<String>) {
+    let mut paths: Vec<_> =
+        fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with('.') || depth == 0 && KINDS.contains(&name.as_str()) {
+            continue;
+        }
+        if path.is_dir() {
+            if depth < 16 && !path.is_symlink() {
+                age_below(&path, depth + 1, found);
+            }
+        } else if name.ends_with(".age") {
+            found.push(path.display().to_string());
+        }
+    }
 }
 
 /// One of the two directories.
@@ -204,5 +297,38 @@ impl Search<'_> {
     fn place(&self, name: &str) -> Place {
         let file = Path::new(&self.world.loader.directory).join(name).display().to_string();
         Place { file, line: 1, column: 1, text: String::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_file_is_read_where_variables_lie_and_under_such_a_name() {
+        for read in [
+            "group_vars/all.yml.age",
+            "./host_vars/web1.json.age",
+            "group_vars/all/secrets.yml.age",
+            "group_vars/all/secrets.age",
+            "group_vars/all/deep/s.yaml.age",
+            "host_vars/web1.example.org/s.yml.age",
+        ] {
+            assert_eq!(Misplaced::of(Path::new(read)), None, "{read}");
+        }
+        let why = |path: &str| Misplaced::of(Path::new(path)).unwrap();
+        for elsewhere in
+            ["hosts.age", "all.yml.age", "files/x.yml.age", "group_vars", "a/group_vars/all.yml.age"]
+        {
+            assert_eq!(why(elsewhere), Misplaced::Elsewhere, "{elsewhere}");
+        }
+        for unnamed in
+            ["group_vars/all.age", "group_vars/all.txt.age", "group_vars/all/s.bak.age", "host_vars/a.yml"]
+        {
+            assert_eq!(why(unnamed), Misplaced::Unnamed, "{unnamed}");
+        }
+        assert_eq!(why("group_vars/all/old.d/all.yml.age"), Misplaced::Dotted);
+        assert_eq!(why("group_vars/.all.yml.age"), Misplaced::Hidden);
+        assert_eq!(why("group_vars/.git/all.yml.age"), Misplaced::Hidden);
     }
 }

@@ -21,7 +21,7 @@ use crate::yaml;
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
-const EXTENSIONS: [&str; 3] = ["yml", "yaml", "json"];
+pub(crate) const EXTENSIONS: [&str; 3] = ["yml", "yaml", "json"];
 
 /// The group or host that a file is called after.
 pub(crate) fn owner(name: &str) -> &str {
