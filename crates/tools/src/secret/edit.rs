@@ -5,6 +5,7 @@
 //! written is not lost.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,6 +25,10 @@ use super::say;
 /// Where it cannot be opened, the editor fails, or the new text is none that the inventory takes.
 pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
     let keeper = Keeper::new(keys, file)?;
+    // From one that is there its values can be taken out.
+    if fs::symlink_metadata(&keeper.path).is_err() {
+        keeper.demand_read()?;
+    }
     let _lock = keeper.lock()?;
     // Known before somebody begins to type.
     recipients_file(&keeper.path)?;

@@ -20,7 +20,7 @@ use pq_stream::{Diagnostic, MASTER_KEY, Piece, Record, Status, pieces};
 use serde_json::Value;
 
 use super::keeper::{Held, Keeper, Keys, age_name, cannot, publish, secret, unread};
-use super::{say, tree};
+use super::{kinds, place, say, to_look_at, tree};
 
 /// Every host's variables.
 type Meaning = BTreeMap<String, BTreeMap<String, Value>>;
@@ -32,6 +32,8 @@ type Locks = BTreeMap<PathBuf, Held>;
 struct Change {
     /// What is plain, or as ansible-vault wrote it.
     old: PathBuf,
+    /// Its path below the inventory directory.
+    below: PathBuf,
     /// What stands in `old` afterwards; nothing where it goes.
     text: Option<String>,
     keeper: Keeper,
@@ -51,7 +53,10 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
     let directory = keys.inventory()?;
     let mut chosen = Vec::new();
     match files.is_empty() {
-        false => chosen = files.iter().map(|file| keys.path(file)).collect::<Result<_, _>>()?,
+        false => {
+            chosen = files.iter().map(|file| keys.path(file)).collect::<Result<_, _>>()?;
+            chosen.iter().try_for_each(|file: &PathBuf| place::below(keys, file).map(drop))?;
+        }
         true => {
             for kind in ["group_vars", "host_vars"] {
                 let plain = |name: &str| !name.ends_with('~') && !name.ends_with(".age");
@@ -62,7 +67,7 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
     let passwords = VaultPasswords::load(&keys.files().vault_passwords).map_err(secret)?;
     let (mut changes, mut names, mut locks) = (Vec::new(), BTreeSet::new(), Locks::new());
     for file in &chosen {
-        changes.extend(change(keys, file, &passwords, &mut names, &mut locks)?);
+        changes.extend(change(keys, file, !files.is_empty(), &passwords, &mut names, &mut locks)?);
     }
     if changes.is_empty() {
         say("ansible-vault encrypted nothing here: nothing was changed");
@@ -99,7 +104,7 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
         }
     }
     say(
-        "every host has the same values as before; git keeps what ansible-vault wrote, and its password opens that",
+        "these tools read the same values as before for every host; git keeps what ansible-vault wrote, and its password opens that",
     );
     say("when nobody needs that password any more, destroy it, and change what it ever protected");
     Ok(Status::Done)
@@ -109,10 +114,12 @@ fn values(count: usize) -> String {
     format!("{count} value{}", if count == 1 { "" } else { "s" })
 }
 
-/// What becomes of a file; nothing where ansible-vault encrypted nothing in it.
+/// What becomes of a file; nothing where ansible-vault encrypted nothing in it. One that nobody `named` is passed over
+/// where no host reads it.
 fn change(
     keys: &Keys,
     file: &Path,
+    named: bool,
     passwords: &VaultPasswords,
     names: &mut BTreeSet<String>,
     locks: &mut Locks,
@@ -126,7 +133,15 @@ fn change(
     if !whole && found.is_empty() {
         return Ok(None);
     }
+    let below = place::below(keys, file)?;
     let keeper = Keeper::at(keys, age_name(file))?;
+    match keeper.demand_read() {
+        Err(_) if !named => {
+            say(&format!("`{shown}` has not the name of a file of variables: it stays as it is"));
+            return Ok(None);
+        }
+        read => read?,
+    }
     // Files that are not there yet share the lock of their directory.
     let place = if keeper.path.exists() { Some(keeper.path.as_path()) } else { keeper.path.parent() };
     if let Entry::Vacant(free) = locks.entry(place.map(Path::to_owned).unwrap_or_default()) {
@@ -142,11 +157,22 @@ fn change(
             let cause = format!("`{shown}`, which ansible-vault encrypted, would become that file");
             return Err(Failure::input(error.cause(cause).hint("rename one of them")));
         }
-        for (name, value) in Document::read(&shown, plain.expose_secret())?.values() {
-            templates(name, &shown, value);
-        }
+        let document = Document::read(&shown, plain.expose_secret()).map_err(|error| {
+            let hint = format!("look at that line with `ansible-vault edit {shown}`");
+            Failure::input(to_look_at(*error, &hint))
+        })?;
+        kinds(&document, &shown);
+        document.values().iter().for_each(|(name, value)| template(name, &shown, value));
         let plain = plain.expose_secret().to_owned();
-        return Ok(Some(Change { old, text: None, keeper, plain, there: same.is_some(), moved: None }));
+        return Ok(Some(Change {
+            old,
+            below,
+            text: None,
+            keeper,
+            plain,
+            there: same.is_some(),
+            moved: None,
+        }));
     }
     let before = there.unwrap_or_default();
     let mut document = keeper.document(&before)?;
@@ -182,7 +208,6 @@ fn change(
             })?;
         }
         written.push((value.range.clone(), format!("\"{{{{ {name} }}}}\"")));
-        templates(&path, &shown, &plain);
         names.insert(name);
     }
     let mut text = text;
@@ -191,7 +216,7 @@ fn change(
     }
     let (plain, moved) = (document.text().to_owned(), Some(found.len()));
     let there = plain == before.expose_secret();
-    Ok(Some(Change { old, text: Some(text), keeper, plain, there, moved }))
+    Ok(Some(Change { old, below, text: Some(text), keeper, plain, there, moved }))
 }
 
 /// Changes a copy of the inventory, and compares what every host has there.
@@ -213,12 +238,8 @@ fn same_meaning(
     let files = keys.files();
     let opening: BTreeSet<PathBuf> = files.all().filter_map(|key| fs::canonicalize(key).ok()).collect();
     copy(directory, copied.path(), 0, &opening).map_err(failed)?;
-    let real = |path: &Path| fs::canonicalize(path);
-    let root = real(directory).map_err(failed)?;
     for change in changes {
-        let old = real(&change.old).map_err(failed)?;
-        let Ok(name) = old.strip_prefix(&root) else { continue };
-        let there = copied.path().join(name);
+        let there = copied.path().join(&change.below);
         fs::write(age_name(&there), change.keeper.sealed(&change.plain)?).map_err(failed)?;
         match &change.text {
             Some(text) => fs::write(&there, text).map_err(failed)?,
@@ -265,8 +286,9 @@ fn differs(keys: &Keys, directory: &Path, name: &str, host: &str, names: &BTreeS
     })
 }
 
-/// Says that what looks like a template is none any more; Ansible fills in what it decrypts.
-fn templates(path: &str, shown: &str, plain: &SecretString) {
+/// Says that what looks like a template is none any more: Ansible fills in what stands in a file that was encrypted
+/// whole, and no single values.
+fn template(path: &str, shown: &str, plain: &SecretString) {
     if plain.expose_secret().contains("{{") || plain.expose_secret().contains("{%") {
         say(&format!(
             "`{path}` of `{shown}` holds a template, which Ansible fills in; a secret is never a template: its text stands for itself"

@@ -13,7 +13,7 @@ use pq_secrets::store::{Lock, Staged};
 use pq_secrets::{ExposeSecret, Identities, KeyFiles, Recipients, SecretError, SecretString};
 use pq_stream::{Diagnostic, system_cause};
 
-use super::{leftovers, tree};
+use super::{leftovers, place, tree};
 
 /// Where the inventory and the keys are.
 #[derive(Debug, Args)]
@@ -58,16 +58,14 @@ impl Keys {
         if fs::symlink_metadata(typed).is_ok() || typed.is_absolute() {
             return Ok(typed.to_owned());
         }
-        let directory = self.inventory();
-        let plain = typed.strip_prefix(".").unwrap_or(typed);
-        if directory.as_ref().is_ok_and(|directory| plain.starts_with(directory)) {
+        let Ok(directory) = self.inventory() else { return Ok(typed.to_owned()) };
+        if typed.strip_prefix(".").unwrap_or(typed).starts_with(&directory) {
             return Ok(typed.to_owned());
         }
-        match directory.map(|directory| directory.join(typed)) {
-            Ok(below) if fs::symlink_metadata(&below).is_ok() => Ok(below),
-            Ok(below) if self.inventory.is_some() || !there(typed) => Ok(below),
-            _ => Ok(typed.to_owned()),
-        }
+        let below = directory.join(typed);
+        let is_below = fs::symlink_metadata(&below).is_ok() || self.inventory.is_some() || !there(typed);
+        // Outside of every inventory nothing new is made.
+        Ok(if is_below || place::is_nowhere(&directory, typed) { below } else { typed.to_owned() })
     }
 
     /// Every `*.age` file below the inventory directory, in order; hidden ones are not looked at.
@@ -100,13 +98,15 @@ pub fn recipients_file(file: &Path) -> Result<PathBuf, Failure> {
 pub struct Keeper {
     /// Its path as people type it.
     pub path: PathBuf,
+    /// Its path below the inventory directory.
+    pub below: PathBuf,
     identities: Identities,
     /// The bytes of the file when they were first read; nothing inside where there was none.
     seen: OnceCell<Option<Vec<u8>>>,
 }
 
 impl Keeper {
-    /// The file at a path, with the identities to open it.
+    /// The file at a path, which must be one of the inventory, with the identities to open it.
     pub fn new(keys: &Keys, typed: &Path) -> Result<Self, Failure> {
         Keeper::at(keys, keys.path(typed)?)
     }
@@ -120,7 +120,13 @@ impl Keeper {
                     .hint("name the encrypted file, such as `group_vars/all/secrets.yml.age`"),
             ));
         }
-        Ok(Keeper { path, identities: keys.identities()?, seen: OnceCell::new() })
+        let below = place::below(keys, &path)?;
+        Ok(Keeper { path, below, identities: keys.identities()?, seen: OnceCell::new() })
+    }
+
+    /// Refuses a file from which no host ever gets a value.
+    pub fn demand_read(&self) -> Result<(), Failure> {
+        place::demand_read(&self.below, &self.path)
     }
 
     /// Keeps everybody else from changing it until the lock is dropped; the directory of a new file is made.

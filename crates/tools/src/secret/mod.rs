@@ -8,6 +8,7 @@ mod import_vault;
 mod keeper;
 mod keygen;
 mod leftovers;
+mod place;
 mod rekey;
 mod rotate;
 mod seal;
@@ -24,8 +25,9 @@ use clap::{Parser, Subcommand};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::{Mode, umask};
 use pq_cli::{EXIT_STATUS, Failure, tell};
+use pq_inventory::Document;
 use pq_secrets::{ExposeSecret, SecretString};
-use pq_stream::Status;
+use pq_stream::{Diagnostic, Status};
 
 use self::keeper::Keys;
 
@@ -158,6 +160,33 @@ pub fn run() -> Result<Status, Failure> {
         What::Rotate { file, finish: false, .. } => rotate::begin(&keys, file.as_deref()),
         What::Rotate { file, finish: true, without } => rotate::finish(&keys, file.as_deref(), &without),
     }
+}
+
+/// An error in a text whose place tells where to look: `pq-secret edit` opens encrypted files alone.
+fn to_look_at(mut error: Diagnostic, hint: &str) -> Diagnostic {
+    for known in error.hints.iter_mut().filter(|hint| hint.contains("`pq-secret edit`")) {
+        hint.clone_into(known);
+        for cause in &mut error.causes {
+            *cause = cause.replace("since the file is secret", "since secrets stand in the file");
+        }
+    }
+    error
+}
+
+/// Says which values of a file are no texts for who reads it plain, and are texts as secrets: their names alone.
+fn kinds(document: &Document, shown: &str) {
+    let found = document.of_other_kinds();
+    if found.is_empty() {
+        return;
+    }
+    let named: Vec<String> = found.iter().map(|(name, kind)| format!("`{name}` ({kind})")).collect();
+    say(&format!(
+        "`{shown}`: what Ansible reads there as no text is from now on the text that stands there: {}",
+        named.join(", ")
+    ));
+    say(
+        "put what is meant as a number, a boolean or a date into a plain file; where the text is meant, put it in quotes",
+    );
 }
 
 /// Prints a value and a line end.

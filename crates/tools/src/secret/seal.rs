@@ -5,13 +5,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use pq_cli::Failure;
-use pq_inventory::MAX_FILE;
+use pq_inventory::{Document, MAX_FILE, is_hosts_file};
 use pq_secrets::bounded::{self, Unread};
 use pq_secrets::{ExposeSecret, SecretString, is_age, is_ansible_vault, store};
 use pq_stream::{Diagnostic, Status};
 
 use super::keeper::{Keeper, Keys, age_name, cannot, unread};
-use super::say;
+use super::{kinds, place, say, to_look_at};
 
 /// Encrypts a file, and removes the plain one once the encrypted one was opened again.
 ///
@@ -27,7 +27,7 @@ pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
     // What has another name would stay in the clear under that one.
     if metadata.is_symlink() {
         let hint = match fs::canonicalize(&plain) {
-            Ok(leads) => format!("seal the file that it leads to: `pq-secret seal {}`", leads.display()),
+            Ok(leads) => format!("put that file in its place: `mv {} {}`", leads.display(), plain.display()),
             Err(_) => "it leads nowhere: remove it".to_owned(),
         };
         return Err(refused("it is a symbolic link: what it leads to would stay as it is", hint));
@@ -53,7 +53,18 @@ pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
         let hint = format!("`pq-secret import-vault {}` moves it into an age file", plain.display());
         return Err(refused("ansible-vault encrypted it", hint));
     }
+    let below = place::below(keys, &plain)?;
+    if is_hosts_file(&below) {
+        return Err(refused(
+            "it says which machines there are, and is read before anything is opened",
+            format!(
+                "a single value moves with `pq-secret set group_vars/all/secrets.yml.age NAME`, or below `host_vars/`; then remove it from `{}`",
+                plain.display()
+            ),
+        ));
+    }
     let keeper = Keeper::at(keys, age_name(&plain))?;
+    keeper.demand_read()?;
     let _lock = keeper.lock()?;
     let there = keeper.encrypted()?.is_some();
     // One that was killed before the plain file was removed is gone on with.
@@ -65,7 +76,13 @@ pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
         ));
     }
     // Errors name the file that is there, and show nothing of it.
-    let document = pq_inventory::Document::read(&plain.display().to_string(), text.expose_secret())?;
+    let document = Document::read(&plain.display().to_string(), text.expose_secret()).map_err(|error| {
+        let hint = format!(
+            "open `{}` in your editor, at that line; it is not encrypted, so `pq-secret edit` is not for it",
+            plain.display()
+        );
+        Failure::input(to_look_at(*error, &hint))
+    })?;
     let templates: Vec<String> = document
         .values()
         .iter()
@@ -101,6 +118,7 @@ pub fn run(keys: &Keys, file: &Path) -> Result<Status, Failure> {
         "see with `git log --oneline -- {}` whether git has it; if it has, change these secrets",
         plain.display()
     ));
+    kinds(&document, &plain.display().to_string());
     if !templates.is_empty() {
         say(&format!(
             "a secret is never a template: the `{{{{` in {} stands for itself now",

@@ -78,6 +78,7 @@ pub fn length(given: &OsStr) -> Result<u16, Failure> {
 /// Where the file cannot be opened or written, or the value is none that a secret may have.
 pub fn set(keys: &Keys, file: &Path, name: &str, generate: Option<u16>) -> Result<Status, Failure> {
     let keeper = Keeper::new(keys, file)?;
+    keeper.demand_read()?;
     let _lock = keeper.lock()?;
     let plain = keeper.open()?.unwrap_or_default();
     let document = keeper.document(&plain)?;
