@@ -53,4 +53,5 @@ pub use list::Secrets;
 pub use recipients::recipients_file;
 pub use stray::Misplaced;
 pub use survey::{Finding, Setter, Survey};
+pub use variables::EXTENSIONS;
 pub use vaulted::Vaulted;

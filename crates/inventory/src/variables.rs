@@ -21,7 +21,8 @@ use crate::yaml;
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
-pub(crate) const EXTENSIONS: [&str; 3] = ["yml", "yaml", "json"];
+/// The extensions of files of variables; a name without any of them is one, too.
+pub const EXTENSIONS: [&str; 3] = ["yml", "yaml", "json"];
 
 /// The group or host that a file is called after.
 pub(crate) fn owner(name: &str) -> &str {

@@ -1,13 +1,14 @@
 //! What every verb does with an encrypted file: find it, lock it, open it, write it.
 
 use std::cell::OnceCell;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pq_cli::Failure;
-use pq_inventory::{Document, MAX_FILE};
+use pq_inventory::{Document, EXTENSIONS, MAX_FILE};
 use pq_secrets::bounded::{self, Unread};
 use pq_secrets::store::{Lock, Staged};
 use pq_secrets::{ExposeSecret, Identities, KeyFiles, Recipients, SecretError, SecretString};
@@ -294,7 +295,11 @@ impl Drop for Held {
 /// The name of the age file that stands for a plain file of variables.
 pub fn age_name(plain: &Path) -> PathBuf {
     let mut name = plain.to_owned().into_os_string();
-    if plain.extension().is_none() {
+    let extension = plain.extension().and_then(OsStr::to_str);
+    // What lies in one of these is called after a group or host, in whose name there may be a dot.
+    let directory = plain.parent().and_then(Path::file_name).and_then(OsStr::to_str);
+    let named = matches!(directory, Some("group_vars" | "host_vars"));
+    if extension.is_none_or(|extension| named && !EXTENSIONS.contains(&extension)) {
         name.push(".yml");
     }
     name.push(".age");
