@@ -10,8 +10,9 @@ use crate::concealed::{KEYS, clear_key, has_vaulted};
 use crate::file::{SourceFile, short};
 use crate::groups::{Groups, UNGROUPED, Variable};
 use crate::node::{Data, Mark, Node};
+use crate::python::{self, Unfit};
 use crate::yaml::{MAX_VALUES, too_many};
-use crate::{hosts_yaml, python, range, words};
+use crate::{hosts_yaml, range, words};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
@@ -63,11 +64,11 @@ pub fn read(file: &Arc<SourceFile>) -> Result<Groups> {
     reader.finish()
 }
 
-/// `[::1]` and `[a:c]x` are hosts, `[group]` and `[group:vars]` are headings.
+/// `[::1]:22` and `[a:c]x` are hosts, `[group]` and `[group:vars]` are headings.
 fn is_heading(text: &str) -> bool {
     let end = text.find(']').unwrap_or(text.len());
     let rest = text.get(end + 1..).unwrap_or("").trim();
-    !text[..end].starts_with("[:") && (rest.is_empty() || rest.starts_with(['#', ';']))
+    rest.is_empty() || rest.starts_with(['#', ';']) || rest.ends_with(']')
 }
 
 /// Whether groups may be called that.
@@ -205,14 +206,26 @@ impl<'f> Reader<'f> {
             let error = self.file.error(mark, "the heading has no `]`");
             return Err(Box::new(error.hint("write `[name]`, alone on its line")));
         };
-        let inside = &text[1..end];
-        let (name, kind) = inside.split_once(':').unwrap_or((inside, ""));
+        let (inside, behind) = (&text[1..end], text[end + 1..].trim());
+        if !behind.is_empty() && !behind.starts_with('#') {
+            let error = self.file.error(mark, format!("`{}` stands behind a heading", short(behind)));
+            return Err(Box::new(
+                error.hint("a comment there begins with `#`; all else has a line of its own"),
+            ));
+        }
+        if inside.parse::<std::net::Ipv6Addr>().is_ok() {
+            let error = self.file.error(mark, format!("`[{inside}]` is no heading"));
+            return Err(Box::new(
+                error.hint(format!("an address has no brackets, or a port behind them: `[{inside}]:22`")),
+            ));
+        }
+        let (name, kind) = inside.split_once(':').unwrap_or((inside, "hosts"));
         if !is_group_name(name) {
             return Err(no_group_name(self.file, mark, name));
         }
         let group = self.group(name, mark)?;
         match kind {
-            "" => {
+            "hosts" => {
                 self.declared.insert(group);
                 Ok(Section::Hosts(group))
             }
@@ -288,13 +301,11 @@ impl<'f> Reader<'f> {
 
     /// A value in an INI file.
     fn value(&mut self, text: &str, mark: Mark) -> Result<Node> {
-        // A list or a map has no more values than this.
-        let most = match text.trim_start().starts_with(['[', '(', '{']) {
-            true => text.bytes().filter(|byte| *byte == b',').count() + 1,
-            false => 1,
-        };
-        self.count(most, mark)?;
-        Ok(python::value(text, mark))
+        match python::value(text, mark, MAX_VALUES.saturating_sub(self.values)) {
+            Ok((node, values)) => self.count(values, mark).map(|()| node),
+            Err(Unfit::Many) => Err(too_many(self.file, mark)),
+            Err(Unfit::Formless(what, hint)) => Err(Box::new(self.file.error(mark, what).hint(hint))),
+        }
     }
 
     /// A variable of this file.
@@ -302,7 +313,7 @@ impl<'f> Reader<'f> {
     /// # Errors
     /// A name or a value that may not stand here.
     pub fn make(&self, name: &str, node: Node, mark: Mark) -> Result<Arc<Variable>> {
-        if matches!(&node.data, Data::Text(text) if text.contains(OPENING)) {
+        if node.holds_text(OPENING) {
             let error = self.file.error(node.start, format!("a value holds the text `{OPENING}`"));
             return Err(Box::new(error.hint("to use a secret, name its variable: `{{ smtp_password }}`")));
         }
@@ -411,6 +422,12 @@ mod tests {
             ("[a]\n[a:vars]\nx\n", "3:1: `x` sets no variable"),
             ("[a\nh\n", "1:1: the heading has no `]`"),
             ("[a]\n  h[2:1]\n", "2:3: `[2:1]` is no range such as `[01:10]` or `[a:f]`"),
+            ("[a]\nh[1]\n", "2:1: `[1]` is no range such as `[01:10]` or `[a:f]`"),
+            ("[a:]\n", "1:1: there is no section `:`"),
+            ("[a] ; b\n", "1:1: `; b` stands behind a heading"),
+            ("[::1]\n", "1:1: `[::1]` is no heading"),
+            ("[a]\nh x=1e400\n", "2:5: the number is too large"),
+            ("[a]\nh x=['@secret{y}']\n", "2:5: a value holds the text `@secret{`"),
             ("[a]\nh master_key=x\n", "2:3: `master_key` stands in a file that is not encrypted"),
             ("[a]\nh x=@secret{y}\n", "2:5: a value holds the text `@secret{`"),
         ];

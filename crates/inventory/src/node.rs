@@ -80,6 +80,18 @@ impl Data {
         })
     }
 
+    /// Whether it is nothing for Python, which takes all of these for false.
+    pub fn is_nothing(&self) -> bool {
+        match self {
+            Data::Null | Data::Bool(false) | Data::Int(0) => true,
+            Data::Float(number) => *number == 0.0,
+            Data::Text(text) | Data::Raw(text) => text.is_empty(),
+            Data::List(items) => items.is_empty(),
+            Data::Map(entries) => entries.is_empty(),
+            _ => false,
+        }
+    }
+
     /// What it is, for errors.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -149,6 +161,18 @@ impl Node {
         match &self.data {
             Data::List(items) => items.iter().any(template),
             Data::Map(entries) => entries.iter().any(|(_, node)| template(node)),
+            _ => false,
+        }
+    }
+
+    /// Whether a text in it holds this one.
+    pub fn holds_text(&self, wanted: &str) -> bool {
+        match &self.data {
+            Data::Text(text) | Data::Raw(text) => text.contains(wanted),
+            Data::List(items) => items.iter().any(|item| item.holds_text(wanted)),
+            Data::Map(entries) => {
+                entries.iter().any(|(key, node)| key.text().contains(wanted) || node.holds_text(wanted))
+            }
             _ => false,
         }
     }

@@ -11,6 +11,8 @@ pub const MAX_NAME: usize = 240;
 /// Longer patterns are refused.
 const MAX_PATTERN: usize = 1000;
 
+const LETTERS: &[u8; 52] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
 /// The hosts of a pattern, and the port behind it.
 ///
 /// # Errors
@@ -24,11 +26,7 @@ pub fn expand(pattern: &str) -> Result<(Vec<String>, Option<u16>), String> {
     let mut rest = pattern;
     while let Some(open) = rest.find('[') {
         let close = rest[open..].find(']').map(|at| open + at).ok_or("a `[` has no `]`")?;
-        let values = match rest[open + 1..close].contains(':') && !is_address(&rest[open + 1..close]) {
-            true => range(&rest[open + 1..close])?,
-            // An IPv6 address: the brackets only keep its colons from the port.
-            false => vec![rest[open + 1..close].to_owned()],
-        };
+        let values = range(&rest[open + 1..close])?;
         if hosts.len() * values.len() > MAX_HOSTS {
             return Err(format!("the pattern makes more than {MAX_HOSTS} hosts"));
         }
@@ -44,6 +42,9 @@ pub fn expand(pattern: &str) -> Result<(Vec<String>, Option<u16>), String> {
         None if hosts.iter().any(|host| host.len() > MAX_NAME) => {
             Err(format!("the name of a host is longer than {MAX_NAME} characters"))
         }
+        None if port.is_some() && !hosts.iter().all(|host| takes_port(host)) => {
+            Err(format!("no port can stand behind `{}`", short(pattern)))
+        }
         None => Ok((hosts, port)),
     }
 }
@@ -54,10 +55,21 @@ fn is_name(host: &str) -> bool {
         && host.chars().all(|c| c.is_alphanumeric() || "._-:@%".contains(c))
 }
 
-/// The port behind the last colon outside of brackets, if there is exactly one such colon.
+/// Whether Ansible tells a port from this name: elsewhere the colon and the port are a part of the name there.
+fn takes_port(host: &str) -> bool {
+    let label = |label: &str| {
+        label.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+            && !label.ends_with(['_', '-'])
+            && label.chars().all(|c| c.is_alphanumeric() || "_-".contains(c))
+    };
+    is_address(host) || host.split('.').all(label)
+}
+
+/// The pattern without the port behind it: that is what stands behind the one colon outside of brackets. Brackets
+/// around everything before it only keep the colons of an address from the port.
 fn split_port(pattern: &str) -> Result<(&str, Option<u16>), String> {
     let mut depth = 0;
-    let mut colons = Vec::new();
+    let (mut colons, mut closed) = (Vec::new(), None);
     for (at, c) in pattern.char_indices() {
         match c {
             '[' => depth += 1,
@@ -65,12 +77,19 @@ fn split_port(pattern: &str) -> Result<(&str, Option<u16>), String> {
             ':' if depth == 0 => colons.push(at),
             _ => {}
         }
+        if depth == 0 {
+            closed.get_or_insert(at);
+        }
     }
     match colons[..] {
         [at] if pattern[at + 1..].bytes().all(|byte| byte.is_ascii_digit()) => {
             let port = pattern[at + 1..].parse().ok().filter(|port| *port > 0);
-            port.map(|port| (&pattern[..at], Some(port)))
-                .ok_or_else(|| format!("`{}` is no port", short(&pattern[at + 1..])))
+            let port = port.ok_or_else(|| format!("`{}` is no port", short(&pattern[at + 1..])))?;
+            let within = pattern[..at].strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            match within {
+                Some(inner) if closed == Some(at - 1) => Ok((inner, Some(port))),
+                _ => Ok((&pattern[..at], Some(port))),
+            }
         }
         _ => Ok((pattern, None)),
     }
@@ -83,20 +102,23 @@ fn is_address(text: &str) -> bool {
 /// `01:10`, `a:f`, `0:20:5`.
 fn range(text: &str) -> Result<Vec<String>, String> {
     let error = || format!("`[{}]` is no range such as `[01:10]` or `[a:f]`", short(text));
+    if is_address(text) {
+        return Err(format!("an address in brackets has a port behind it: `[{}]:22`", short(text)));
+    }
     let parts: Vec<&str> = text.split(':').collect();
     let (start, end, step) = match parts[..] {
         [start, end] => (start, end, 1),
         [start, end, step] => (start, end, step.parse().ok().filter(|step| *step > 0).ok_or_else(error)?),
         _ => return Err(error()),
     };
-    let letters = |text: &str| match text.as_bytes() {
-        [letter] if letter.is_ascii_alphabetic() => Some(*letter),
+    // As Python has them: the capital letters come behind the small ones.
+    let letter = |text: &str| match text.as_bytes() {
+        [letter] => LETTERS.iter().position(|known| known == letter),
         _ => None,
     };
-    if let (Some(first), Some(last)) = (letters(start), letters(end)) {
-        let letters = (first..=last).filter(u8::is_ascii_alphabetic).step_by(step);
-        let values: Vec<String> = letters.map(|letter| (letter as char).to_string()).collect();
-        return if values.is_empty() { Err(error()) } else { Ok(values) };
+    if let (Some(first), Some(last)) = (letter(start), letter(end)) {
+        let letters = LETTERS.get(first..=last).ok_or_else(error)?;
+        return Ok(letters.iter().step_by(step).map(|letter| char::from(*letter).to_string()).collect());
     }
     let start_number: usize = if start.is_empty() { 0 } else { start.parse().map_err(|_| error())? };
     let end_number: usize = end.parse().map_err(|_| error())?;
@@ -129,6 +151,10 @@ mod tests {
         assert_eq!(hosts("[::1]:22"), Ok(("::1".into(), Some(22))));
         assert_eq!(hosts("fe80::1"), Ok(("fe80::1".into(), None)));
         assert_eq!(hosts("w[:2]"), Ok(("w0 w1 w2".into(), None)));
+        assert_eq!(hosts("h[y:B]"), Ok(("hy hz hA hB".into(), None)));
+        assert_eq!(hosts("[w[1:2]]:22"), Ok(("w1 w2".into(), Some(22))));
+        assert_eq!(hosts("[2001:db8::[1:2]]:22"), Ok(("2001:db8::1 2001:db8::2".into(), Some(22))));
+        assert_eq!(hosts("[1:2].[3:4]:22"), Ok(("1.3 1.4 2.3 2.4".into(), Some(22))));
     }
 
     #[test]
@@ -142,6 +168,15 @@ mod tests {
             "w:0",
             "w:99999",
             "w[0:99999999]",
+            "w[1]",
+            "w[C:a]",
+            "[g]x",
+            "[::1]",
+            "[::1]x",
+            "user@[::1]:22",
+            "user@w:22",
+            "w_:22",
+            "[1:2]:22",
             "../x",
             "a/b",
             "-x",

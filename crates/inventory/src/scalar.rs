@@ -60,7 +60,8 @@ fn sign(text: &str) -> (bool, &str) {
     }
 }
 
-fn whole(negative: bool, magnitude: u128) -> Option<Data> {
+/// An integer by its sign and its digits; nothing where it is outside of 64 bits.
+pub fn whole(negative: bool, magnitude: u128) -> Option<Data> {
     let magnitude = i128::try_from(magnitude).ok()?;
     let number = if negative { -magnitude } else { magnitude };
     i64::try_from(number).map(Data::Int).or_else(|_| u64::try_from(number).map(Data::Large)).ok()

@@ -24,7 +24,8 @@ pub fn split(line: &str) -> Result<Vec<Word>, (usize, &'static str)> {
         };
         match c {
             '#' => break,
-            c if c.is_whitespace() => words.extend(word.take()),
+            // Python's `shlex` knows no other white space.
+            ' ' | '\t' | '\r' | '\n' => words.extend(word.take()),
             '\\' => {
                 let (_, next) = chars.next().ok_or((column, "nothing follows the backslash"))?;
                 current(&mut word, Some(next));
@@ -68,6 +69,7 @@ mod tests {
         assert_eq!(words("h a=1  b='x y' # c"), Ok(vec![one("h", 1), one("a=1", 3), one("b=x y", 8)]));
         assert_eq!(words(r#"a="q \" \n" b=\ c"#), Ok(vec![one(r#"a=q " \n"#, 1), one("b= c", 13)]));
         assert_eq!(words("a=x#y"), Ok(vec![one("a=x", 1)]));
+        assert_eq!(words("h a=x\u{a0}y"), Ok(vec![one("h", 1), one("a=x\u{a0}y", 3)]));
         assert_eq!(words("a=''"), Ok(vec![one("a=", 1)]));
         assert_eq!(words("h a='x"), Err((5, "the quote is not closed")));
     }
