@@ -17,11 +17,18 @@ type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 const KEYS: [&str; 3] = ["children", "hosts", "vars"];
 
 /// Whether a text is meant as YAML: an INI file begins with a heading or a host, this one with a key.
+///
+/// No host of an INI file ends in a colon, so that a first word that does is a key, whatever stands behind it.
 pub fn is_meant(text: &str) -> bool {
     let meaningful = |line: &&str| !line.is_empty() && !line.starts_with('#');
+    let text = text.trim_start_matches('\u{feff}');
     let first = text.lines().map(str::trim).find(meaningful).unwrap_or("");
     let bare = first.split(" #").next().unwrap_or("").trim_end();
-    first.starts_with("---") || first.starts_with('{') || (bare.ends_with(':') && !bare.contains(['=', '[']))
+    let word = first.split_whitespace().next().unwrap_or("");
+    first.starts_with("---")
+        || first.starts_with(['{', '%'])
+        || (bare.ends_with(':') && !bare.contains(['=', '[']))
+        || (word.ends_with(':') && !word.starts_with('['))
 }
 
 /// Reads a hosts file.
@@ -93,8 +100,10 @@ fn hosts(reader: &mut Reader<'_>, group: usize, key: &Key, node: &Node) -> Resul
         let node = Node { data: Data::Int(port.into()), start: key.mark, end: key.mark };
         variables.push(reader.make("ansible_port", node, key.mark)?);
     }
-    for (key, value) in map(reader.file, node, "a host")? {
-        variables.push(reader.make(&key.text(), Node::clone(value), key.mark)?);
+    if !node.data.is_nothing() {
+        for (key, value) in map(reader.file, node, "the value of a host")? {
+            variables.push(reader.make(&key.text(), Node::clone(value), key.mark)?);
+        }
     }
     reader.add(&names, group, &variables, key.mark)
 }
@@ -134,7 +143,15 @@ mod tests {
 
     #[test]
     fn yaml_is_told_from_ini_by_its_first_line() {
-        for yaml in ["---\n", "# x\nall:\n", "{\"all\": {}}", "web: # x\n"] {
+        for yaml in [
+            "---\n",
+            "# x\nall:\n",
+            "{\"all\": {}}",
+            "web: # x\n",
+            "web: {hosts: h}",
+            "'a': &x {b: 1}",
+            "all: null\n",
+        ] {
             assert!(is_meant(yaml), "{yaml}");
         }
         for ini in ["", "[web]\n", "host\n", "h:22\n", "2001:db8::1\n", "h a=b:\n"] {

@@ -48,6 +48,7 @@ pub fn load(file: &SourceFile) -> Result<Option<Arc<Node>>> {
         values: 0,
         templates: 0,
         unfolded: 0,
+        merges: false,
         root: None,
     };
     for event in Parser::new(StrInput::new(text)) {
@@ -79,6 +80,14 @@ fn forbidden(text: &str) -> Option<(Mark, &'static str, &'static str)> {
     None
 }
 
+/// What the tags of YAML itself begin with, as in `!!str`.
+const CORE: &str = "tag:yaml.org,2002:";
+
+/// The whole name of a tag, however it is written.
+fn full(tag: &Tag) -> String {
+    format!("{}{}", tag.handle, tag.suffix)
+}
+
 /// The parser counts columns from 0.
 fn mark(marker: Marker) -> Mark {
     Mark { line: marker.line().max(1), column: marker.col() + 1 }
@@ -98,6 +107,8 @@ struct Open {
     anchor: usize,
     weight: usize,
     depth: usize,
+    /// Whether what stands inside is never a template.
+    unsafe_texts: bool,
     kind: Kind,
 }
 
@@ -108,12 +119,14 @@ enum Kind {
         seen: HashMap<String, Mark>,
         merged: Vec<Arc<Node>>,
         key: Option<Key>,
+        /// Whether the key is a `<<` without quotes.
+        merges: bool,
     },
 }
 
 impl Kind {
     fn map() -> Self {
-        Kind::Map { entries: Vec::new(), seen: HashMap::new(), merged: Vec::new(), key: None }
+        Kind::Map { entries: Vec::new(), seen: HashMap::new(), merged: Vec::new(), key: None, merges: false }
     }
 }
 
@@ -125,6 +138,8 @@ struct Loader<'f> {
     values: usize,
     templates: usize,
     unfolded: usize,
+    /// Whether the key that was read last is a `<<` without quotes.
+    merges: bool,
     root: Option<Finished>,
 }
 
@@ -141,6 +156,11 @@ impl Loader<'_> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let data = self.scalar(&text, style, tag.as_deref(), start)?;
+                self.merges = self.awaits_key()
+                    && !self.json
+                    && style == ScalarStyle::Plain
+                    && tag.is_none()
+                    && text == "<<";
                 self.demand_short(&data, start)?;
                 let data = match data {
                     // A secret is the text that stands in the file: `0123` keeps its zero.
@@ -155,15 +175,15 @@ impl Loader<'_> {
                 self.finish(Finished { node, weight: 1, depth: 0 }, anchor)
             }
             Event::SequenceStart(anchor, tag) => {
-                self.collection_tag(tag.as_deref(), "seq", start)?;
-                self.open(start, anchor, Kind::List(Vec::new()))
+                let unsafe_texts = self.collection_tag(tag.as_deref(), "seq", start)?;
+                self.open(start, anchor, unsafe_texts, Kind::List(Vec::new()))
             }
             Event::MappingStart(anchor, tag) => {
-                self.collection_tag(tag.as_deref(), "map", start)?;
+                let unsafe_texts = self.collection_tag(tag.as_deref(), "map", start)?;
                 if self.awaits_key() {
                     return Err(self.map_as_key(start));
                 }
-                self.open(start, anchor, Kind::map())
+                self.open(start, anchor, unsafe_texts, Kind::map())
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(mark(span.end)),
             Event::Alias(anchor) => {
@@ -206,11 +226,12 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn open(&mut self, start: Mark, anchor: usize, kind: Kind) -> Result<()> {
+    fn open(&mut self, start: Mark, anchor: usize, unsafe_texts: bool, kind: Kind) -> Result<()> {
         if self.stack.len() >= MAX_DEPTH {
             return Err(self.too_deep(start));
         }
-        self.stack.push(Open { start, anchor, weight: 1, depth: 0, kind });
+        let unsafe_texts = unsafe_texts || self.is_unsafe();
+        self.stack.push(Open { start, anchor, weight: 1, depth: 0, unsafe_texts, kind });
         Ok(())
     }
 
@@ -247,16 +268,19 @@ impl Loader<'_> {
         open.depth = open.depth.max(finished.depth);
         match &mut open.kind {
             Kind::List(items) => items.push(finished.node),
-            Kind::Map { key: key @ None, .. } => match &finished.node.data {
+            Kind::Map { key: key @ None, merges, .. } => match &finished.node.data {
                 Data::List(_) | Data::Map(_) => {
                     let error = self.file.error(start, "a list or map cannot be a key");
                     return Err(Box::new(error.hint("a key is a word, or a text in quotes")));
                 }
-                data => *key = Some(Key { data: data.clone(), mark: start }),
+                data => {
+                    *merges = std::mem::take(&mut self.merges);
+                    *key = Some(Key { data: data.clone(), mark: start });
+                }
             },
-            Kind::Map { entries, seen, merged, key } => {
+            Kind::Map { entries, seen, merged, key, merges } => {
                 let Some(key) = key.take() else { return Ok(()) };
-                if key.data == Data::Text("<<".to_owned()) {
+                if *merges {
                     merged.push(finished.node);
                 } else {
                     if let Some(first) = seen.insert(key.identity(), key.mark) {
@@ -319,49 +343,64 @@ impl Loader<'_> {
                 Box::new(self.file.error(start, cause).hint("put it in quotes to have it as a text"))
             })
         };
-        match tag.map(|tag| (tag.handle.as_str(), tag.suffix.as_str())) {
-            None if plain => resolve(text),
-            None | Some(("tag:yaml.org,2002:", "str")) | Some(("", "!")) => Ok(Data::Text(text.to_owned())),
-            Some(("!", "unsafe")) => Ok(Data::Raw(text.to_owned())),
-            Some(("tag:yaml.org,2002:", wanted @ ("int" | "float" | "bool" | "null"))) => {
-                let data = scalar::plain(text).unwrap_or(Data::Null);
-                let data = match (wanted, data) {
-                    ("float", Data::Int(number)) => Data::Float(number as f64),
-                    (_, data) => data,
-                };
-                let fits = matches!(
-                    (wanted, &data),
-                    ("int", Data::Int(_) | Data::Large(_))
-                        | ("float", Data::Float(_))
-                        | ("bool", Data::Bool(_))
-                        | ("null", Data::Null)
-                );
-                fits.then_some(data).ok_or_else(|| {
-                    let error = self.file.error(start, format!("this is no `!!{wanted}`"));
-                    Box::new(error.hint("mend the value, or leave the tag out"))
-                })
-            }
-            Some(("!", "vault" | "vault-encrypted")) => {
+        // Never a template, once it is a text.
+        let raw = |data| match data {
+            Data::Text(text) => Data::Raw(text),
+            data => data,
+        };
+        let within = |data| if self.is_unsafe() && !self.awaits_key() { raw(data) } else { data };
+        let written = || Data::Text(text.to_owned());
+        match tag.map(full).as_deref() {
+            Some("!unsafe") => resolve(text).map(raw),
+            // A tag that says nothing: as if it were plain, also in quotes.
+            Some("!") => resolve(text).map(within),
+            None if plain => resolve(text).map(within),
+            None => Ok(within(written())),
+            Some("!vault" | "!vault-encrypted") => {
                 Ok(Data::Vaulted { name: String::new(), ciphertext: text.to_owned() })
             }
-            Some(_) => Err(self.unknown_tag(tag, start)),
+            Some(name) => match name.strip_prefix(CORE) {
+                Some("str") => Ok(within(written())),
+                Some("null") => Ok(Data::Null),
+                Some(wanted @ ("int" | "float" | "bool")) => {
+                    let data = match (wanted, scalar::plain(text).unwrap_or(Data::Null)) {
+                        ("float", Data::Int(number)) => Data::Float(number as f64),
+                        (_, data) => data,
+                    };
+                    let fits = matches!(
+                        (wanted, &data),
+                        ("int", Data::Int(_) | Data::Large(_))
+                            | ("float", Data::Float(_))
+                            | ("bool", Data::Bool(_))
+                    );
+                    fits.then_some(data).ok_or_else(|| {
+                        let error = self.file.error(start, format!("this is no `!!{wanted}`"));
+                        Box::new(error.hint("mend the value, or leave the tag out"))
+                    })
+                }
+                _ => Err(self.unknown_tag(name, start)),
+            },
         }
     }
 
-    fn collection_tag(&self, tag: Option<&Tag>, own: &str, start: Mark) -> Result<()> {
-        match tag {
-            Some(tag) if !(tag.is_yaml_core_schema() && tag.suffix == own) => {
-                Err(self.unknown_tag(Some(tag), start))
-            }
-            _ => Ok(()),
+    /// Refuses what is no tag of a list or map; whether it says that no text inside is a template.
+    fn collection_tag(&self, tag: Option<&Tag>, own: &str, start: Mark) -> Result<bool> {
+        match tag.map(full).as_deref() {
+            None | Some("!") => Ok(false),
+            Some("!unsafe") => Ok(true),
+            Some(name) if name.strip_prefix(CORE) == Some(own) => Ok(false),
+            Some(name) => Err(self.unknown_tag(name, start)),
         }
     }
 
-    fn unknown_tag(&self, tag: Option<&Tag>, start: Mark) -> Box<Diagnostic> {
-        let shown = match tag {
-            Some(tag) if tag.is_yaml_core_schema() => format!("!!{}", tag.suffix),
-            Some(tag) => tag.to_string(),
-            None => String::new(),
+    fn is_unsafe(&self) -> bool {
+        self.stack.last().is_some_and(|open| open.unsafe_texts)
+    }
+
+    fn unknown_tag(&self, name: &str, start: Mark) -> Box<Diagnostic> {
+        let shown = match name.strip_prefix(CORE) {
+            Some(name) => format!("!!{name}"),
+            None => name.to_owned(),
         };
         let shown = self.file.quoted(&shown);
         let error = self.file.error(start, format!("there is no tag{shown} here"));
