@@ -9,7 +9,8 @@ use crate::hosts;
 use crate::world::World;
 
 /// Those that no file of an inventory can set, as in Ansible.
-const FIXED: [&str; 10] = [
+const FIXED: [&str; 11] = [
+    "ansible_facts",
     "ansible_version",
     "group_names",
     "groups",

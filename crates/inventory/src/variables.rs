@@ -213,7 +213,7 @@ impl Loader {
         let Some(root) = yaml::load(&file)? else { return Ok(()) };
         let entries = match &root.data {
             Data::Map(entries) => entries,
-            Data::Null => return Ok(()),
+            nothing if nothing.is_nothing() => return Ok(()),
             other => {
                 let error = file.error(root.start, format!("`{}` holds no variables", file.shown));
                 return Err(Box::new(
