@@ -18,7 +18,8 @@ const KEYS: [&str; 3] = ["children", "hosts", "vars"];
 
 /// Whether a text is meant as YAML: an INI file begins with a heading or a host, this one with a key.
 ///
-/// No host of an INI file ends in a colon, so that a first word that does is a key, whatever stands behind it.
+/// No host of an INI file ends in a colon, so that a first word that does is a key, whatever stands behind it; but for
+/// `web[1:`, which is a range without its end.
 pub fn is_meant(text: &str) -> bool {
     let meaningful = |line: &&str| !line.is_empty() && !line.starts_with('#');
     let text = text.trim_start_matches('\u{feff}');
@@ -28,7 +29,7 @@ pub fn is_meant(text: &str) -> bool {
     first.starts_with("---")
         || first.starts_with(['{', '%'])
         || (bare.ends_with(':') && !bare.contains(['=', '[']))
-        || (word.ends_with(':') && !word.starts_with('['))
+        || (word.ends_with(':') && !word.contains('['))
 }
 
 /// Reads a hosts file.

@@ -4,6 +4,7 @@
 //! than 100 levels deep, and what takes too much memory and time: more than 100,000 values in a file, aliases that
 //! would unfold into more than that, templates of more than 512 KiB together, keys of more than 1,000 characters.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -51,7 +52,9 @@ pub fn load(file: &SourceFile) -> Result<Option<Arc<Node>>> {
         merges: false,
         root: None,
     };
-    for event in Parser::new(StrInput::new(text)) {
+    // Between tokens, tabs are JSON's white space; inside of its texts there are none. Our parser takes them nowhere.
+    let spaced = if json && text.contains('\t') { Cow::from(text.replace('\t', " ")) } else { text.into() };
+    for event in Parser::new(StrInput::new(&spaced)) {
         match event {
             Ok((event, span)) => loader.event(event, span)?,
             Err(error) => return Err(loader.syntax_error(mark(*error.marker()), error.info())),
@@ -437,8 +440,9 @@ impl Loader<'_> {
         let error = error.cause(info.to_lowercase());
         let line = self.file.line(at.line);
         let indentation: String = line.chars().take_while(|c| c.is_whitespace()).collect();
-        Box::new(if indentation.contains('\t') {
-            error.hint("YAML is indented with spaces: replace the tabs")
+        let of_tabs = info.contains("tab") || info.contains("YAML whitespace");
+        Box::new(if indentation.contains('\t') || (of_tabs && line.contains('\t')) {
+            error.hint("YAML is indented with spaces: replace the tabs of this line")
         } else if line.contains(": {{") {
             error.hint("put a value that begins with `{{` in quotes")
         } else if info.contains("mapping values") || line.matches(": ").count() > 1 {
@@ -451,6 +455,8 @@ impl Loader<'_> {
             error.hint("a text in quotes goes on further in than its key: indent its next lines, up to the quote that ends it")
         } else if info.contains("quoted scalar") {
             error.hint("close the quote; in double quotes a backslash is written twice")
+        } else if info.contains("indentation in flow") || info == "invalid indentation" {
+            error.hint("what goes on over lines, as inside of brackets, is indented further than its key")
         } else if info.contains("flow") || info.contains("bracket") || info.contains("recursion") {
             error.hint("see whether each `[` and `{` is closed; a text that begins with one needs quotes")
         } else if info.contains("character") {
