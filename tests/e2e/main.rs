@@ -9,3 +9,4 @@ mod refuse;
 mod secrets;
 mod stop;
 mod world;
+mod writer;

@@ -129,7 +129,7 @@ fn repr(data: &Data) -> String {
         Data::Text(text) | Data::Raw(text) | Data::Secret(text) | Data::Vaulted { ciphertext: text, .. } => {
             let plain =
                 text.replace('\\', r"\\").replace('\'', r"\'").replace('\n', r"\n").replace('\r', r"\r");
-            format!("'{}'", plain.replace('\t', r"\t").replace('\0', r"\0"))
+            format!("'{}'", plain.replace('\t', r"\t").replace('\0', r"\x00"))
         }
     }
 }

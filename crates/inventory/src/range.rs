@@ -117,7 +117,7 @@ fn range(text: &str) -> Result<Vec<String>, String> {
         _ => None,
     };
     if let (Some(first), Some(last)) = (letter(start), letter(end)) {
-        let letters = LETTERS.get(first..=last).ok_or_else(error)?;
+        let letters = LETTERS.get(first..=last).filter(|letters| !letters.is_empty()).ok_or_else(error)?;
         return Ok(letters.iter().step_by(step).map(|letter| char::from(*letter).to_string()).collect());
     }
     let start_number: usize = if start.is_empty() { 0 } else { start.parse().map_err(|_| error())? };
@@ -170,6 +170,7 @@ mod tests {
             "w[0:99999999]",
             "w[1]",
             "w[C:a]",
+            "w[c:b]",
             "[g]x",
             "[::1]",
             "[::1]x",

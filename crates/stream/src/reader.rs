@@ -217,6 +217,16 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_the_same_after_any_number_of_tools() {
+        let host = HOST.replace(r#""vars":{}"#, r#""vars":{"x":6.666666666666666e49}"#);
+        let text = format!("{RUN}\n{host}\n");
+        let mut reader = Reader::new(text.as_bytes());
+        reader.next_record().unwrap();
+        let (record, _) = reader.next_record().unwrap().unwrap();
+        assert!(serde_json::to_string(&record).unwrap().contains("6.666666666666666e+49"), "{record:?}");
+    }
+
+    #[test]
     fn a_whole_stream_is_told_from_one_that_is_not() {
         let end = r#"{"type":"end","hosts":1,"status":0}"#;
         let whole = format!("{RUN}\n{HOST}\n{end}\n");
