@@ -270,8 +270,10 @@ impl Reader<'_> {
     /// A set is a list in which everything occurs once.
     fn set(&mut self, first: Found) -> Option<Data> {
         let (mut items, _) = self.items('}', vec![first])?;
+        // Refused as a whole; comparing what is nested would take a time for each level.
         if items.iter().any(|item| !item.hashable) {
             self.unfit.get_or_insert(NO_KEY);
+            return Some(self.list(items));
         }
         let mut seen = HashSet::new();
         items.retain(|item| seen.insert(equality(&item.data)));
