@@ -67,6 +67,7 @@ pub const READ: &[Made] = &[
     || vars("50,000 variables", variables(50_000), ""),
     || vars("50,000 variables of JSON", json(50_000), ""),
     || vars("50,000 variables in 6 MB", numbered(50_000, |at| format!("k{at}: {}\n", "x".repeat(110))), ""),
+    || hosts("tuples in a set", format!("h x=\"{{{}'a'{}}}\"\n", "(".repeat(90), ",)".repeat(90)), ""),
     || vars("99,990 items", list(99_990), ""),
     || vars("99,990 keys in a map", map(99_990), ""),
     || vars("99,990 aliases", format!("x: &x 1\na:\n{}", "- *x\n".repeat(99_990)), ""),

@@ -555,7 +555,9 @@ fn equality(data: &Data) -> String {
         Data::Float(it) if it.fract() == 0.0 => format!("{it:.0}"),
         Data::Float(it) => it.to_string(),
         Data::List(items) => {
-            format!("{:?}", items.iter().map(|item| equality(&item.data)).collect::<Vec<_>>())
+            // Texts are quoted already: quoting what holds them would double that at each level.
+            let items: Vec<String> = items.iter().map(|item| equality(&item.data)).collect();
+            format!("({})", items.join(","))
         }
         Data::Raw(text) => format!("b{text:?}"),
         Data::Text(text) => format!("{text:?}"),
@@ -591,6 +593,7 @@ mod tests {
     #[test]
     fn values_are_python_literals_or_texts() {
         let cases = [
+            ("{(1, 'a,'), (1.0, 'a,'), ((1,), 'a,')}", "1,\"a,\",1,\"a,\""),
             ("5", "5"),
             ("-5", "-5"),
             ("0644", "\"0644\""),

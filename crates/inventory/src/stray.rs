@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use pq_stream::{Diagnostic, Place, nearest};
 
@@ -56,32 +56,29 @@ pub fn of(world: &World) -> Result<Vec<Diagnostic>> {
 pub fn keys(world: &World) -> Vec<Diagnostic> {
     let directory = &world.loader.directory;
     let mut found = Vec::new();
-    keys_below(directory, 0, &mut found);
-    let said = |file: String| {
-        Diagnostic::new("a private key lies in the inventory")
-            .at(Place { file, line: 1, column: 1, text: String::new() })
-            .hint(file::KEY_HINT)
+    let passed = |path: &Path| path.is_symlink() || path.ends_with(".git") || path.ends_with(DEMO);
+    files_below(directory, 0, &passed, &mut found);
+    found.retain(|path| {
+        path.metadata().is_ok_and(|it| it.len() <= MAX_KEY)
+            && file::bytes(path).is_ok_and(|bytes| file::is_key(&String::from_utf8_lossy(&bytes)))
+    });
+    let said = |path: PathBuf| {
+        Diagnostic::new("a private key lies in the inventory").at(first_line(&path)).hint(file::KEY_HINT)
     };
     found.into_iter().map(said).collect()
 }
 
-/// The files of private keys below a directory, by name; what cannot be read is passed over.
-fn keys_below(directory: &Path, depth: usize, found: &mut Vec<String>) {
+/// The files below a directory, by name, without those that are `passed` over, and what is in such a directory. Linked
+/// directories are not entered; what cannot be read is passed over, too.
+fn files_below(directory: &Path, depth: usize, passed: &dyn Fn(&Path) -> bool, found: &mut Vec<PathBuf>) {
     let mut paths: Vec<_> =
         fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     paths.sort();
-    for path in paths {
-        if path.is_symlink() || path.ends_with(".git") || path.ends_with(DEMO) {
-            continue;
-        }
-        if path.is_dir() {
-            if depth < 16 {
-                keys_below(&path, depth + 1, found);
-            }
-        } else if path.metadata().is_ok_and(|it| it.len() <= MAX_KEY)
-            && file::bytes(&path).is_ok_and(|bytes| file::is_key(&String::from_utf8_lossy(&bytes)))
-        {
-            found.push(path.display().to_string());
+    for path in paths.into_iter().filter(|path| !passed(path)) {
+        if !path.is_dir() {
+            found.push(path);
+        } else if depth < 16 && !path.is_symlink() {
+            files_below(&path, depth + 1, passed, found);
         }
     }
 }
@@ -96,9 +93,7 @@ fn misspelt(world: &World) -> Vec<Diagnostic> {
     names.sort();
     let said = |name: String| {
         let near = nearest(&name, KINDS).filter(|_| !KINDS.contains(&name.as_str()))?;
-        let file = directory.join(&name).display().to_string();
-        let error =
-            Diagnostic::new("nobody reads this").at(Place { file, line: 1, column: 1, text: String::new() });
+        let error = Diagnostic::new("nobody reads this").at(first_line(&directory.join(&name)));
         Some(error.hint(format!("did you mean `{near}`?")))
     };
     names.into_iter().filter_map(said).collect()
@@ -163,34 +158,25 @@ impl Misplaced {
 fn misplaced(world: &World) -> Vec<Diagnostic> {
     let directory = &world.loader.directory;
     let mut found = Vec::new();
-    age_below(directory, 0, &mut found);
-    let said = |file: String| {
+    // Those two are looked through by themselves.
+    let passed = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with('.') || KINDS.iter().any(|kind| *path == directory.join(kind))
+    };
+    files_below(directory, 0, &passed, &mut found);
+    found.retain(|path| path.to_string_lossy().ends_with(".age"));
+    let said = |path: PathBuf| {
         Diagnostic::new("nobody reads this")
-            .at(Place { file, line: 1, column: 1, text: String::new() })
+            .at(first_line(&path))
             .cause(Misplaced::Elsewhere.cause())
             .hint("move it to where variables lie, such as `group_vars/all/secrets.yml.age`")
     };
     found.into_iter().map(said).collect()
 }
 
-/// The age files below a directory, by name; in that of the inventory without the two that are looked through.
-fn age_below(directory: &Path, depth: usize, found: &mut Vec<String>) {
-    let mut paths: Vec<_> =
-        fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    for path in paths {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with('.') || depth == 0 && KINDS.contains(&name.as_str()) {
-            continue;
-        }
-        if path.is_dir() {
-            if depth < 16 && !path.is_symlink() {
-                age_below(&path, depth + 1, found);
-            }
-        } else if name.ends_with(".age") {
-            found.push(path.display().to_string());
-        }
-    }
+/// The beginning of a file.
+fn first_line(path: &Path) -> Place {
+    Place { file: path.display().to_string(), line: 1, column: 1, text: String::new() }
 }
 
 /// One of the two directories.
@@ -290,13 +276,12 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    fn path(&self, name: &str) -> PathBuf {
         self.world.loader.directory.join(name)
     }
 
     fn place(&self, name: &str) -> Place {
-        let file = Path::new(&self.world.loader.directory).join(name).display().to_string();
-        Place { file, line: 1, column: 1, text: String::new() }
+        first_line(&self.path(name))
     }
 }
 

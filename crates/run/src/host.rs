@@ -64,10 +64,6 @@ struct Progress {
 }
 
 impl Progress {
-    fn blocks(&self, id: &str) -> bool {
-        self.stopped || self.failed.contains(owner_of(id))
-    }
-
     fn fail(&mut self, id: &str) {
         let owner = owner_of(id);
         self.stopped |= owner == "server" || owner == "platform" || owner.starts_with("platform/");
@@ -107,10 +103,20 @@ impl HostRun<'_> {
         Verdict { counts, status }
     }
 
+    /// Whether no further step may begin.
+    fn ends(&self, progress: &Progress) -> bool {
+        progress.stopped || self.stop.asked().is_some()
+    }
+
+    /// Whether this step may not begin.
+    fn blocked(&self, id: &str, progress: &Progress) -> bool {
+        self.ends(progress) || progress.failed.contains(owner_of(id))
+    }
+
     /// One step: looked at, and done where it differs.
     fn step(&mut self, planned: &Planned, progress: &mut Progress) {
         let id = &planned.record.id;
-        if progress.blocks(id) || self.stop.asked().is_some() {
+        if self.blocked(id, progress) {
             return self.event(planned, progress, Outcome::NotReached, Vec::new(), None, None);
         }
         if self.unasked(planned, progress) {
@@ -145,7 +151,7 @@ impl HostRun<'_> {
     fn transaction(&mut self, steps: &[&Planned], progress: &mut Progress) {
         let mut missing = Vec::new();
         for planned in steps {
-            if progress.blocks(&planned.record.id) || self.stop.asked().is_some() {
+            if self.blocked(&planned.record.id, progress) {
                 self.event(planned, progress, Outcome::NotReached, Vec::new(), None, None);
                 continue;
             }
@@ -156,7 +162,7 @@ impl HostRun<'_> {
                 look => self.told(planned, look, progress),
             }
         }
-        if progress.stopped || self.stop.asked().is_some() {
+        if self.ends(progress) {
             return missing.iter().for_each(|(planned, _)| {
                 self.event(planned, progress, Outcome::NotReached, Vec::new(), None, None)
             });

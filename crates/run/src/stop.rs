@@ -17,8 +17,8 @@ use pq_cli::{tell, tool_name};
 pub struct Stop(Arc<AtomicI32>);
 
 impl Stop {
-    /// Waits for such signals from now on. Threads and commands that are started later do not get them: a terminal's keys
-    /// reach whoever leads a session of its own anyway.
+    /// Waits for such signals from now on. Threads that are started later do not get them; commands lead sessions of their
+    /// own, which the keys of a terminal do not reach.
     ///
     /// # Errors
     /// What the system answers.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
-use pq_steps::{AnyStep, types::Cron};
+use pq_steps::AnyStep;
 use pq_stream::{Diagnostic, Host, Piece, Reader, Record, Run, Secret, Status, Step, StreamError, pieces};
 use sha2::{Digest, Sha256};
 
@@ -195,7 +195,7 @@ fn one_place(one: &AnyStep, other: &AnyStep) -> bool {
     let place = |step: &AnyStep| match step {
         AnyStep::File(step) => Some(step.path.as_str().to_owned()),
         AnyStep::Symlink(step) => Some(step.path.as_str().to_owned()),
-        AnyStep::Cron(step) => Some(Cron::path_of(&step.name)),
+        AnyStep::Cron(step) => Some(step.place()),
         AnyStep::Unit(step) => Some(format!("/etc/systemd/system/{}", step.name)),
         _ => None,
     };

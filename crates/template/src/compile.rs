@@ -185,31 +185,15 @@ fn guarded<'s>(
     while let Some(instruction) = plain.get(at) {
         moved.push(length);
         let last = plain.get(at + 1).is_none();
-        let replaced = match instruction {
-            Instruction::Emit if single && last => {
-                Some(Instruction::ApplyFilter("$native", Some(1), NO_SLOT))
-            }
-            // Of two texts the engine takes no remainder, Python puts the second into the first.
-            Instruction::Rem => Some(Instruction::ApplyFilter("$rem", Some(1), NO_SLOT)),
-            Instruction::ApplyFilter(name, count, slot) => {
-                unqualified(name).map(|name| Instruction::ApplyFilter(name, *count, *slot))
-            }
-            Instruction::PerformTest(name, count, slot) => {
-                unqualified(name).map(|name| Instruction::PerformTest(name, *count, *slot))
-            }
-            _ => None,
-        };
-        let is_remainder = matches!(instruction, Instruction::Rem);
-        let instruction = replaced.as_ref().unwrap_or(instruction);
         let offset = plain.get_span(at).map(|span| span.start_offset as usize);
         let line = plain.get_line(at);
         let guard = match instruction {
             Instruction::GetItem if has_name_as_key(plain, at) => Guard::Free,
-            _ if is_remainder => Guard::Pair,
+            Instruction::Emit if single && last => Guard::Free,
             Instruction::Emit if native && asides.get(at as usize) == Some(&false) => Guard::Top("$node"),
             other => guard_of(other).map_err(|error| Refusal { error, offset, line })?,
         };
-        for added in before(&guard).into_iter().chain([instruction.clone()]) {
+        for added in before(&guard).into_iter().chain([instead(instruction, single && last)]) {
             length = 1 + match (plain.get_span(at), line.and_then(|line| u16::try_from(line).ok())) {
                 (Some(span), _) => out.add_with_span(added, span),
                 (None, Some(line)) => out.add_with_line(added, line),
@@ -223,6 +207,22 @@ fn guarded<'s>(
         relocate(out.get_mut(index), &moved);
     }
     Ok(out)
+}
+
+/// What runs in the place of an instruction; `left` says that it writes the one value of a template, which is left instead.
+fn instead<'s>(instruction: &Instruction<'s>, left: bool) -> Instruction<'s> {
+    match instruction {
+        Instruction::Emit if left => Instruction::ApplyFilter("$native", Some(1), NO_SLOT),
+        // Of two texts the engine takes no remainder, Python puts the second into the first.
+        Instruction::Rem => Instruction::ApplyFilter("$rem", Some(1), NO_SLOT),
+        Instruction::ApplyFilter(name, count, slot) => {
+            Instruction::ApplyFilter(unqualified(name).unwrap_or(name), *count, *slot)
+        }
+        Instruction::PerformTest(name, count, slot) => {
+            Instruction::PerformTest(unqualified(name).unwrap_or(name), *count, *slot)
+        }
+        other => other.clone(),
+    }
 }
 
 /// The name of a filter or test without the collection that Ansible's own are in; nothing where it has none.

@@ -113,7 +113,7 @@ impl Converge for Command {
         if self.timeout == 0 {
             return Err("`timeout` is 0".to_owned());
         }
-        match self.env.keys().find(|name| !variable(name)) {
+        match self.env.keys().find(|name| !rules::is_variable(name)) {
             Some(name) => Err(format!("`env`: `{}` is no name of a variable", name.escape_debug())),
             None => Ok(()),
         }
@@ -122,10 +122,4 @@ impl Converge for Command {
     fn texts(&mut self) -> Vec<&mut Text> {
         self.env.values_mut().chain(&mut self.stdin).collect()
     }
-}
-
-fn variable(name: &str) -> bool {
-    !name.starts_with(|c: char| c.is_ascii_digit())
-        && !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

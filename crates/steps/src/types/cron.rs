@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{accounts, compare_meta, in_the_way, root};
+use super::{accounts, compare_meta, in_the_way, root, rules};
 use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System, Text};
 
 /// cron runs this command at these times; the package `cron` must be there.
@@ -29,16 +29,16 @@ pub struct Cron {
 /// A longer line cron does not take (`MAX_COMMAND` of Debian's cron).
 const MAX_COMMAND: usize = 998;
 
-const META: Mode = Mode::from_bits(0o644);
+const MODE: Mode = Mode::from_bits(0o644);
 
 impl Cron {
-    /// The file of that name.
-    pub fn path_of(name: &str) -> String {
-        format!("/etc/cron.d/{name}")
+    /// Where its file is.
+    pub fn place(&self) -> String {
+        format!("/etc/cron.d/{}", self.name)
     }
 
     fn path(&self) -> Result<AbsPath, Error> {
-        AbsPath::new(Cron::path_of(&self.name))
+        AbsPath::new(self.place())
             .map_err(|cause| Error::failed(format!("cannot use cron's file `{}`", self.name), cause))
     }
 
@@ -74,13 +74,13 @@ impl Converge for Cron {
         }
         let mut found = Differences::new();
         found.content(&machine.read(&path)?.unwrap_or_default(), &self.content(), is.mode.read_by_others());
-        compare_meta(&mut found, &is, META, "root", "root");
+        compare_meta(&mut found, &is, MODE, "root", "root");
         Ok(found.into_check())
     }
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
         self.stands(machine)?;
-        machine.write(&self.path()?, self.content().as_bytes(), &Meta::new(META, "root", "root"))
+        machine.write(&self.path()?, self.content().as_bytes(), &Meta::new(MODE, "root", "root"))
     }
 
     fn validate(&self) -> Result<(), String> {
@@ -99,11 +99,7 @@ impl Converge for Cron {
         if self.command.replace("\\%", "").contains('%') {
             return Err("`command` holds a `%`, which ends a line for cron: write `\\%`".to_owned());
         }
-        let named = |name: &str| {
-            name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        };
-        match self.env.iter().find(|(name, value)| !named(name) || !line(value)) {
+        match self.env.iter().find(|(name, value)| !rules::is_variable(name) || !line(value)) {
             Some((name, _)) => Err(format!("`env`: `{}` is no variable of one line", name.escape_debug())),
             None => Ok(()),
         }

@@ -47,6 +47,13 @@ pub(super) fn argv(field: &str, argv: &[String]) -> Result<(), String> {
     }
 }
 
+/// Whether a variable of an environment may be called that: letters, digits and `_`, no digit first.
+pub(super) fn is_variable(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
 /// A DNS name after RFC 1123: labels of lower case letters, digits and inner `-`; no wildcard.
 pub(super) fn dns_name(field: &str, name: &str) -> Result<(), String> {
     let label = |label: &str| {
