@@ -20,6 +20,7 @@ mod os;
 mod packages;
 mod place;
 mod policy;
+mod private;
 mod readonly;
 mod units;
 mod users;

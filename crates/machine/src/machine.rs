@@ -8,15 +8,15 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use pq_steps::{
-    AbsPath, Archive, Certificate, CertificateRequest, Command, Download, Error, Http, Meta, Output, Package,
-    Probe, Reply, Stat, System, Unit, UnitVerb,
+    AbsPath, Archive, Certificate, CertificateRequest, Command, Converge, Download, Error, Http, Meta,
+    Output, Package, Probe, Reply, Stat, System, Unit, UnitVerb,
 };
 
 use crate::packages::Packages;
 use crate::policy::Policy;
 use crate::units::{self, Units};
 use crate::users::Users;
-use crate::{apt, archive, certificate, children, download, files, http, look, os, readonly};
+use crate::{apt, archive, certificate, children, download, files, http, look, os, private, readonly};
 
 /// The machine on which this program runs.
 #[derive(Debug, Default)]
@@ -216,6 +216,14 @@ impl System for Machine {
         let users = self.users()?;
         self.forget();
         children::run(command, &users)
+    }
+
+    fn rehearse(&mut self, steps: &[&dyn Converge], command: &Command) -> Result<Output, Error> {
+        private::with_etc_of_its_own(|| {
+            let mut machine = Machine::default();
+            steps.iter().try_for_each(|step| step.apply(&mut machine))?;
+            machine.run(command)
+        })
     }
 
     fn issue(&mut self, request: &CertificateRequest) -> Result<(), Error> {

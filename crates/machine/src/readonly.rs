@@ -3,41 +3,27 @@
 //! A thread takes a private mount namespace and makes every mount in it read-only; what it starts sees the machine
 //! through that, and nobody else does. Devices, sockets and pipes stay usable. That costs some system calls, no process.
 
-use std::thread;
-
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 use pq_steps::Error;
 
 use crate::cause::failed;
+use crate::private;
 
 /// Runs something in a thread that can write to no file system.
 ///
 /// # Errors
 /// Where the view cannot be made (only root can), or what runs in it fails.
 pub fn within<T: Send>(look: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
-    thread::scope(|scope| {
-        let looker = scope.spawn(|| {
-            close()?;
-            look()
-        });
-        match looker.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
+    private::thread(close, look)
 }
 
-/// Makes the calling thread's own view of the machine, read-only.
+/// Makes every mount of the calling thread's own namespace read-only.
 fn close() -> Result<(), Error> {
     let cannot = |doing: &str, errno: Errno| {
         failed(format!("cannot look at the machine without being able to write: cannot {doing}"), errno)
     };
-    unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| cannot("take a mount namespace", errno))?;
     let none: Option<&str> = None;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
-        .map_err(|errno| cannot("make the mounts private", errno))?;
     let mounts = std::fs::read_to_string("/proc/thread-self/mountinfo")
         .map_err(|error| failed("cannot read what is mounted", error))?;
     for (path, flags) in mounts.lines().filter_map(parse) {

@@ -8,9 +8,10 @@ use pq_cli::{Failure, Form, report, tell};
 use pq_machine::{Machine, left_behind};
 use pq_secrets::KeyFiles;
 use pq_steps::System;
-use pq_store::{Earlier, HostLock, Journal, Locked, RUN_DIR, STATE_DIR};
+use pq_store::{Earlier, HostLock, Locked, RUN_DIR, Records, STATE_DIR};
 use pq_stream::{ConnectionKind, Counts, Diagnostic, End, Status};
 
+use crate::edits::{Decisions, Take};
 use crate::host::{HostRun, Mode, Verdict};
 use crate::show::Show;
 use crate::stop::Stop;
@@ -29,6 +30,8 @@ pub struct Options {
     pub verify: bool,
     /// Execute only the steps whose ids fit one of these; all where there is none.
     pub only: Vec<String>,
+    /// What the operator decided about files that were changed by hand.
+    pub take: Take,
     /// The files that open the sealed secrets.
     pub keys: KeyFiles,
     /// Records or text.
@@ -52,6 +55,7 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
                 .hint("put `sudo` before this last command of the pipe; nothing was touched"),
         ));
     }
+    let decisions = Decisions::read(&options.take, &work).map_err(Failure::input)?;
     let left_out = only::keep(&mut work, &options.only).map_err(Failure::input)?;
     let mut opened = Vec::new();
     for host in &mut work.hosts {
@@ -74,8 +78,11 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
             Some(before @ (Status::Failed | Status::Busy | Status::Input)) => not_reached(host, before),
             _ => {
                 let mut machine = Machine::local();
-                let mut journal = Journal::new(Path::new(STATE_DIR));
-                let earlier = earlier(&journal);
+                let mut records = Records::open(Path::new(STATE_DIR)).map_err(|error| {
+                    let error = Diagnostic::new("cannot read the ledger").cause(error.to_string());
+                    Failure::failed(error.hint("nothing was touched"))
+                })?;
+                let earlier = earlier(&records);
                 if options.mode == Mode::Apply
                     && let Err(error) = machine.recover()
                 {
@@ -83,10 +90,11 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
                 }
                 let run = HostRun {
                     machine: &mut machine,
-                    journal: &mut journal,
+                    records: &mut records,
                     redactor,
                     mode: options.mode,
                     verify: options.verify,
+                    decisions: &decisions,
                     stop: &stop,
                     earlier: &earlier,
                     tell: &mut |event| show.event(event),
@@ -94,9 +102,9 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
                 let verdict = run.run(&host.steps);
                 let ids = host.steps.iter().map(|planned| planned.record.id.as_str()).collect();
                 if options.mode == Mode::Apply
-                    && let Err(error) = journal.close(verdict.status == Status::Done, &ids)
+                    && let Err(error) = records.close(verdict.status == Status::Done, &ids)
                 {
-                    report(&Diagnostic::new("cannot close the journal").cause(error.to_string()));
+                    report(&Diagnostic::new("cannot close the records of this run").cause(error.to_string()));
                 }
                 verdict
             }
@@ -190,8 +198,8 @@ fn lock(mode: Mode) -> Result<Option<HostLock>, Failure> {
 }
 
 /// What earlier runs left, having told of those that were killed. What else they left is found by looking.
-fn earlier(journal: &Journal) -> Earlier {
-    let earlier = journal.earlier().unwrap_or_else(|error| {
+fn earlier(records: &Records) -> Earlier {
+    let earlier = records.earlier().unwrap_or_else(|error| {
         report(&Diagnostic::new("cannot read the journals of earlier runs").cause(error.to_string()));
         Earlier::default()
     });

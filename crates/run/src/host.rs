@@ -4,15 +4,18 @@
 //! failure ends what its owner still had to do; one of the server or the platform, on which all stand, ends all.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
+use pq_steps::ledger::Entry;
 use pq_steps::{AnyStep, Check, Error, System};
-use pq_store::{Earlier, Journal};
-use pq_stream::{Counts, Diagnostic, Difference, Event, Outcome, Problem, Redactor, Status, owner_of};
+use pq_store::{Earlier, Records};
+use pq_stream::{Counts, Diagnostic, Difference, Event, Outcome, Redactor, Status, owner_of};
 
-use crate::order::{Phase, ordered, phase};
+use crate::edits::{Decided, Decisions, Edit};
+use crate::order::Order;
+use crate::served::{Served, served};
 use crate::stop::Stop;
 use crate::work::Planned;
+use pq_cli::report;
 
 /// What a run does about differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +40,15 @@ pub struct HostRun<'a> {
     /// The machine.
     pub machine: &'a mut dyn System,
     /// Where what is about to be changed is noted.
-    pub journal: &'a mut Journal,
+    pub records: &'a mut Records,
     /// Takes secrets out of what is told.
     pub redactor: &'a Redactor,
     /// Check or apply.
     pub mode: Mode,
     /// Ask the applications' health even where nothing changed.
     pub verify: bool,
+    /// What the operator decided about files that were changed by hand.
+    pub decisions: &'a Decisions,
     /// Whether it was asked to stop.
     pub stop: &'a Stop,
     /// What earlier runs began and none has brought to a good end.
@@ -54,17 +59,20 @@ pub struct HostRun<'a> {
 
 /// What is known while the steps go by.
 #[derive(Default)]
-struct Progress {
-    counts: Counts,
+pub(crate) struct Progress {
+    pub(crate) counts: Counts,
     /// A step differs or is unknown, so later ones may not be answerable yet (check only).
     open: bool,
-    changed: BTreeSet<String>,
+    pub(crate) changed: BTreeSet<String>,
     failed: BTreeSet<String>,
     stopped: bool,
+    /// What is in sync and not in the ledger yet.
+    pub(crate) adopted: Vec<Entry>,
 }
 
 impl Progress {
-    fn fail(&mut self, id: &str) {
+    /// A step failed: its owner ends, or all.
+    pub(crate) fn fail(&mut self, id: &str) {
         let owner = owner_of(id);
         self.stopped |= owner == "server" || owner == "platform" || owner.starts_with("platform/");
         self.failed.insert(owner.to_owned());
@@ -72,9 +80,11 @@ impl Progress {
 }
 
 /// What a look at one step said.
-enum Look {
+pub(crate) enum Look {
     InSync,
     Differs(Vec<Difference>),
+    /// A file that was changed by hand, and is kept.
+    Kept(Vec<Difference>, Box<Edit>),
     Unknown(String),
     Failed(Diagnostic),
 }
@@ -86,52 +96,125 @@ impl HostRun<'_> {
         let mut progress = Progress { changed: begun.collect(), ..Progress::default() };
         let units: Vec<&str> = steps.iter().filter_map(|planned| planned.step.unit()).collect();
         self.machine.gather_units(&units);
-        let steps = ordered(steps);
-        let packages = steps.iter().filter(|planned| phase(planned) == Phase::Packages).count();
-        let first = steps.iter().take_while(|planned| phase(planned) < Phase::Packages).count();
-        let (before, rest) = steps.split_at(first);
-        let (transaction, after) = rest.split_at(packages);
-        before.iter().for_each(|planned| self.step(planned, &mut progress));
-        self.transaction(transaction, &mut progress);
-        after.iter().for_each(|planned| self.step(planned, &mut progress));
+        let services = served(steps);
+        let order = Order::of(steps, &services);
+        order.assert.iter().for_each(|planned| self.step(planned, &mut progress));
+        if self.mode == Mode::Apply && !self.ends(&progress) {
+            self.sound_before(&services, &mut progress);
+        }
+        order.sources.iter().for_each(|planned| self.step(planned, &mut progress));
+        self.transaction(&order.packages, &mut progress);
+        order.rest.iter().for_each(|planned| self.step(planned, &mut progress));
+        services.iter().for_each(|service| self.serve(service, &mut progress));
+        for planned in &order.services {
+            match services.iter().find(|service| service.reload.record.id == planned.record.id) {
+                Some(service) => self.reload(service, &mut progress),
+                None => self.step(planned, &mut progress),
+            }
+        }
+        if self.mode == Mode::Apply
+            && let Err(error) = self.enter(&std::mem::take(&mut progress.adopted))
+        {
+            report(&error.hint("what was to be done was done; run the same command again"));
+        }
         let counts = progress.counts;
         let status = match counts {
             _ if counts.failed > 0 || counts.not_reached > 0 => Status::Failed,
             _ if counts.differs > 0 || counts.unknown > 0 => Status::Differs,
+            _ if counts.kept > 0 && self.mode == Mode::Check => Status::Differs,
             _ => Status::Done,
         };
         Verdict { counts, status }
     }
 
     /// Whether no further step may begin.
-    fn ends(&self, progress: &Progress) -> bool {
+    pub(crate) fn ends(&self, progress: &Progress) -> bool {
         progress.stopped || self.stop.asked().is_some()
     }
 
     /// Whether this step may not begin.
-    fn blocked(&self, id: &str, progress: &Progress) -> bool {
+    pub(crate) fn blocked(&self, id: &str, progress: &Progress) -> bool {
         self.ends(progress) || progress.failed.contains(owner_of(id))
     }
 
     /// One step: looked at, and done where it differs.
     fn step(&mut self, planned: &Planned, progress: &mut Progress) {
-        let id = &planned.record.id;
-        if self.blocked(id, progress) {
-            return self.event(planned, progress, Outcome::NotReached, Vec::new(), None, None);
+        if let Some(differences) = self.looked_at(planned, progress) {
+            self.change(planned, differences, progress, |planned, machine| {
+                planned.step.converge().apply(machine)
+            });
+        }
+    }
+
+    /// A service that runs on what it has read. One that refuses what it should read gets back what it had.
+    fn reload(&mut self, service: &Served<'_>, progress: &mut Progress) {
+        let planned = service.reload;
+        let Some(differences) = self.looked_at(planned, progress) else { return };
+        let begun = self.begins(planned, progress);
+        let result = self.attempt(planned, |planned, machine| planned.step.converge().apply(machine));
+        let result = result.map_err(|error| error.hint(self.bring_back(service)));
+        self.ended(planned, differences, progress, result, begun);
+    }
+
+    /// Looks at a step, and tells what needs nothing to be done. Answers in what one differs that is to be changed.
+    pub(crate) fn looked_at(
+        &mut self,
+        planned: &Planned,
+        progress: &mut Progress,
+    ) -> Option<Vec<Difference>> {
+        if self.blocked(&planned.record.id, progress) {
+            self.not_reached(planned, progress);
+            return None;
         }
         if self.unasked(planned, progress) {
-            return self.event(planned, progress, Outcome::Ok, Vec::new(), None, None);
+            self.event(planned, progress, Outcome::Ok, Vec::new(), None, None);
+            return None;
         }
         if let Err(diagnostic) = self.finish(planned) {
-            return self.told(planned, Look::Failed(diagnostic), progress);
+            self.told(planned, Look::Failed(diagnostic), progress);
+            return None;
         }
         match self.look(planned, progress) {
-            Look::Differs(differences) if self.mode == Mode::Apply => {
-                self.change(planned, differences, progress, |planned, machine| {
-                    planned.step.converge().apply(machine)
-                });
+            Look::Differs(differences) if self.mode == Mode::Apply => return Some(differences),
+            Look::Kept(differences, edit) if self.mode == Mode::Apply => {
+                self.kept(planned, differences, &edit, progress);
+            }
+            Look::InSync if self.mode == Mode::Apply => {
+                let look = self.adopt(planned, progress).map_or_else(Look::Failed, |()| Look::InSync);
+                self.told(planned, look, progress);
             }
             look => self.told(planned, look, progress),
+        }
+        None
+    }
+
+    /// A step that may not begin.
+    pub(crate) fn not_reached(&mut self, planned: &Planned, progress: &mut Progress) {
+        self.event(planned, progress, Outcome::NotReached, Vec::new(), None, None);
+    }
+
+    /// A file that was changed by hand stays, and ours comes beside it; or stays from now on.
+    fn kept(
+        &mut self,
+        planned: &Planned,
+        differences: Vec<Difference>,
+        edit: &Edit,
+        progress: &mut Progress,
+    ) {
+        let decided = self.decisions.of(&edit.path);
+        match self.keep_edit(planned, edit, decided) {
+            Ok(()) if decided == Some(Decided::Theirs) => {
+                let path = &edit.path;
+                let told =
+                    Diagnostic::new(format!("`{path}` stays as it is, until we want something else of it"));
+                self.event(planned, progress, Outcome::Kept, Vec::new(), Some(told), None);
+            }
+            Ok(()) => {
+                let path = &edit.path;
+                let told = edit.told().hint(format!("what paquerette would write is in `{path}.new`"));
+                self.event(planned, progress, Outcome::Kept, differences, Some(told), None);
+            }
+            Err(error) => self.told(planned, Look::Failed(error), progress),
         }
     }
 
@@ -152,7 +235,7 @@ impl HostRun<'_> {
         let mut missing = Vec::new();
         for planned in steps {
             if self.blocked(&planned.record.id, progress) {
-                self.event(planned, progress, Outcome::NotReached, Vec::new(), None, None);
+                self.not_reached(planned, progress);
                 continue;
             }
             match self.look(planned, progress) {
@@ -162,10 +245,12 @@ impl HostRun<'_> {
                 look => self.told(planned, look, progress),
             }
         }
+        for (planned, _) in &missing {
+            // What cannot be noted is told by the change itself.
+            let _ = self.book(planned);
+        }
         if self.ends(progress) {
-            return missing.iter().for_each(|(planned, _)| {
-                self.event(planned, progress, Outcome::NotReached, Vec::new(), None, None)
-            });
+            return missing.iter().for_each(|(planned, _)| self.not_reached(planned, progress));
         }
         let names: BTreeSet<String> = missing
             .iter()
@@ -184,79 +269,42 @@ impl HostRun<'_> {
         }
     }
 
-    /// Changes what differs: journal, apply, look again.
-    fn change(
-        &mut self,
-        planned: &Planned,
-        differences: Vec<Difference>,
-        progress: &mut Progress,
-        apply: impl FnOnce(&Planned, &mut dyn System) -> Result<(), Error>,
-    ) {
-        let id = &planned.record.id;
-        let begun = Instant::now();
-        self.event(planned, progress, Outcome::Started, Vec::new(), None, None);
-        let noted = self.journal.begin(id, &planned.digest);
-        let result = noted
-            .map_err(|error| Diagnostic::new("cannot write the journal").cause(error.to_string()))
-            .and_then(|()| apply(planned, self.machine).map_err(Error::into_diagnostic))
-            .and_then(|()| self.read_back(planned));
-        let outcome = if result.is_ok() { Outcome::Changed } else { Outcome::Failed };
-        let result = self
-            .journal
-            .end(id, outcome)
-            .map_err(|error| Diagnostic::new("cannot write the journal").cause(error.to_string()))
-            .and(result);
-        let ms = u64::try_from(begun.elapsed().as_millis()).ok();
-        match result {
-            // Having waited for an application to answer is no change.
-            Ok(()) if matches!(planned.step, AnyStep::Http(_)) => {
-                self.event(planned, progress, Outcome::Ok, Vec::new(), None, ms);
-            }
-            Ok(()) => {
-                progress.changed.insert(owner_of(id).to_owned());
-                self.event(planned, progress, Outcome::Changed, differences, None, ms);
-            }
-            Err(diagnostic) => {
-                progress.fail(id);
-                self.event(planned, progress, Outcome::Failed, differences, Some(diagnostic), ms);
-            }
-        }
-    }
-
-    /// What was done is read back from the machine: no exit status is believed.
-    fn read_back(&self, planned: &Planned) -> Result<(), Diagnostic> {
-        match planned.step.converge().check(&*self.machine) {
-            Ok(Check::InSync) => Ok(()),
-            Ok(Check::Differs(left)) => {
-                let left: Vec<String> = left.iter().map(in_words).collect();
-                Err(Diagnostic::new("it was done without an error, and the machine still differs")
-                    .cause(left.join("; "))
-                    .hint("something else may change the same thing: look at what runs on this machine"))
-            }
-            Err(error) => Err(error.into_diagnostic()),
-        }
-    }
-
     /// Looks at one step.
     fn look(&self, planned: &Planned, progress: &Progress) -> Look {
         let waits = progress.open && matches!(planned.step, AnyStep::Reload(_));
         match planned.step.converge().check(&*self.machine) {
             Ok(Check::InSync) => Look::InSync,
             Ok(Check::Differs(_)) if waits => Look::Unknown("an earlier step differs".to_owned()),
-            Ok(Check::Differs(differences)) => Look::Differs(differences),
+            Ok(Check::Differs(differences)) => self.edited(planned, differences),
             Err(Error::Absent(absent)) if progress.open => Look::Unknown(absent.to_string()),
             Err(error) => Look::Failed(error.into_diagnostic()),
         }
     }
 
+    /// Whether what differs is somebody's work, on which nobody has decided yet.
+    fn edited(&self, planned: &Planned, differences: Vec<Difference>) -> Look {
+        match Edit::of(planned, &*self.machine, self.records.ledger.ledger()) {
+            Ok(Some(edit)) if self.decisions.of(&edit.path) == Some(Decided::Ours) => {
+                Look::Differs(differences)
+            }
+            Ok(Some(edit)) if edit.accepted => Look::InSync,
+            Ok(Some(edit)) => Look::Kept(differences, Box::new(edit)),
+            Ok(None) => Look::Differs(differences),
+            Err(error) => Look::Failed(error.into_diagnostic()),
+        }
+    }
+
     /// Tells what a look said, where nothing is to be done about it.
-    fn told(&mut self, planned: &Planned, look: Look, progress: &mut Progress) {
+    pub(crate) fn told(&mut self, planned: &Planned, look: Look, progress: &mut Progress) {
         match look {
             Look::InSync => self.event(planned, progress, Outcome::Ok, Vec::new(), None, None),
             Look::Differs(differences) => {
                 progress.open = true;
                 progress.changed.insert(owner_of(&planned.record.id).to_owned());
                 self.event(planned, progress, Outcome::Differs, differences, None, None);
+            }
+            Look::Kept(differences, edit) => {
+                self.event(planned, progress, Outcome::Kept, differences, Some(edit.told()), None);
             }
             Look::Unknown(cause) => {
                 progress.open = true;
@@ -288,45 +336,5 @@ impl HostRun<'_> {
             }
         };
         matches!(planned.step, AnyStep::Http(_)) && !self.verify && !changed
-    }
-
-    fn event(
-        &mut self,
-        planned: &Planned,
-        progress: &mut Progress,
-        outcome: Outcome,
-        differences: Vec<Difference>,
-        diagnostic: Option<Diagnostic>,
-        ms: Option<u64>,
-    ) {
-        progress.counts.add(outcome);
-        let clean = |text: String| self.redactor.redact(&text);
-        let problem = diagnostic.map(|diagnostic| Problem {
-            message: clean(diagnostic.message),
-            causes: diagnostic.causes.into_iter().map(clean).collect(),
-            hints: diagnostic.hints.into_iter().map(clean).collect(),
-        });
-        let differences = differences
-            .into_iter()
-            .map(|it| Difference {
-                what: it.what,
-                is: it.is.map(clean),
-                want: it.want.map(clean),
-                diff: it.diff.map(clean),
-            })
-            .collect();
-        let Planned { record, .. } = planned;
-        let (host, id, title) = (record.host.clone(), record.id.clone(), record.title.clone());
-        (self.tell)(&Event { host, id, title, outcome, differences, problem, ms });
-    }
-}
-
-/// A difference in a few words.
-pub fn in_words(difference: &Difference) -> String {
-    match (&difference.is, &difference.want) {
-        (Some(is), Some(want)) => format!("{} is {is}, wanted {want}", difference.what),
-        (Some(is), None) => format!("{} is {is}", difference.what),
-        (None, Some(want)) => format!("{}: wanted {want}", difference.what),
-        (None, None) => format!("{} differs", difference.what),
     }
 }

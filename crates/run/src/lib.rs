@@ -3,15 +3,21 @@
 //! Always true here: nothing is touched before the stream's `end` was read and every step understood; `check`
 //! precedes every `apply` and follows it; difference left after `apply` is a failure.
 
+mod change;
+mod edits;
 mod execute;
 mod host;
 mod only;
 mod order;
 mod seal;
+mod served;
 mod show;
 mod stop;
+mod tell;
+mod undo;
 mod work;
 
+pub use edits::{Decided, Decisions, Take};
 pub use execute::{Options, execute};
 pub use host::{HostRun, Mode, Verdict};
 pub use stop::Stop;

@@ -1,12 +1,15 @@
-//! The five phases of a plan; steps keep their order within one.
+//! The phases of a plan; steps keep their order within one.
+
+use std::collections::BTreeSet;
 
 use pq_steps::AnyStep;
 
 use crate::Planned;
+use crate::served::Served;
 
 /// When a step is executed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+#[derive(Debug, Clone, Copy)]
+enum Phase {
     /// What must be true before anything is changed.
     Assert,
     /// What the package transaction reads.
@@ -20,7 +23,7 @@ pub enum Phase {
 }
 
 /// The phase of a step.
-pub fn phase(planned: &Planned) -> Phase {
+fn phase(planned: &Planned) -> Phase {
     match &planned.step {
         AnyStep::Assert(_) => Phase::Assert,
         _ if planned.record.before.is_some() => Phase::Sources,
@@ -30,11 +33,42 @@ pub fn phase(planned: &Planned) -> Phase {
     }
 }
 
-/// The steps in the order in which they are executed.
-pub fn ordered(steps: &[Planned]) -> Vec<&Planned> {
-    let mut steps: Vec<&Planned> = steps.iter().collect();
-    steps.sort_by_key(|planned| phase(planned));
-    steps
+/// The steps of a plan, by phase; each phase in the order of the stream. What a shared service reads is in none of them:
+/// it comes between `rest` and `services`.
+pub struct Order<'p> {
+    pub assert: Vec<&'p Planned>,
+    pub sources: Vec<&'p Planned>,
+    pub packages: Vec<&'p Planned>,
+    pub rest: Vec<&'p Planned>,
+    pub services: Vec<&'p Planned>,
+}
+
+impl<'p> Order<'p> {
+    /// Orders the steps of a plan.
+    pub fn of(steps: &'p [Planned], served: &[Served<'p>]) -> Self {
+        let fed: BTreeSet<&str> = served
+            .iter()
+            .flat_map(|service| &service.feeding)
+            .map(|planned| planned.record.id.as_str())
+            .collect();
+        let mut order = Order {
+            assert: Vec::new(),
+            sources: Vec::new(),
+            packages: Vec::new(),
+            rest: Vec::new(),
+            services: Vec::new(),
+        };
+        for planned in steps.iter().filter(|planned| !fed.contains(planned.record.id.as_str())) {
+            match phase(planned) {
+                Phase::Assert => order.assert.push(planned),
+                Phase::Sources => order.sources.push(planned),
+                Phase::Packages => order.packages.push(planned),
+                Phase::Rest => order.rest.push(planned),
+                Phase::Services => order.services.push(planned),
+            }
+        }
+        order
+    }
 }
 
 #[cfg(test)]
@@ -59,7 +93,10 @@ mod tests {
             r#"{"type":"end","hosts":1,"status":0}"#.to_owned(),
         ];
         let work = crate::read(format!("{}\n", lines.join("\n")).as_bytes()).unwrap();
-        let ids: Vec<_> = ordered(&work.hosts[0].steps).iter().map(|it| it.record.id.as_str()).collect();
-        assert_eq!(ids, ["wiki/conf", "wiki/site", "platform/nginx/service"]);
+        let order = Order::of(&work.hosts[0].steps, &[]);
+        let ids = |steps: &[&Planned]| steps.iter().map(|it| it.record.id.clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&order.sources), ["wiki/conf"]);
+        assert_eq!(ids(&order.rest), ["wiki/site"]);
+        assert_eq!(ids(&order.services), ["platform/nginx/service"]);
     }
 }

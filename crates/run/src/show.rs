@@ -6,7 +6,8 @@ use std::time::Duration;
 use pq_cli::{Form, printable};
 use pq_stream::{Counts, Difference, End, Event, Outcome, Problem, Record, Run, Writer};
 
-use crate::host::{Mode, Verdict, in_words};
+use crate::host::{Mode, Verdict};
+use crate::tell::in_words;
 
 const BOLD: &str = "\u{1b}[1m";
 const DIM: &str = "\u{1b}[2m";

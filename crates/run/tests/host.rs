@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pq_run::{HostRun, Mode, Planned, Stop, read};
-use pq_store::Journal;
+use pq_run::{Decisions, HostRun, Mode, Stop, Take, Work, read};
+use pq_steps::{AbsPath, Output, Probe};
+use pq_store::Records;
 use pq_stream::{Event, Outcome, Redactor, Status};
 use pq_testkit::memory::{MemoryMachine, Offer};
 
@@ -13,14 +16,13 @@ const HEAD: &str = r#"{"type":"run","format":1,"inventory":"/i","digest":"0","ti
 {"type":"host","host":"m","groups":["all"],"connection":{"kind":"local"},"instances":[],"vars":{}}
 "#;
 
-fn plan(steps: &[&str]) -> Vec<Planned> {
+fn work(steps: &[&str]) -> Work {
     let lines: String = steps
         .iter()
         .map(|step| format!("{{\"type\":\"step\",\"host\":\"m\",\"title\":\"t\",{step}}}\n"))
         .collect();
     let stream = format!("{HEAD}{lines}{{\"type\":\"end\",\"hosts\":1,\"status\":0}}\n");
-    let mut work = read(stream.as_bytes()).unwrap();
-    work.hosts.remove(0).steps
+    read(stream.as_bytes()).unwrap()
 }
 
 /// Runs a plan, and answers what became of which step, and the status.
@@ -31,16 +33,30 @@ fn run(machine: &mut MemoryMachine, mode: Mode, steps: &[&str]) -> (Vec<String>,
 
 /// The same, with what earlier runs left in their journals.
 fn run_with(state: &Path, machine: &mut MemoryMachine, mode: Mode, steps: &[&str]) -> (Vec<String>, Status) {
-    let steps = plan(steps);
-    let mut journal = Journal::new(state);
+    run_deciding(state, machine, mode, &Take::default(), steps)
+}
+
+/// The same, with what the operator decided.
+fn run_deciding(
+    state: &Path,
+    machine: &mut MemoryMachine,
+    mode: Mode,
+    take: &Take,
+    steps: &[&str],
+) -> (Vec<String>, Status) {
+    let work = work(steps);
+    let decisions = Decisions::read(take, &work).unwrap();
+    let steps = &work.hosts[0].steps;
+    let mut records = Records::open(state).unwrap();
     let mut told = Vec::new();
     let verdict = HostRun {
         machine,
-        earlier: &journal.earlier().unwrap(),
-        journal: &mut journal,
+        earlier: &records.earlier().unwrap(),
+        records: &mut records,
         redactor: &Redactor::default(),
         mode,
         verify: false,
+        decisions: &decisions,
         stop: &Stop::default(),
         tell: &mut |event: &Event| {
             if event.outcome != Outcome::Started {
@@ -48,9 +64,9 @@ fn run_with(state: &Path, machine: &mut MemoryMachine, mode: Mode, steps: &[&str
             }
         },
     }
-    .run(&steps);
+    .run(steps);
     let ids = steps.iter().map(|step| step.record.id.as_str()).collect();
-    journal.close(verdict.status == Status::Done, &ids).unwrap();
+    records.close(verdict.status == Status::Done, &ids).unwrap();
     (told, verdict.status)
 }
 
@@ -187,4 +203,191 @@ fn a_plan_killed_at_any_change_and_run_again_ends_as_if_nothing_had_been() {
         assert_eq!(status, Status::Done, "point {point}: {told:?}");
         assert_eq!(machine.snapshot(), undisturbed.snapshot(), "point {point}");
     }
+}
+
+/// What is at a path.
+fn text(machine: &MemoryMachine, path: &str) -> Option<String> {
+    let bytes = machine.read(&AbsPath::new(path).unwrap()).unwrap();
+    bytes.map(|bytes| String::from_utf8(bytes).unwrap())
+}
+
+fn paths(list: &[&str]) -> Vec<String> {
+    list.iter().map(|path| (*path).to_owned()).collect()
+}
+
+#[test]
+fn a_file_that_was_changed_by_hand_is_kept_until_the_operator_decides() {
+    let state = tempfile::tempdir().unwrap();
+    let mut machine = MemoryMachine::debian_12();
+    let (old, new) = (FILE, FILE.replace("x\\n", "y\\n"));
+    let run = |machine: &mut _, mode, take: &Take, file: &str| {
+        run_deciding(state.path(), machine, mode, take, &[DIRECTORY, file])
+    };
+    let apply = |machine: &mut _, take: &Take, file: &str| run(machine, Mode::Apply, take, file).0.remove(1);
+    let undecided = Take::default();
+    assert_eq!(apply(&mut machine, &undecided, old), "a/file Changed");
+    // What we wrote ourselves is replaced, and goes in sync again.
+    assert_eq!(apply(&mut machine, &undecided, &new), "a/file Changed");
+    machine.put("/srv/a/x", "edited\n");
+    assert_eq!(
+        run(&mut machine, Mode::Check, &undecided, &new),
+        (paths(&["a/dir Ok", "a/file Kept"]), Status::Differs)
+    );
+    assert_eq!(text(&machine, "/srv/a/x.new"), None);
+    assert_eq!(
+        run(&mut machine, Mode::Apply, &undecided, &new),
+        (paths(&["a/dir Ok", "a/file Kept"]), Status::Done)
+    );
+    assert_eq!(text(&machine, "/srv/a/x").unwrap(), "edited\n");
+    assert_eq!(text(&machine, "/srv/a/x.new").unwrap(), "y\n");
+    let changes = machine.changes();
+    assert_eq!(apply(&mut machine, &undecided, &new), "a/file Kept");
+    assert_eq!(machine.changes(), changes, "a second run writes nothing");
+    // Theirs: left in peace, until something else is wanted.
+    let theirs = Take { theirs: paths(&["/srv/a/x"]), ..Take::default() };
+    assert_eq!(apply(&mut machine, &theirs, &new), "a/file Kept");
+    assert_eq!(text(&machine, "/srv/a/x.new"), None);
+    assert_eq!(run(&mut machine, Mode::Check, &undecided, &new).1, Status::Done);
+    assert_eq!(apply(&mut machine, &undecided, &new), "a/file Ok");
+    assert_eq!(apply(&mut machine, &undecided, old), "a/file Kept");
+    // Ours: replaced, and what was there is kept among the old files.
+    let ours = Take { ours: paths(&["/srv/**"]), ..Take::default() };
+    assert_eq!(apply(&mut machine, &ours, old), "a/file Changed");
+    assert_eq!(text(&machine, "/srv/a/x").unwrap(), "x\n");
+    assert_eq!(text(&machine, "/srv/a/x.new"), None);
+    let run =
+        std::fs::read_dir(state.path().join("undo")).unwrap().map(|it| it.unwrap().path()).max().unwrap();
+    assert_eq!(std::fs::read_to_string(run.join("0000")).unwrap(), "edited\n");
+    assert_eq!(apply(&mut machine, &undecided, old), "a/file Ok");
+}
+
+#[test]
+fn a_file_that_was_there_before_us_is_kept_unless_it_is_as_debian_brought_it() {
+    let mut machine = MemoryMachine::debian_12();
+    machine.put("/etc/a.conf", "of somebody\n");
+    let file = r#""id":"a/file","do":"file","path":"/etc/a.conf","content":"x\n""#;
+    assert_eq!(run(&mut machine, Mode::Apply, &[file]).0, ["a/file Kept"]);
+    machine.put("/var/lib/dpkg/info/a.md5sums", "d41d8cd98f00b204e9800998ecf8427e  usr/share/a\n");
+    machine.put("/var/lib/ucf/hashfile", "50d8ff1d0d9d4b4d8a4f3ed9b3b4d8c3  /etc/a.conf\n");
+    assert_eq!(run(&mut machine, Mode::Apply, &[file]).0, ["a/file Kept"]);
+    machine.put("/etc/a.conf", "");
+    machine.put("/var/lib/ucf/hashfile", "d41d8cd98f00b204e9800998ecf8427e  /etc/a.conf\n");
+    assert_eq!(run(&mut machine, Mode::Apply, &[file]).0, ["a/file Changed"]);
+}
+
+#[test]
+fn a_decision_about_a_file_that_no_step_writes_is_refused() {
+    let take = Take { ours: paths(&["/srv/a/y"]), ..Take::default() };
+    let error = Decisions::read(&take, &work(&[DIRECTORY, FILE])).unwrap_err();
+    assert_eq!(error.message, "`--take`: no step of the plan writes the whole of `/srv/a/y`");
+    assert!(error.hints[0].contains("did you mean `/srv/a/x`"), "{error:?}");
+}
+
+/// A service that reads `/etc/web/*`, and refuses a file that holds `bad`.
+fn web(machine: &mut MemoryMachine) {
+    machine.put("/etc/web/main", "main\n");
+    machine.program(
+        "webtest",
+        Arc::new(|machine, _| {
+            let directory = AbsPath::new("/etc/web").unwrap();
+            for name in machine.list(&directory)?.unwrap_or_default() {
+                let text = machine.read(&directory.join(&name).unwrap())?.unwrap_or_default();
+                if text.starts_with(b"bad") {
+                    let stderr = format!("bad word in /etc/web/{name}:1");
+                    return Ok(Output { status: 1, stderr, ..Output::default() });
+                }
+            }
+            Ok(Output::default())
+        }),
+    );
+}
+
+const WEB: [&str; 3] = [
+    r#""id":"platform/web/unit","do":"unit","name":"web.service","content":"[Service]\nExecStart=/bin/sleep 9\nExecReload=/bin/true\n""#,
+    r#""id":"platform/web/service","do":"service","unit":"web.service","reads":["/etc/web/*"],"after":"files""#,
+    r#""id":"platform/web/reload","do":"reload","unit":"web.service","reads":["/etc/web/*"],"test":["/usr/bin/webtest"],"after":"files""#,
+];
+
+fn site(owner: &str, content: &str) -> String {
+    format!(
+        "\"id\":\"{owner}/site\",\"do\":\"file\",\"path\":\"/etc/web/{owner}\",\"content\":\"{content}\\n\""
+    )
+}
+
+#[test]
+fn files_that_a_shared_service_refuses_never_get_into_place_and_hold_up_nobody_else() {
+    let state = tempfile::tempdir().unwrap();
+    let mut machine = MemoryMachine::debian_12();
+    web(&mut machine);
+    let run = |machine: &mut _, a: &str, b: &str| {
+        let steps = [WEB[0], &site("a", a), &site("b", b), WEB[1], WEB[2]];
+        run_with(state.path(), machine, Mode::Apply, &steps)
+    };
+    assert_eq!(run(&mut machine, "one", "one").1, Status::Done);
+    let (told, status) = run(&mut machine, "bad", "two");
+    assert_eq!(
+        told,
+        [
+            "platform/web/unit Ok",
+            "a/site Failed",
+            "b/site Changed",
+            "platform/web/service Ok",
+            "platform/web/reload Changed"
+        ]
+    );
+    assert_eq!(status, Status::Failed);
+    assert_eq!(text(&machine, "/etc/web/a").unwrap(), "one\n");
+    assert_eq!(text(&machine, "/etc/web/b").unwrap(), "two\n");
+}
+
+#[test]
+fn a_service_that_is_broken_already_stops_a_run_before_its_first_change_unless_the_run_mends_it() {
+    let state = tempfile::tempdir().unwrap();
+    let mut machine = MemoryMachine::debian_12();
+    web(&mut machine);
+    let run = |machine: &mut _, a: &str| {
+        let steps = [WEB[0], DIRECTORY, &site("a", a), WEB[1], WEB[2]];
+        run_with(state.path(), machine, Mode::Apply, &steps)
+    };
+    assert_eq!(run(&mut machine, "one").1, Status::Done);
+    machine.put("/etc/web/main", "bad\n");
+    let changes = machine.changes();
+    let (told, status) = run(&mut machine, "two");
+    assert_eq!((told[0].as_str(), status), ("platform/web/reload Failed", Status::Failed));
+    assert!(told[1..].iter().all(|told| told.ends_with("NotReached")), "{told:?}");
+    assert_eq!(machine.changes(), changes);
+    // The file that is broken is the one that this run writes.
+    machine.put("/etc/web/main", "main\n");
+    machine.put("/etc/web/a", "bad\n");
+    let steps = [WEB[0], DIRECTORY, &site("a", "two"), WEB[1], WEB[2]];
+    let ours = Take { ours: paths(&["/etc/web/a"]), ..Take::default() };
+    let (told, status) = run_deciding(state.path(), &mut machine, Mode::Apply, &ours, &steps);
+    assert_eq!(status, Status::Done, "{told:?}");
+    assert_eq!(text(&machine, "/etc/web/a").unwrap(), "two\n");
+}
+
+#[test]
+fn what_a_service_cannot_load_is_taken_back_and_what_it_had_is_loaded() {
+    let state = tempfile::tempdir().unwrap();
+    let mut machine = MemoryMachine::debian_12();
+    web(&mut machine);
+    let run = |machine: &mut _, a: &str| {
+        let steps = [WEB[0], &site("a", a), WEB[1], WEB[2]];
+        run_with(state.path(), machine, Mode::Apply, &steps)
+    };
+    assert_eq!(run(&mut machine, "one").1, Status::Done);
+    // Content with it once, when it is tried out, and not again.
+    let asked = AtomicUsize::new(0);
+    machine.program(
+        "webtest",
+        Arc::new(move |machine, _| {
+            let text = machine.read(&AbsPath::new("/etc/web/a").unwrap())?.unwrap_or_default();
+            let fails = text.starts_with(b"two") && asked.fetch_add(1, Ordering::SeqCst) > 0;
+            Ok(Output { status: i32::from(fails), ..Output::default() })
+        }),
+    );
+    let (told, status) = run(&mut machine, "two");
+    assert_eq!(told.last().unwrap(), "platform/web/reload Failed");
+    assert_eq!(status, Status::Failed);
+    assert_eq!(text(&machine, "/etc/web/a").unwrap(), "one\n");
 }

@@ -11,7 +11,7 @@ use crate::types::{
     Symlink, Venv,
 };
 use crate::types::{Firewall, FirewallRule, Group, Locale, Package, Reload, Service, Timezone, Unit, User};
-use crate::{Converge, Text};
+use crate::{AbsPath, Converge, Text};
 
 macro_rules! step_types {
     ($($name:literal $kind:ident $about:literal)*) => {
@@ -126,6 +126,16 @@ impl AnyStep {
             AnyStep::Service(step) => Some(&step.unit),
             AnyStep::Reload(step) => Some(&step.unit),
             AnyStep::Unit(step) => Some(&step.name),
+            _ => None,
+        }
+    }
+
+    /// The path of the one file or link that it writes or takes away, where that is all that it does.
+    pub fn place(&self) -> Option<AbsPath> {
+        match self {
+            AnyStep::File(step) => Some(step.path.clone()),
+            AnyStep::Symlink(step) => Some(step.path.clone()),
+            AnyStep::Absent(step) => Some(step.path.clone()),
             _ => None,
         }
     }

@@ -2,7 +2,8 @@
 
 use pq_stream::Difference;
 
-use crate::{Error, Probe, System, Text};
+use crate::ledger::Thing;
+use crate::{AbsPath, Error, Probe, System, Text};
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub enum Check {
 /// The laws that every type obeys (`pq_testkit::laws`): a bare machine is no error; after `apply`, `check` finds
 /// nothing; a second `apply` changes nothing; `check` never writes; an `apply` killed anywhere and run again ends
 /// in the same state.
-pub trait Converge {
+pub trait Converge: Sync {
     /// Compares the machine with what is wanted. Never changes anything.
     ///
     /// # Errors
@@ -47,6 +48,16 @@ pub trait Converge {
     /// A sentence that names the field.
     fn validate(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    /// What it makes or needs on the machine: the ledger books it to the step's owner.
+    fn things(&self) -> Vec<Thing> {
+        Vec::new()
+    }
+
+    /// The file that it writes whole, with its content: where people changed such a file, it is kept.
+    fn whole_file(&self) -> Option<(AbsPath, Vec<u8>)> {
+        None
     }
 
     /// The texts in which secret tokens may stand; the executor fills them in before the first check.

@@ -8,8 +8,10 @@ mod any;
 mod converge;
 mod error;
 mod fields;
+pub mod ledger;
 mod probe;
 mod schema;
+mod shipped;
 mod system;
 
 pub mod types;
@@ -22,4 +24,5 @@ pub use probe::{
     Active, Certificate, Command, Http, Kind, Output, Package, Probe, Reply, Stat, Unit, UnitFile,
 };
 pub use schema::schema;
+pub use shipped::as_shipped;
 pub use system::{Archive, CertificateRequest, Download, Meta, System, UnitVerb};

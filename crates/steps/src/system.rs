@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{AbsPath, Command, Error, Mode, Output, Ownership, Probe};
+use crate::{AbsPath, Command, Converge, Error, Mode, Output, Ownership, Probe};
 
 /// A machine that can be changed.
 ///
@@ -84,6 +84,13 @@ pub trait System: Probe {
     /// # Errors
     /// As [`Probe::ask`].
     fn run(&mut self, command: &Command) -> Result<Output, Error>;
+
+    /// Runs a command that sees these steps done in `/etc`, in an order in which each can be done; nobody else sees it, and
+    /// nothing of it stays. What else the command does is done.
+    ///
+    /// # Errors
+    /// Where the steps cannot be done, the command cannot be run, or the machine cannot show them so.
+    fn rehearse(&mut self, steps: &[&dyn Converge], command: &Command) -> Result<Output, Error>;
 
     /// Issues a certificate from the machine's own authority, making the authority first where there is none.
     ///

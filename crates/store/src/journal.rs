@@ -37,6 +37,8 @@ pub struct Earlier {
     pub killed: Vec<Interrupted>,
     /// The ids of all steps that were begun, whatever became of them.
     pub begun: BTreeSet<String>,
+    /// The names of the runs that began them, oldest first.
+    pub runs: Vec<String>,
 }
 
 impl Earlier {
@@ -59,13 +61,22 @@ pub struct Interrupted {
 #[derive(Debug)]
 pub struct Journal {
     dir: PathBuf,
-    open: Option<(PathBuf, File)>,
+    run: String,
+    open: Option<File>,
 }
 
 impl Journal {
     /// The journal of a run that begins, under the state directory. Nothing is written yet.
     pub fn new(state: &Path) -> Self {
-        Journal { dir: state.to_owned(), open: None }
+        let now = SystemTime::now();
+        let fraction = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+        let run = format!("{}-{fraction:09}-{}", utc(now).replace(':', ""), std::process::id());
+        Journal { dir: state.to_owned(), run, open: None }
+    }
+
+    /// The name of this run, by which later ones sort behind it.
+    pub fn run(&self) -> &str {
+        &self.run
     }
 
     /// Notes that a step begins, and waits until that is on disk.
@@ -113,6 +124,7 @@ impl Journal {
         let mut earlier = Earlier::default();
         for path in self.pending()? {
             earlier.killed.extend(note(&path, &mut earlier.begun)?);
+            earlier.runs.extend(path.file_stem().map(|run| run.to_string_lossy().into_owned()));
         }
         Ok(earlier)
     }
@@ -140,18 +152,12 @@ impl Journal {
         if self.open.is_none() {
             let dir = self.dir.join("journal");
             DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
-            let now = SystemTime::now();
-            let fraction = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
-            let name = format!("{}-{fraction:09}-{}.ndjson", utc(now).replace(':', ""), std::process::id());
-            let path = dir.join(name);
+            let path = dir.join(format!("{}.ndjson", self.run));
             let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
             File::open(&dir)?.sync_all()?;
-            self.open = Some((path, file));
+            self.open = Some(file);
         }
-        match &mut self.open {
-            Some((_, file)) => Ok(file),
-            None => Err(io::Error::other("no journal")),
-        }
+        self.open.as_mut().ok_or_else(|| io::Error::other("no journal"))
     }
 
     fn archive(&self, path: &Path) -> io::Result<()> {

@@ -1,13 +1,19 @@
-//! What paquerette keeps on a machine beside what it was asked for: locks in `/run/paquerette`, the journal in
-//! `/var/lib/paquerette`.
+//! What paquerette keeps on a machine beside what it was asked for: locks in `/run/paquerette`; the journal,
+//! the ledger and old files in `/var/lib/paquerette`.
 //!
 //! Never the truth about the machine: every run looks at the machine itself.
 
 mod journal;
+mod ledger;
 mod lock;
+mod records;
+mod undo;
 
 pub use journal::{Earlier, Interrupted, Journal};
+pub use ledger::LedgerFile;
 pub use lock::{HostLock, Locked};
+pub use records::Records;
+pub use undo::{Before, Undo};
 
 /// Where locks are.
 pub const RUN_DIR: &str = "/run/paquerette";

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use pq_cli::{EXIT_STATUS, Failure, OutputArgs};
-use pq_run::{Mode, Options, execute};
+use pq_run::{Mode, Options, Take, execute};
 use pq_secrets::KeyFiles;
 use pq_stream::{Diagnostic, Status};
 
@@ -34,6 +34,10 @@ pub struct ExecutionArgs {
     /// Execute only the steps whose ids fit this pattern, as in `wiki/*`; may be given several times
     #[arg(long, value_name = "PATTERN")]
     pub only: Vec<String>,
+    /// Decide about a file that was changed by hand: `ours` puts there what the plan wants, `theirs` lets it be; PATH
+    /// may be a glob, as in `/etc/nginx/**`
+    #[arg(long, num_args = 2, value_names = ["ours|theirs", "PATH"], action = clap::ArgAction::Append)]
+    pub take: Vec<String>,
     /// Open the sealed secrets with the age identity in this file (default: $PQ_IDENTITY, else
     /// ~/.config/paquerette/identity.txt)
     #[arg(long, value_name = "FILE")]
@@ -48,6 +52,23 @@ pub struct ExecutionArgs {
 }
 
 impl ExecutionArgs {
+    /// The decisions about files that were changed by hand.
+    fn take(&self) -> Result<Take, Failure> {
+        let mut take = Take::default();
+        for pair in self.take.chunks_exact(2) {
+            match pair[0].as_str() {
+                "ours" => take.ours.push(pair[1].clone()),
+                "theirs" => take.theirs.push(pair[1].clone()),
+                other => {
+                    let other = other.escape_debug();
+                    let error = Diagnostic::new(format!("`--take` is `ours` or `theirs`, not `{other}`"));
+                    return Err(Failure::input(error.hint("as in `--take ours /etc/nginx/nginx.conf`")));
+                }
+            }
+        }
+        Ok(take)
+    }
+
     /// The options of an execution.
     ///
     /// # Errors
@@ -57,6 +78,7 @@ impl ExecutionArgs {
             mode,
             verify: self.verify,
             only: self.only.clone(),
+            take: self.take()?,
             keys: KeyFiles::new(&self.identity, &[], self.passphrase_file.as_deref()),
             form: output.form()?,
             verbose: self.verbose,

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{compare_meta, in_the_way, root, rules};
+use crate::ledger::{Thing, ThingKind};
 use crate::{
     AbsPath, CertificateRequest, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System,
 };
@@ -131,5 +132,9 @@ impl Converge for Certificate {
             true => Ok(()),
             false => Err(format!("`days` {} is not from 1 to 3650", self.days)),
         }
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        vec![Thing::at(ThingKind::File, &self.chain), Thing::at(ThingKind::File, &self.key)]
     }
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{accounts, compare_meta, in_the_way, root, rules};
+use crate::ledger::{Thing, ThingKind};
 use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System, Text};
 
 /// cron runs this command at these times; the package `cron` must be there.
@@ -103,6 +104,14 @@ impl Converge for Cron {
             Some((name, _)) => Err(format!("`env`: `{}` is no variable of one line", name.escape_debug())),
             None => Ok(()),
         }
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        vec![Thing::new(ThingKind::File, self.place())]
+    }
+
+    fn whole_file(&self) -> Option<(AbsPath, Vec<u8>)> {
+        Some((self.path().ok()?, self.content().as_bytes().to_vec()))
     }
 }
 

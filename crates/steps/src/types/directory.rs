@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{compare_meta, in_the_way, root};
+use crate::ledger::{Thing, ThingKind};
 use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System};
 
 /// A directory exists with the wanted owner and mode; missing parents are made 0755, of root.
@@ -40,5 +41,9 @@ impl Converge for Directory {
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
         machine.make_dir(&self.path, &Meta::new(self.mode, &self.owner, &self.group))
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        vec![Thing::at(ThingKind::Directory, &self.path)]
     }
 }

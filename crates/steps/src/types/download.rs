@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{compare_meta, in_the_way, root, rules};
+use crate::ledger::{Thing, ThingKind};
 use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System};
 
 /// A file with this SHA-256, 0644 and of root.
@@ -54,5 +55,9 @@ impl Converge for Download {
     fn validate(&self) -> Result<(), String> {
         rules::url("url", &self.url)?;
         rules::sha256("sha256", &self.sha256)
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        vec![Thing::at(ThingKind::File, &self.path)]
     }
 }

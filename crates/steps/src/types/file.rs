@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{compare_meta, in_the_way, root};
+use crate::ledger::{Thing, ThingKind};
 use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System, Text};
 
 /// A file has the wanted content, owner and mode.
@@ -66,5 +67,13 @@ impl Converge for File {
 
     fn texts(&mut self) -> Vec<&mut Text> {
         vec![&mut self.content]
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        vec![Thing::at(ThingKind::File, &self.path)]
+    }
+
+    fn whole_file(&self) -> Option<(AbsPath, Vec<u8>)> {
+        (!self.seed).then(|| (self.path.clone(), self.content.as_bytes().to_vec()))
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::{self, yes};
 use super::run;
+use crate::ledger::{Thing, ThingKind};
 use crate::{Check, Converge, Differences, Error, Probe, System};
 
 /// A group exists, in `/etc/group`.
@@ -41,5 +42,9 @@ impl Converge for Group {
 
     fn validate(&self) -> Result<(), String> {
         accounts::valid_name("name", &self.name)
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        vec![Thing::new(ThingKind::Group, &*self.name)]
     }
 }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::{Thing, ThingKind};
 use crate::{Check, Converge, Differences, Error, Probe, System};
 
 /// Packages are installed; the executor installs those of all such steps in one transaction.
@@ -61,6 +62,10 @@ impl Converge for Package {
             }
             None => Ok(()),
         }
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        self.names.iter().map(|name| Thing::new(ThingKind::Package, &**name)).collect()
     }
 }
 

@@ -127,7 +127,7 @@ impl Reads {
 }
 
 /// Where a link's text leads, by its parts.
-fn resolved(link: &AbsPath, target: &str) -> Option<AbsPath> {
+pub(super) fn resolved(link: &AbsPath, target: &str) -> Option<AbsPath> {
     let mut parts: Vec<&str> = match target.starts_with('/') {
         true => Vec::new(),
         false => link.as_str().split('/').filter(|part| !part.is_empty()).collect(),
@@ -152,6 +152,12 @@ fn matcher(part: &str) -> Result<GlobMatcher, Error> {
         .build()
         .map(|glob| glob.compile_matcher())
         .map_err(|error| Error::failed(format!("cannot read glob `{part}`"), error))
+}
+
+/// Whether a path fits a whole glob.
+pub(super) fn fits(glob: &str, path: &str) -> bool {
+    let glob = GlobBuilder::new(glob).literal_separator(true).build();
+    glob.is_ok_and(|glob| glob.compile_matcher().is_match(path))
 }
 
 /// Refuses a glob that is no absolute path, or that cannot be read.

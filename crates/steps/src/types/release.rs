@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{in_the_way, rules};
+use crate::ledger::{Thing, ThingKind};
 use crate::{
     AbsPath, Archive, Check, Converge, Differences, Download, Error, Kind, Meta, Mode, Probe, System,
 };
@@ -211,5 +212,9 @@ impl Converge for Release {
             }
         }
         Ok(())
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        vec![Thing::at(ThingKind::Tree, &self.path)]
     }
 }

@@ -10,7 +10,7 @@ use pq_stream::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::reads::{Reads, valid_glob};
+use super::reads::{Reads, fits, valid_glob};
 use super::rules;
 use super::unit::valid_unit_name;
 use crate::{
@@ -75,6 +75,11 @@ pub(super) fn keep(machine: &mut dyn System, unit: &str, hash: String) -> Result
 }
 
 impl Reload {
+    /// Whether a path is among what the service reads.
+    pub fn is_fed_by(&self, path: &AbsPath) -> bool {
+        self.reads.iter().any(|glob| fits(glob, path.as_str()))
+    }
+
     fn unit(&self, machine: &dyn Probe) -> Result<Unit, Error> {
         machine.unit(&self.unit)?.ok_or_else(|| Error::absent("unit", self.unit.clone()))
     }

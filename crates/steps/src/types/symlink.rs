@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::in_the_way;
+use super::reads::resolved;
+use crate::ledger::{Thing, ThingKind};
 use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Probe, System};
 
 /// A symbolic link points where it should. Whether anything is there is not our business.
@@ -14,6 +16,13 @@ pub struct Symlink {
     pub path: AbsPath,
     /// Where it points, as it is written into the link.
     pub target: String,
+}
+
+impl Symlink {
+    /// The path that it leads to; nothing where its target is none.
+    pub fn leads_to(&self) -> Option<AbsPath> {
+        resolved(&self.path, &self.target)
+    }
 }
 
 impl Converge for Symlink {
@@ -36,5 +45,9 @@ impl Converge for Symlink {
             true => Err("`target` is empty or holds a control character".to_owned()),
             false => Ok(()),
         }
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        vec![Thing::at(ThingKind::Link, &self.path)]
     }
 }

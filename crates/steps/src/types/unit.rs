@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::File;
+use crate::ledger::{Thing, ThingKind};
 use crate::{AbsPath, Check, Converge, Differences, Error, Probe, System, Text, UnitVerb};
 
 /// A unit file has the wanted content, and systemd has read it.
@@ -89,6 +90,14 @@ impl Converge for Unit {
 
     fn texts(&mut self) -> Vec<&mut Text> {
         vec![&mut self.content]
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        vec![Thing::new(ThingKind::Unit, &*self.name)]
+    }
+
+    fn whole_file(&self) -> Option<(AbsPath, Vec<u8>)> {
+        Some((self.file().ok()?.path, self.content.as_bytes().to_vec()))
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::{self, UserEntry, yes};
 use super::run;
+use crate::ledger::{Thing, ThingKind};
 use crate::{AbsPath, Check, Converge, Differences, Error, Probe, System};
 
 /// A user exists, in `/etc/passwd`; its groups must exist.
@@ -160,5 +161,9 @@ impl Converge for User {
             true => Err("`comment` holds a colon, a comma or a control character".to_owned()),
             false => Ok(()),
         }
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        vec![Thing::new(ThingKind::User, &*self.name)]
     }
 }

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::requirements::{self, Requirement};
 use super::{in_the_way, rules};
+use crate::ledger::{Thing, ThingKind};
 use crate::{AbsPath, Check, Command, Converge, Differences, Error, Kind, Meta, Mode, Probe, System};
 
 /// A virtual environment of Python with packages pinned by version and digest, owned by root.
@@ -239,5 +240,9 @@ impl Converge for Venv {
         AbsPath::new(self.python.as_str()).map_err(|cause| format!("`python`: {cause}"))?;
         self.find_links.as_ref().map_or(Ok(()), |url| rules::url("find_links", url))?;
         self.pinned().map(|_| ())
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        vec![Thing::at(ThingKind::Tree, &self.path)]
     }
 }

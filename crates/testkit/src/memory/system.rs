@@ -1,7 +1,8 @@
 //! What can be done to the machine in memory, each as the changes that a real machine would see one after the other.
 
 use pq_steps::{
-    AbsPath, Archive, CertificateRequest, Command, Download, Error, Kind, Meta, Output, System, UnitVerb,
+    AbsPath, Archive, CertificateRequest, Command, Converge, Download, Error, Kind, Meta, Output, System,
+    UnitVerb,
 };
 
 use super::disk::{Node, What};
@@ -165,6 +166,14 @@ impl System for MemoryMachine {
 
     fn run(&mut self, command: &Command) -> Result<Output, Error> {
         self.execute(command)
+    }
+
+    /// On a copy, of which only what the command said remains.
+    fn rehearse(&mut self, steps: &[&dyn Converge], command: &Command) -> Result<Output, Error> {
+        let mut copy = self.clone();
+        copy.revive();
+        steps.iter().try_for_each(|step| step.apply(&mut copy))?;
+        copy.execute(command)
     }
 
     fn issue(&mut self, request: &CertificateRequest) -> Result<(), Error> {

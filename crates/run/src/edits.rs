@@ -1,0 +1,138 @@
+//! Files that people changed by hand: kept, until the operator decides.
+//!
+//! Always true here: a file is taken for ours where its content is one that we wrote, or were about to write when we were
+//! killed; for Debian's where it is as its package brought it. Every other one is somebody's work.
+
+use globset::{GlobBuilder, GlobMatcher};
+use pq_steps::ledger::{Ledger, Thing, ThingKind};
+use pq_steps::{AbsPath, Error, Kind, Probe, as_shipped};
+use pq_stream::{Diagnostic, nearest};
+use sha2::{Digest, Sha256};
+
+use crate::work::{Planned, Work};
+
+/// What the operator decided about files that were changed by hand.
+#[derive(Debug, Clone, Default)]
+pub struct Take {
+    /// Paths, or globs of paths, that get what we would write.
+    pub ours: Vec<String>,
+    /// Paths, or globs of paths, that stay as they are.
+    pub theirs: Vec<String>,
+}
+
+/// Which of the two a path was decided for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decided {
+    /// What we would write.
+    Ours,
+    /// What is there.
+    Theirs,
+}
+
+/// A file that was changed by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Where.
+    pub path: AbsPath,
+    /// What we would write.
+    pub content: Vec<u8>,
+    /// SHA-256 of what is there.
+    pub theirs: String,
+    /// SHA-256 of what we would write.
+    pub ours: String,
+    /// The operator let it be, and we still want the same.
+    pub accepted: bool,
+}
+
+impl Edit {
+    /// The edit of the file that a step writes whole; nothing where there is none.
+    ///
+    /// # Errors
+    /// Where the machine does not answer.
+    pub fn of(planned: &Planned, machine: &dyn Probe, ledger: &Ledger) -> Result<Option<Self>, Error> {
+        let Some((path, content)) = planned.step.converge().whole_file() else { return Ok(None) };
+        if machine.stat(&path)?.is_none_or(|is| is.kind != Kind::File) {
+            return Ok(None);
+        }
+        let ours = sha256(&content);
+        let Some(theirs) = machine.sha256(&path)?.filter(|theirs| *theirs != ours) else { return Ok(None) };
+        let booked = planned.step.converge().things().first().and_then(|thing| ledger.get(thing));
+        if booked.is_some_and(|booked| booked.hashes.contains(&theirs)) || as_shipped(machine, &path)? {
+            return Ok(None);
+        }
+        let accepted = booked.and_then(|booked| booked.accepted.as_ref());
+        let accepted = accepted.is_some_and(|(there, wanted)| (there, wanted) == (&theirs, &ours));
+        Ok(Some(Edit { path, content, theirs, ours, accepted }))
+    }
+
+    /// What is said of it.
+    pub fn told(&self) -> Diagnostic {
+        let path = &self.path;
+        Diagnostic::new(format!("`{path}` was changed by hand, and is kept"))
+            .cause("what is in it is neither what paquerette wrote nor what its package brought")
+            .hint(format!("`--take ours {path}` puts ours there, `--take theirs {path}` lets it be"))
+    }
+}
+
+/// Where what we would write is put, beside a file that is kept.
+pub fn beside(path: &AbsPath) -> Result<AbsPath, Error> {
+    AbsPath::new(format!("{path}.new"))
+        .map_err(|cause| Error::failed(format!("cannot write beside `{path}`"), cause))
+}
+
+/// The thing that [`beside`] makes, in the ledger.
+pub fn beside_thing(path: &AbsPath) -> Thing {
+    Thing::new(ThingKind::File, format!("{path}.new"))
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The operator's decisions, ready to be asked.
+#[derive(Debug, Default)]
+pub struct Decisions(Vec<(GlobMatcher, Decided)>);
+
+impl Decisions {
+    /// Reads them, for a plan.
+    ///
+    /// # Errors
+    /// A pattern that is none, or that names no file of the plan.
+    pub fn read(take: &Take, work: &Work) -> Result<Self, Diagnostic> {
+        let steps = || work.hosts.iter().flat_map(|host| &host.steps);
+        let paths: Vec<String> = steps()
+            .filter_map(|planned| planned.step.converge().whole_file())
+            .map(|(path, _)| path.as_str().to_owned())
+            .collect();
+        let of = |patterns: &[String], decided| {
+            patterns.iter().map(|text| Ok((matcher(text, &paths)?, decided))).collect::<Result<Vec<_>, _>>()
+        };
+        let mut all = of(&take.ours, Decided::Ours)?;
+        all.extend(of(&take.theirs, Decided::Theirs)?);
+        Ok(Decisions(all))
+    }
+
+    /// What was decided for a path.
+    pub fn of(&self, path: &AbsPath) -> Option<Decided> {
+        self.0.iter().find(|(matcher, _)| matcher.is_match(path.as_str())).map(|(_, decided)| *decided)
+    }
+}
+
+fn matcher(text: &str, paths: &[String]) -> Result<GlobMatcher, Diagnostic> {
+    let shown = text.escape_debug();
+    let glob = GlobBuilder::new(text).literal_separator(true).build().map_err(|error| {
+        Diagnostic::new(format!("`--take`: `{shown}` is no path"))
+            .cause(error.kind().to_string())
+            .hint("as in `/etc/nginx/sites-available/wiki`, or `/etc/nginx/**`; nothing was touched")
+    })?;
+    let matcher = glob.compile_matcher();
+    if paths.iter().any(|path| matcher.is_match(path)) {
+        return Ok(matcher);
+    }
+    let error = Diagnostic::new(format!("`--take`: no step of the plan writes the whole of `{shown}`"));
+    Err(match nearest(text, paths.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean `{near}`? nothing was touched")),
+        None => error.hint("`--check` names the files that were changed by hand; nothing was touched"),
+    })
+}

@@ -1,0 +1,49 @@
+//! Tells what happened to a step, without secrets.
+
+use pq_stream::{Diagnostic, Difference, Event, Outcome, Problem};
+
+use crate::host::{HostRun, Progress};
+use crate::work::Planned;
+
+impl HostRun<'_> {
+    /// Counts what became of a step, and tells it.
+    pub(crate) fn event(
+        &mut self,
+        planned: &Planned,
+        progress: &mut Progress,
+        outcome: Outcome,
+        differences: Vec<Difference>,
+        diagnostic: Option<Diagnostic>,
+        ms: Option<u64>,
+    ) {
+        progress.counts.add(outcome);
+        let clean = |text: String| self.redactor.redact(&text);
+        let problem = diagnostic.map(|diagnostic| Problem {
+            message: clean(diagnostic.message),
+            causes: diagnostic.causes.into_iter().map(clean).collect(),
+            hints: diagnostic.hints.into_iter().map(clean).collect(),
+        });
+        let differences = differences
+            .into_iter()
+            .map(|it| Difference {
+                what: it.what,
+                is: it.is.map(clean),
+                want: it.want.map(clean),
+                diff: it.diff.map(clean),
+            })
+            .collect();
+        let Planned { record, .. } = planned;
+        let (host, id, title) = (record.host.clone(), record.id.clone(), record.title.clone());
+        (self.tell)(&Event { host, id, title, outcome, differences, problem, ms });
+    }
+}
+
+/// A difference in a few words.
+pub fn in_words(difference: &Difference) -> String {
+    match (&difference.is, &difference.want) {
+        (Some(is), Some(want)) => format!("{} is {is}, wanted {want}", difference.what),
+        (Some(is), None) => format!("{} is {is}", difference.what),
+        (None, Some(want)) => format!("{}: wanted {want}", difference.what),
+        (None, None) => format!("{} differs", difference.what),
+    }
+}

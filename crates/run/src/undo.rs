@@ -1,0 +1,42 @@
+//! Keeps what stands at a path before it is replaced, and brings it back.
+
+use pq_steps::{AbsPath, Error, Kind, Meta, Mode, Probe, System};
+use pq_store::Before;
+
+/// What stands at a path now, as it can be brought back; a directory cannot.
+///
+/// # Errors
+/// Where the machine does not answer.
+pub fn now(machine: &dyn Probe, path: &AbsPath) -> Result<Option<Before>, Error> {
+    let Some(is) = machine.stat(path)? else { return Ok(None) };
+    Ok(match is.kind {
+        Kind::File => {
+            let content = machine.read(path)?.unwrap_or_default();
+            Some(Before::File { content, mode: is.mode.bits(), owner: is.owner, group: is.group })
+        }
+        Kind::Symlink => Some(Before::Link { target: machine.read_link(path)?.unwrap_or_default() }),
+        Kind::Directory | Kind::Other => None,
+    })
+}
+
+/// Makes what stands at a path what it was.
+///
+/// # Errors
+/// What could not be done.
+pub fn restore(machine: &mut dyn System, path: &AbsPath, before: Option<&Before>) -> Result<(), Error> {
+    match before {
+        None => machine.remove(path),
+        Some(Before::Link { target }) => {
+            if machine.stat(path)?.is_some_and(|is| is.kind != Kind::Symlink) {
+                machine.remove(path)?;
+            }
+            machine.symlink(target, path)
+        }
+        Some(Before::File { content, mode, owner, group }) => {
+            if machine.stat(path)?.is_some_and(|is| is.kind == Kind::Symlink) {
+                machine.remove(path)?;
+            }
+            machine.write(path, content, &Meta::new(Mode::from_bits(*mode), owner, group))
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! All that one run notes: its journal, the ledger, the files that it replaces.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::{Earlier, Journal, LedgerFile, Undo};
+
+/// What one run notes. Nothing is written before something changes.
+#[derive(Debug)]
+pub struct Records {
+    state: PathBuf,
+    /// What is being changed.
+    pub journal: Journal,
+    /// Who wanted which thing, and what we wrote.
+    pub ledger: LedgerFile,
+    /// What files were before this run.
+    pub undo: Undo,
+}
+
+impl Records {
+    /// The records of a run that begins, under the state directory.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn open(state: &Path) -> io::Result<Self> {
+        let (journal, ledger) = (Journal::new(state), LedgerFile::load(state)?);
+        let undo = Undo::new(state, journal.run());
+        Ok(Records { state: state.to_owned(), journal, ledger, undo })
+    }
+
+    /// What files were before a run that came to no good end.
+    ///
+    /// # Errors
+    /// Where the list of its files cannot be read.
+    pub fn undo_of(&self, run: &str) -> io::Result<Undo> {
+        Undo::load(&self.state, run)
+    }
+
+    /// What earlier runs left. Call it with the host's lock held.
+    ///
+    /// # Errors
+    /// Where the journals cannot be read.
+    pub fn earlier(&self) -> io::Result<Earlier> {
+        self.journal.earlier()
+    }
+
+    /// The run is over; `plan` are the ids of all its steps.
+    ///
+    /// # Errors
+    /// Where something cannot be written.
+    pub fn close(self, well: bool, plan: &BTreeSet<&str>) -> io::Result<()> {
+        self.ledger.close()?;
+        self.undo.prune()?;
+        self.journal.close(well, plan)
+    }
+}
