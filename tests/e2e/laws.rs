@@ -54,7 +54,12 @@ fn one(machine: &Machine, example: &Example, start: usize) -> Result<String> {
     // One after the other: what a start spoils, it may have prepared.
     for before in [&example.prepare, &example.starts[start]] {
         if !before.is_empty() {
-            apply(machine, &laws::plan(before), &[])?.success()?;
+            // What a start spoils may be what no step wrote, which is kept unless it is said otherwise.
+            let whole = |step: &serde_json::Map<_, serde_json::Value>| {
+                ["file", "cron", "unit"].iter().any(|kind| step.get("do").is_some_and(|it| it == kind))
+            };
+            let take: &[&str] = if before.iter().any(whole) { &["--take", "ours", "/**"] } else { &[] };
+            apply(machine, &laws::plan(before), take)?.success()?;
         }
     }
     holds(&apply(machine, &step, &["--check", "--text"])?, if already { 0 } else { 3 }, "");

@@ -104,6 +104,35 @@ fn apt(names: &[&str], repair: bool, users: &Users) -> Result<Output, Error> {
     patiently(|| children::run(&command, users))
 }
 
+/// Removes packages, their configuration kept; one that would take others along is refused.
+pub fn remove(names: &[&str], users: &Users) -> Result<(), Error> {
+    let options =
+        ["-q", "-y", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Use-Pty=0", "-o", "APT::Color=0"];
+    let argv = |how: &[&'static str]| {
+        let mut argv = vec!["apt-get", "remove"];
+        argv.extend(options);
+        argv.extend(how);
+        argv.push("--");
+        argv
+    };
+    let mut told = argv(&["--simulate"]);
+    told.extend(names);
+    let command = quiet(told);
+    let output = patiently(|| children::run(&command, users))?.success(&command)?;
+    let removed = output.stdout.lines().filter_map(|line| line.strip_prefix("Remv ")?.split(' ').next());
+    let others: Vec<&str> = removed.filter(|name| !names.contains(name)).collect();
+    if !others.is_empty() {
+        return Err(Diagnostic::new(format!("cannot remove {}", names.join(", ")))
+            .cause(format!("{} would have to go too, and nobody asked for that", others.join(", ")))
+            .hint(format!("`apt-get remove {}` does it", names.join(" ")))
+            .into());
+    }
+    let mut real = argv(&[]);
+    real.extend(names);
+    let command = quiet(real);
+    patiently(|| children::run(&command, users))?.success(&command).map(drop)
+}
+
 /// Tries again while another apt or dpkg holds a lock that apt itself does not wait for.
 fn patiently(mut run: impl FnMut() -> Result<Output, Error>) -> Result<Output, Error> {
     let end = Instant::now() + LOCK;

@@ -12,6 +12,7 @@ use pq_steps::{
     Output, Package, Probe, Reply, Stat, System, Unit, UnitVerb,
 };
 
+use crate::inhibit::Inhibitor;
 use crate::packages::Packages;
 use crate::policy::Policy;
 use crate::units::{self, Units};
@@ -26,6 +27,10 @@ pub struct Machine {
     units: RefCell<Units>,
     /// Units that will be asked about; asked together with the first one.
     expected: RefCell<Vec<String>>,
+    /// Holds up shutdown, from the first change on.
+    inhibitor: Option<Inhibitor>,
+    /// Whether that was asked for.
+    held: bool,
 }
 
 impl Machine {
@@ -158,6 +163,13 @@ impl System for Machine {
         Ok(())
     }
 
+    fn hold(&mut self) {
+        if !self.held {
+            self.inhibitor = Inhibitor::ask();
+            self.held = true;
+        }
+    }
+
     fn make_dir(&mut self, path: &AbsPath, meta: &Meta) -> Result<(), Error> {
         self.touched(path);
         files::make_dir(path, self.users()?.numbers(meta)?)
@@ -201,6 +213,12 @@ impl System for Machine {
         let users = self.users()?;
         self.forget();
         apt::install(packages, &sbin()?, &users)
+    }
+
+    fn uninstall(&mut self, packages: &[&str]) -> Result<(), Error> {
+        let users = self.users()?;
+        self.forget();
+        apt::remove(packages, &users)
     }
 
     fn unit_do(&mut self, verb: UnitVerb, unit: &str) -> Result<(), Error> {

@@ -163,6 +163,7 @@ impl<'p> Draft<'p> {
             kind,
             before: marked(Phase::BeforePackages, "packages"),
             after: marked(Phase::AfterFiles, "files"),
+            destroys: None,
             secrets,
             body: fields,
         };

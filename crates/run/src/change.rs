@@ -40,7 +40,15 @@ impl HostRun<'_> {
         apply: impl FnOnce(&Planned, &mut dyn System) -> Result<(), Error>,
     ) -> Result<(), Diagnostic> {
         self.note(planned)?;
-        apply(planned, self.machine).map_err(Error::into_diagnostic)?;
+        let applied = apply(planned, self.machine).map_err(Error::into_diagnostic);
+        if matches!(planned.step, AnyStep::Remove(_)) {
+            // It writes the ledger itself.
+            self.records
+                .ledger
+                .reload()
+                .map_err(|error| Diagnostic::new("cannot read the ledger").cause(error.to_string()))?;
+        }
+        applied?;
         self.read_back(planned)
     }
 
@@ -80,6 +88,7 @@ impl HostRun<'_> {
 
     /// Notes what is about to be changed, and waits until that is on disk.
     fn note(&mut self, planned: &Planned) -> Result<(), Diagnostic> {
+        self.machine.hold();
         self.book(planned)?;
         self.keep_old(planned)?;
         self.records

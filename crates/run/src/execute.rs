@@ -1,5 +1,6 @@
 //! Executes a whole plan on this machine.
 
+use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,8 +9,8 @@ use pq_cli::{Failure, Form, report, tell};
 use pq_machine::{Machine, left_behind};
 use pq_secrets::KeyFiles;
 use pq_steps::System;
-use pq_store::{Earlier, HostLock, Locked, RUN_DIR, Records, STATE_DIR};
-use pq_stream::{ConnectionKind, Counts, Diagnostic, End, Status};
+use pq_store::{Earlier, HostLock, Locked, RUN_DIR, Records, STATE_DIR, State, Unfinished};
+use pq_stream::{ConnectionKind, Counts, Diagnostic, End, Redactor, Status};
 
 use crate::edits::{Decisions, Take};
 use crate::host::{HostRun, Mode, Verdict};
@@ -32,6 +33,10 @@ pub struct Options {
     pub only: Vec<String>,
     /// What the operator decided about files that were changed by hand.
     pub take: Take,
+    /// The held transactions that go on.
+    pub resume: Vec<String>,
+    /// The owners and steps that may destroy data without a verified backup.
+    pub data_loss: Vec<String>,
     /// The files that open the sealed secrets.
     pub keys: KeyFiles,
     /// Records or text.
@@ -48,13 +53,7 @@ pub struct Options {
 pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure> {
     let mut work = read(input).map_err(Failure::input)?;
     here(&work).map_err(Failure::input)?;
-    if !rustix::process::geteuid().is_root() {
-        return Err(Failure::input(
-            Diagnostic::new("only root can look at and change a whole machine")
-                .cause(format!("this runs as user {}", rustix::process::geteuid().as_raw()))
-                .hint("put `sudo` before this last command of the pipe; nothing was touched"),
-        ));
-    }
+    only_root()?;
     let decisions = Decisions::read(&options.take, &work).map_err(Failure::input)?;
     let left_out = only::keep(&mut work, &options.only).map_err(Failure::input)?;
     let mut opened = Vec::new();
@@ -78,11 +77,8 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
             Some(before @ (Status::Failed | Status::Busy | Status::Input)) => not_reached(host, before),
             _ => {
                 let mut machine = Machine::local();
-                let mut records = Records::open(Path::new(STATE_DIR)).map_err(|error| {
-                    let error = Diagnostic::new("cannot read the ledger").cause(error.to_string());
-                    Failure::failed(error.hint("nothing was touched"))
-                })?;
-                let earlier = earlier(&records);
+                let mut records = open_records()?;
+                let (unfinished, earlier) = (unfinished(&records)?, earlier(&records));
                 if options.mode == Mode::Apply
                     && let Err(error) = machine.recover()
                 {
@@ -94,6 +90,9 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
                     redactor,
                     mode: options.mode,
                     verify: options.verify,
+                    unfinished,
+                    resume: &options.resume,
+                    data_loss: &options.data_loss,
                     decisions: &decisions,
                     stop: &stop,
                     earlier: &earlier,
@@ -136,6 +135,24 @@ pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure
         status = status.max(Status::Failed);
     }
     Ok(status)
+}
+
+fn only_root() -> Result<(), Failure> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Failure::input(
+        Diagnostic::new("only root can look at and change a whole machine")
+            .cause(format!("this runs as user {}", rustix::process::geteuid().as_raw()))
+            .hint("put `sudo` before this last command of the pipe; nothing was touched"),
+    ))
+}
+
+fn open_records() -> Result<Records, Failure> {
+    Records::open(Path::new(STATE_DIR)).map_err(|error| {
+        let error = Diagnostic::new("cannot read the ledger").cause(error.to_string());
+        Failure::failed(error.hint("nothing was touched"))
+    })
 }
 
 /// This executor changes the machine that it runs on, and no other.
@@ -195,6 +212,86 @@ fn lock(mode: Mode) -> Result<Option<HostLock>, Failure> {
     let command: Vec<String> = std::env::args().collect();
     lock.name(&command.join(" ")).map_err(refused)?;
     Ok(Some(lock))
+}
+
+/// The transactions that earlier runs did not finish, having told of them.
+fn unfinished(records: &Records) -> Result<Vec<Unfinished>, Failure> {
+    let all = records.transactions.all().map_err(|error| {
+        let error =
+            Diagnostic::new("cannot read what transactions are not finished").cause(error.to_string());
+        Failure::failed(error.hint("nothing was touched"))
+    })?;
+    for it in &all {
+        let (tool, id, since) = (pq_cli::tool_name(), &it.id, &it.since);
+        let how = match it.state {
+            State::Open => "its run died",
+            State::Held => "the operator interrupted it",
+            State::Returning => "it is being undone",
+        };
+        tell(&format!("{tool}: note: transaction `{id}`, begun {since}, is not finished: {how}\n"));
+    }
+    Ok(all)
+}
+
+/// Undoes transactions without any plan: the one that is named, also one that is held; or all whose runs died.
+///
+/// # Errors
+/// Where this cannot be tried at all, or there is no such transaction.
+pub fn recover(which: Option<&str>, form: Form, verbose: bool) -> Result<Status, Failure> {
+    only_root()?;
+    let lock = lock(Mode::Apply)?;
+    let mut machine = Machine::local();
+    let mut records = open_records()?;
+    let all = unfinished(&records)?;
+    let wanted: Vec<Unfinished> = match which {
+        Some(id) => all.iter().filter(|it| it.id == id).cloned().collect(),
+        None => all.iter().filter(|it| it.state != State::Held).cloned().collect(),
+    };
+    if let Some(id) = which.filter(|_| wanted.is_empty()) {
+        return Err(Failure::input(
+            Diagnostic::new(format!("there is no unfinished transaction `{}`", id.escape_debug()))
+                .hint("`pq-apply --check` names those that are not finished; nothing was touched"),
+        ));
+    }
+    let earlier = earlier(&records);
+    machine
+        .recover()
+        .map_err(|error| Failure::failed(error.into_diagnostic().hint("nothing was touched")))?;
+    let mut show = Show::new(form, verbose, Mode::Apply);
+    let mut status = Status::Done;
+    let mut run = HostRun {
+        machine: &mut machine,
+        records: &mut records,
+        redactor: &Redactor::default(),
+        mode: Mode::Apply,
+        verify: false,
+        unfinished: all,
+        resume: &[],
+        data_loss: &[],
+        decisions: &Decisions::default(),
+        stop: &Stop::default(),
+        earlier: &earlier,
+        tell: &mut |event| show.event(event),
+    };
+    for it in &wanted {
+        match run.undo(it) {
+            Ok(()) => {
+                let (tool, id) = (pq_cli::tool_name(), &it.id);
+                tell(&format!("{tool}: note: transaction `{id}` is undone: all is as it was before\n"));
+            }
+            Err(error) => {
+                report(&error);
+                status = Status::Failed;
+            }
+        }
+    }
+    if let Err(error) = records.close(status == Status::Done, &BTreeSet::new()) {
+        report(&Diagnostic::new("cannot close the records of this run").cause(error.to_string()));
+    }
+    if let Some(Err(error)) = lock.map(HostLock::release) {
+        report(&Diagnostic::from_error(&error));
+    }
+    Ok(status)
 }
 
 /// What earlier runs left, having told of those that were killed. What else they left is found by looking.

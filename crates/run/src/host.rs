@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 
 use pq_steps::ledger::Entry;
 use pq_steps::{AnyStep, Check, Error, System};
-use pq_store::{Earlier, Records};
+use pq_store::{Earlier, Records, State, Unfinished};
 use pq_stream::{Counts, Diagnostic, Difference, Event, Outcome, Redactor, Status, owner_of};
 
 use crate::edits::{Decided, Decisions, Edit};
 use crate::order::Order;
 use crate::served::{Served, served};
 use crate::stop::Stop;
+use crate::transact::members;
 use crate::work::Planned;
 use pq_cli::report;
 
@@ -47,6 +48,12 @@ pub struct HostRun<'a> {
     pub mode: Mode,
     /// Ask the applications' health even where nothing changed.
     pub verify: bool,
+    /// Transactions that earlier runs did not finish.
+    pub unfinished: Vec<Unfinished>,
+    /// The held transactions that the operator lets go on.
+    pub resume: &'a [String],
+    /// The owners and steps that may destroy data without a verified backup.
+    pub data_loss: &'a [String],
     /// What the operator decided about files that were changed by hand.
     pub decisions: &'a Decisions,
     /// Whether it was asked to stop.
@@ -66,6 +73,8 @@ pub(crate) struct Progress {
     pub(crate) changed: BTreeSet<String>,
     failed: BTreeSet<String>,
     stopped: bool,
+    /// What was told before its turn.
+    pub(crate) refused: BTreeSet<String>,
     /// What is in sync and not in the ledger yet.
     pub(crate) adopted: Vec<Entry>,
 }
@@ -76,6 +85,11 @@ impl Progress {
         let owner = owner_of(id);
         self.stopped |= owner == "server" || owner == "platform" || owner.starts_with("platform/");
         self.failed.insert(owner.to_owned());
+    }
+
+    /// Whether something of a step's owner failed.
+    pub(crate) fn has_failed(&self, id: &str) -> bool {
+        self.failed.contains(owner_of(id))
     }
 }
 
@@ -98,15 +112,26 @@ impl HostRun<'_> {
         self.machine.gather_units(&units);
         let services = served(steps);
         let order = Order::of(steps, &services);
+        if self.mode == Mode::Apply {
+            self.settle(steps, &mut progress);
+        }
         order.assert.iter().for_each(|planned| self.step(planned, &mut progress));
         if self.mode == Mode::Apply && !self.ends(&progress) {
             self.sound_before(&services, &mut progress);
         }
         order.sources.iter().for_each(|planned| self.step(planned, &mut progress));
         self.transaction(&order.packages, &mut progress);
-        order.rest.iter().for_each(|planned| self.step(planned, &mut progress));
+        for planned in &order.rest {
+            match &planned.step {
+                AnyStep::Transaction(it) => self.transact(planned, &members(it, steps), &mut progress),
+                _ => self.step(planned, &mut progress),
+            }
+        }
         services.iter().for_each(|service| self.serve(service, &mut progress));
         for planned in &order.services {
+            if progress.refused.contains(&planned.record.id) {
+                continue;
+            }
             match services.iter().find(|service| service.reload.record.id == planned.record.id) {
                 Some(service) => self.reload(service, &mut progress),
                 None => self.step(planned, &mut progress),
@@ -127,6 +152,35 @@ impl HostRun<'_> {
         Verdict { counts, status }
     }
 
+    /// What earlier runs left half-way: gone on with by this plan, held, or undone before anything else.
+    fn settle(&mut self, steps: &[Planned], progress: &mut Progress) {
+        for open in self.unfinished.clone() {
+            let id = &open.id;
+            let here = steps.iter().any(|it| it.record.id == *id && it.digest == open.digest);
+            let held = open.state == State::Held;
+            if held && !self.resume.contains(id) {
+                report(
+                    &Diagnostic::new(format!("transaction `{id}` is held since {}", open.since))
+                        .cause("the operator interrupted it half-way; nothing of its owner is touched")
+                        .hint(format!("go on with `--resume {id}`, or undo it: `pq-apply --rollback {id}`")),
+                );
+                progress.failed.insert(owner_of(id).to_owned());
+            } else if held && !here {
+                report(
+                    &Diagnostic::new(format!("transaction `{id}` cannot go on"))
+                        .cause("this plan does not hold it, or not as it was begun")
+                        .hint(format!("plan it again as it was, or undo it: `pq-apply --rollback {id}`")),
+                );
+                progress.failed.insert(owner_of(id).to_owned());
+            } else if (open.state == State::Returning || !here)
+                && let Err(error) = self.undo(&open)
+            {
+                report(&error);
+                progress.stopped = true;
+            }
+        }
+    }
+
     /// Whether no further step may begin.
     pub(crate) fn ends(&self, progress: &Progress) -> bool {
         progress.stopped || self.stop.asked().is_some()
@@ -134,11 +188,11 @@ impl HostRun<'_> {
 
     /// Whether this step may not begin.
     pub(crate) fn blocked(&self, id: &str, progress: &Progress) -> bool {
-        self.ends(progress) || progress.failed.contains(owner_of(id))
+        self.ends(progress) || progress.has_failed(id)
     }
 
     /// One step: looked at, and done where it differs.
-    fn step(&mut self, planned: &Planned, progress: &mut Progress) {
+    pub(crate) fn step(&mut self, planned: &Planned, progress: &mut Progress) {
         if let Some(differences) = self.looked_at(planned, progress) {
             self.change(planned, differences, progress, |planned, machine| {
                 planned.step.converge().apply(machine)
@@ -175,6 +229,13 @@ impl HostRun<'_> {
             return None;
         }
         match self.look(planned, progress) {
+            Look::Differs(_) if self.mode == Mode::Apply && !self.may_destroy(planned) => {
+                let owner = owner_of(&planned.record.id);
+                let error =
+                    Diagnostic::new("it destroys data, and no backup was made and verified in this run")
+                        .hint(format!("`--allow-data-loss {owner}` does it all the same"));
+                self.told(planned, Look::Failed(error), progress);
+            }
             Look::Differs(differences) if self.mode == Mode::Apply => return Some(differences),
             Look::Kept(differences, edit) if self.mode == Mode::Apply => {
                 self.kept(planned, differences, &edit, progress);
@@ -186,6 +247,13 @@ impl HostRun<'_> {
             look => self.told(planned, look, progress),
         }
         None
+    }
+
+    /// Whether a step destroys no data, or the operator allowed it.
+    fn may_destroy(&self, planned: &Planned) -> bool {
+        let id = &planned.record.id;
+        planned.record.destroys.is_none()
+            || self.data_loss.iter().any(|allowed| allowed == id || allowed == owner_of(id))
     }
 
     /// A step that may not begin.

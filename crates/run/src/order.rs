@@ -34,7 +34,7 @@ fn phase(planned: &Planned) -> Phase {
 }
 
 /// The steps of a plan, by phase; each phase in the order of the stream. What a shared service reads is in none of them:
-/// it comes between `rest` and `services`.
+/// it comes between `rest` and `services`; nor is what a transaction does.
 pub struct Order<'p> {
     pub assert: Vec<&'p Planned>,
     pub sources: Vec<&'p Planned>,
@@ -50,6 +50,7 @@ impl<'p> Order<'p> {
             .iter()
             .flat_map(|service| &service.feeding)
             .map(|planned| planned.record.id.as_str())
+            .chain(steps.iter().flat_map(|planned| planned.step.named()).map(String::as_str))
             .collect();
         let mut order = Order {
             assert: Vec::new(),

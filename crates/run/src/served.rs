@@ -26,7 +26,7 @@ pub(crate) struct Served<'p> {
 
 /// The services of a plan that test what they read, each with the steps that write it. A step that feeds two feeds the first.
 pub(crate) fn served(steps: &[Planned]) -> Vec<Served<'_>> {
-    let mut taken = BTreeSet::new();
+    let mut taken: BTreeSet<&String> = steps.iter().flat_map(|planned| planned.step.named()).collect();
     let mut services = Vec::new();
     for reload in steps.iter().filter(|planned| planned.record.after.is_some()) {
         let AnyStep::Reload(step) = &reload.step else { continue };
@@ -84,6 +84,7 @@ impl HostRun<'_> {
                 ..said_by(&service.test, refused)
             };
             self.told(service.reload, Look::Failed(error), progress);
+            progress.refused.insert(service.reload.record.id.clone());
             return;
         }
     }

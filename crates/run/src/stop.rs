@@ -44,6 +44,11 @@ impl Stop {
         Ok(stop)
     }
 
+    /// Asks the run to stop, as SIGINT does.
+    pub fn ask(&self) {
+        self.0.store(Signal::SIGINT as i32, Ordering::SeqCst);
+    }
+
     /// The name of the signal that came; nothing where none did.
     pub fn asked(&self) -> Option<&'static str> {
         Signal::try_from(self.0.load(Ordering::SeqCst)).ok().map(Signal::as_str)

@@ -1,10 +1,12 @@
 //! The whole plan, read to its end and understood, before anything is touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
 use pq_steps::AnyStep;
-use pq_stream::{Diagnostic, Host, Piece, Reader, Record, Run, Secret, Status, Step, StreamError, pieces};
+use pq_stream::{
+    Diagnostic, Host, Piece, Reader, Record, Run, Secret, Status, Step, StreamError, owner_of, pieces,
+};
 use sha2::{Digest, Sha256};
 
 /// A plan for some machines.
@@ -82,6 +84,7 @@ pub fn read(input: impl BufRead) -> Result<Work, Diagnostic> {
     let Some(run) = run else { return Err(broken(&StreamError::Empty)) };
     for host in &hosts {
         host.secrets_are_there()?;
+        host.transactions_hold()?;
     }
     if hosts.iter().all(|host| host.steps.is_empty()) {
         return Err(Diagnostic::new("there is nothing to execute: the stream holds no step").hint(
@@ -118,6 +121,9 @@ impl WorkHost {
         if !matches!(record.after.as_deref(), None | Some("files")) {
             return Err(refused().cause("`after` can only be `files`").hint("nothing was touched"));
         }
+        if !matches!(record.destroys.as_deref(), None | Some("data")) {
+            return Err(refused().cause("`destroys` can only be `data`").hint("nothing was touched"));
+        }
         let step = AnyStep::read(&record.kind, &record.body).map_err(|bad| {
             let diagnostic = refused().cause(bad.cause);
             bad.hint.into_iter().fold(diagnostic, Diagnostic::hint).hint("nothing was touched")
@@ -126,6 +132,7 @@ impl WorkHost {
             &record.kind,
             &record.before,
             &record.after,
+            &record.destroys,
             &record.secrets,
             canonical(&record),
         ))
@@ -152,6 +159,42 @@ impl WorkHost {
                 Ok(())
             }
         }
+    }
+
+    /// Every transaction names steps of its own owner, which no other one names and nothing moves to another phase.
+    fn transactions_hold(&self) -> Result<(), Diagnostic> {
+        let mut named = BTreeSet::new();
+        for planned in &self.steps {
+            let AnyStep::Transaction(transaction) = &planned.step else { continue };
+            let id = &planned.record.id;
+            let refused = |cause: String| {
+                Err(Diagnostic::new(format!("cannot execute transaction `{id}`"))
+                    .cause(cause)
+                    .hint("nothing was touched"))
+            };
+            for name in &transaction.steps {
+                let Some(step) = self.steps.iter().find(|step| step.record.id == *name) else {
+                    return refused(format!("it names the step `{name}`, which the plan does not have"));
+                };
+                if owner_of(name) != owner_of(id) {
+                    return refused(format!("step `{name}` is of another owner"));
+                }
+                if !named.insert(name) {
+                    return refused(format!("step `{name}` is named twice"));
+                }
+                let fixed =
+                    matches!(step.step, AnyStep::Package(_) | AnyStep::Assert(_) | AnyStep::Transaction(_))
+                        || step.record.before.is_some()
+                        || step.record.after.is_some();
+                if fixed {
+                    return refused(format!("step `{name}` has its own place in a plan"));
+                }
+            }
+            if let Some(other) = transaction.rollback.iter().find(|it| owner_of(&it.id) != owner_of(id)) {
+                return refused(format!("step `{}` is of another owner", other.id));
+            }
+        }
+        Ok(())
     }
 
     /// Every secret that a step needs is named by it and sealed for its host.
@@ -234,6 +277,9 @@ fn differing(one: &Step, other: &Step) -> String {
     }
     if one.after != other.after {
         fields.push("after");
+    }
+    if one.destroys != other.destroys {
+        fields.push("destroys");
     }
     fields.sort_unstable();
     fields.dedup();

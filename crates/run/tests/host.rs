@@ -48,6 +48,7 @@ fn run_deciding(
     let decisions = Decisions::read(take, &work).unwrap();
     let steps = &work.hosts[0].steps;
     let mut records = Records::open(state).unwrap();
+    let unfinished = records.transactions.all().unwrap();
     let mut told = Vec::new();
     let verdict = HostRun {
         machine,
@@ -56,6 +57,9 @@ fn run_deciding(
         redactor: &Redactor::default(),
         mode,
         verify: false,
+        unfinished,
+        resume: &[],
+        data_loss: &[],
         decisions: &decisions,
         stop: &Stop::default(),
         tell: &mut |event: &Event| {

@@ -10,7 +10,10 @@ use crate::types::{
     Absent, Assert, Certificate, Command, Copy, Cron, Directory, Download, File, Http, Line, Release,
     Symlink, Venv,
 };
-use crate::types::{Firewall, FirewallRule, Group, Locale, Package, Reload, Service, Timezone, Unit, User};
+use crate::types::{
+    Firewall, FirewallRule, Group, Locale, Package, Reload, Remove, Service, Timezone, Transaction, Unit,
+    User,
+};
 use crate::{AbsPath, Converge, Text};
 
 macro_rules! step_types {
@@ -64,6 +67,8 @@ step_types! {
     "package" Package "Debian packages are installed"
     "service" Service "A systemd unit runs, and starts at boot"
     "reload" Reload "A service runs with the configuration that is on the disk"
+    "remove" Remove "Nothing is left of what an owner wanted, and nobody else does"
+    "transaction" Transaction "Steps are done altogether or not at all"
     "unit" Unit "A systemd unit file of ours is in place, and systemd has read it"
     "locale" Locale "Locales are generated"
     "timezone" Timezone "The machine keeps a time zone"
@@ -137,6 +142,14 @@ impl AnyStep {
             AnyStep::Symlink(step) => Some(step.path.clone()),
             AnyStep::Absent(step) => Some(step.path.clone()),
             _ => None,
+        }
+    }
+
+    /// The ids of the steps that it does in their place, where it is a transaction.
+    pub fn named(&self) -> &[String] {
+        match self {
+            AnyStep::Transaction(step) => &step.steps,
+            _ => &[],
         }
     }
 

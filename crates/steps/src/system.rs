@@ -17,6 +17,9 @@ pub trait System: Probe {
         Ok(())
     }
 
+    /// Called before each change: what should not happen to the machine meanwhile, such as a shutdown, is held up.
+    fn hold(&mut self) {}
+
     /// Creates a directory and its missing parents (those 0755, of root). One that exists gets the metadata.
     ///
     /// # Errors
@@ -72,6 +75,12 @@ pub trait System: Probe {
     /// # Errors
     /// Where apt fails, or would remove a package.
     fn install(&mut self, packages: &[&str]) -> Result<(), Error>;
+
+    /// Removes packages, and none else; their configuration stays.
+    ///
+    /// # Errors
+    /// Where apt fails, or another package would have to go too.
+    fn uninstall(&mut self, packages: &[&str]) -> Result<(), Error>;
 
     /// Has systemd do something to a unit, and waits until it is done.
     ///

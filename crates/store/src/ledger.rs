@@ -34,6 +34,16 @@ impl LedgerFile {
         Ok(LedgerFile { path, ledger, open: None })
     }
 
+    /// Reads it again: somebody else wrote it.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn reload(&mut self) -> io::Result<()> {
+        let state = self.path.parent().unwrap_or(Path::new("/"));
+        *self = LedgerFile::load(state)?;
+        Ok(())
+    }
+
     /// What it says.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger

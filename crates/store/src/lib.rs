@@ -6,13 +6,17 @@
 mod journal;
 mod ledger;
 mod lock;
+mod maintenance;
 mod records;
+mod transactions;
 mod undo;
 
 pub use journal::{Earlier, Interrupted, Journal};
 pub use ledger::LedgerFile;
 pub use lock::{HostLock, Locked};
+pub use maintenance::{Maintenance, Window};
 pub use records::Records;
+pub use transactions::{State, Transactions, Unfinished};
 pub use undo::{Before, Undo};
 
 /// Where locks are.

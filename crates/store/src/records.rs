@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{Earlier, Journal, LedgerFile, Undo};
+use crate::{Earlier, Journal, LedgerFile, Maintenance, Transactions, Undo};
 
 /// What one run notes. Nothing is written before something changes.
 #[derive(Debug)]
@@ -16,6 +16,10 @@ pub struct Records {
     pub ledger: LedgerFile,
     /// What files were before this run.
     pub undo: Undo,
+    /// What is not finished.
+    pub transactions: Transactions,
+    /// About whom nobody is to be alarmed.
+    pub maintenance: Maintenance,
 }
 
 impl Records {
@@ -26,7 +30,8 @@ impl Records {
     pub fn open(state: &Path) -> io::Result<Self> {
         let (journal, ledger) = (Journal::new(state), LedgerFile::load(state)?);
         let undo = Undo::new(state, journal.run());
-        Ok(Records { state: state.to_owned(), journal, ledger, undo })
+        let (transactions, maintenance) = (Transactions::new(state), Maintenance::new(state));
+        Ok(Records { state: state.to_owned(), journal, ledger, undo, transactions, maintenance })
     }
 
     /// What files were before a run that came to no good end.

@@ -158,6 +158,10 @@ pub struct Step {
     /// `files` where the step comes behind all steps that have no such mark: it wants the files of every owner in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+    /// `data` where the step destroys some: it is done only behind a backup that was verified in the same run, or where the
+    /// operator allows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destroys: Option<String>,
     /// The secret variables that its tokens need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use pq_cli::{EXIT_STATUS, Failure, OutputArgs};
-use pq_run::{Mode, Options, Take, execute};
+use pq_run::{Mode, Options, Take, execute, recover};
 use pq_secrets::KeyFiles;
 use pq_stream::{Diagnostic, Status};
 
@@ -19,6 +19,12 @@ struct Args {
     /// Say what differs, and change nothing
     #[arg(long)]
     check: bool,
+    /// Undo a transaction that is not finished, also one that is held; reads no step list
+    #[arg(long, value_name = "ID", conflicts_with_all = ["check", "recover"])]
+    rollback: Option<String>,
+    /// Undo all transactions whose run died, as boot does; reads no step list
+    #[arg(long, conflicts_with = "check")]
+    recover: bool,
     #[command(flatten)]
     execution: ExecutionArgs,
     #[command(flatten)]
@@ -38,6 +44,12 @@ pub struct ExecutionArgs {
     /// may be a glob, as in `/etc/nginx/**`
     #[arg(long, num_args = 2, value_names = ["ours|theirs", "PATH"], action = clap::ArgAction::Append)]
     pub take: Vec<String>,
+    /// Go on with a transaction that was interrupted and is held; its plan must be the same
+    #[arg(long, value_name = "ID")]
+    pub resume: Vec<String>,
+    /// Let what belongs to ID destroy data without a backup that was verified in this run
+    #[arg(long, value_name = "ID")]
+    pub allow_data_loss: Vec<String>,
     /// Open the sealed secrets with the age identity in this file (default: $PQ_IDENTITY, else
     /// ~/.config/paquerette/identity.txt)
     #[arg(long, value_name = "FILE")]
@@ -79,6 +91,8 @@ impl ExecutionArgs {
             verify: self.verify,
             only: self.only.clone(),
             take: self.take()?,
+            resume: self.resume.clone(),
+            data_loss: self.allow_data_loss.clone(),
             keys: KeyFiles::new(&self.identity, &[], self.passphrase_file.as_deref()),
             form: output.form()?,
             verbose: self.verbose,
@@ -92,6 +106,9 @@ impl ExecutionArgs {
 /// Where the plan cannot be executed at all.
 pub fn run() -> Result<Status, Failure> {
     let args = Args::parse();
+    if args.recover || args.rollback.is_some() {
+        return recover(args.rollback.as_deref(), args.output.form()?, args.execution.verbose);
+    }
     if stdin().is_terminal() {
         return Err(Failure::input(
             Diagnostic::new("there is no step list: standard input is a terminal")

@@ -74,6 +74,21 @@ pub(super) fn offers() -> BTreeMap<String, Offer> {
 }
 
 impl MemoryMachine {
+    /// Removes packages and their files; what is below `/etc` stays.
+    pub(super) fn uninstall_packages(&mut self, names: &[&str]) -> Result<(), Error> {
+        for name in names {
+            let files = self.offers.get(*name).map(|offer| offer.files.clone()).unwrap_or_default();
+            for path in files.keys().filter(|path| !path.starts_with("/etc/")) {
+                if self.disk.get(path).is_some() {
+                    self.disk.unlink(path)?;
+                }
+            }
+            self.disk.act()?;
+            self.installed.remove(*name);
+        }
+        Ok(())
+    }
+
     /// Installs packages: unpacks each, then configures each. Files below `/etc` that are there stay as they are.
     pub(super) fn install_packages(&mut self, names: &[&str]) -> Result<(), Error> {
         let mut wanted = Vec::new();

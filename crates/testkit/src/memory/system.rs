@@ -160,6 +160,10 @@ impl System for MemoryMachine {
         self.install_packages(packages)
     }
 
+    fn uninstall(&mut self, packages: &[&str]) -> Result<(), Error> {
+        self.uninstall_packages(packages)
+    }
+
     fn unit_do(&mut self, verb: UnitVerb, unit: &str) -> Result<(), Error> {
         self.act_on_unit(verb, unit)
     }

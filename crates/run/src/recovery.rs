@@ -1,0 +1,58 @@
+//! What boot needs to undo a transaction that died with its machine: our own program, and a unit that starts it.
+//!
+//! Always true here: both are there before a transaction's first change, and go when none is left.
+
+use pq_steps::{AbsPath, Error, Meta, Mode, System};
+
+const DIRECTORY: &str = "/var/lib/paquerette/recover";
+const PROGRAM: &str = "/var/lib/paquerette/recover/pq-apply";
+const UNIT: &str = "/etc/systemd/system/paquerette-recover.service";
+const WANTS: &str = "/etc/systemd/system/multi-user.target.wants";
+const LINK: &str = "/etc/systemd/system/multi-user.target.wants/paquerette-recover.service";
+
+const CONTENT: &str = "# written by paquerette, and taken away when no transaction is left
+[Unit]
+Description=Undo what paquerette left half-way
+ConditionDirectoryNotEmpty=/var/lib/paquerette/transactions
+After=local-fs.target mariadb.service postgresql.service
+
+[Service]
+Type=oneshot
+ExecStart=/var/lib/paquerette/recover/pq-apply --recover
+
+[Install]
+WantedBy=multi-user.target
+";
+
+/// Has boot undo what this run may leave. Where there is no `pq-apply` beside this program, only the next run does.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn prepare(machine: &mut dyn System) -> Result<(), Error> {
+    let Some(program) = program() else { return Ok(()) };
+    let root = |mode| Meta::new(Mode::from_bits(mode), "root", "root");
+    machine.make_dir(&path(DIRECTORY)?, &root(0o700))?;
+    machine.write(&path(PROGRAM)?, &program, &root(0o700))?;
+    machine.write(&path(UNIT)?, CONTENT.as_bytes(), &root(0o644))?;
+    machine.make_dir(&path(WANTS)?, &root(0o755))?;
+    machine.symlink("../paquerette-recover.service", &path(LINK)?)
+}
+
+/// Takes that away.
+///
+/// # Errors
+/// Where it cannot be removed.
+pub fn dismiss(machine: &mut dyn System) -> Result<(), Error> {
+    [LINK, UNIT, DIRECTORY].into_iter().try_for_each(|it| machine.remove(&path(it)?))
+}
+
+/// `pq-apply`, which is this program or lies beside it.
+fn program() -> Option<Vec<u8>> {
+    let this = std::env::current_exe().ok()?;
+    let beside = this.with_file_name("pq-apply");
+    std::fs::read(beside).ok()
+}
+
+fn path(text: &str) -> Result<AbsPath, Error> {
+    AbsPath::new(text).map_err(|cause| Error::failed(format!("cannot use `{text}`"), cause))
+}

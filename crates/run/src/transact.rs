@@ -1,0 +1,222 @@
+//! Transactions: steps that are done altogether, or undone.
+//!
+//! Always true here: what undoes a transaction is on disk before its first change. One that fails is undone at once. One whose
+//! run was killed is gone on with by the same plan, and undone by every other run that applies, and at boot. One that the
+//! operator interrupted is held until they decide.
+
+use std::time::{Duration, SystemTime};
+
+use pq_steps::types::Transaction;
+use pq_steps::{AnyStep, Check, Error};
+use pq_store::{State, Unfinished};
+use pq_stream::{Diagnostic, Outcome, Step, owner_of, utc};
+
+use crate::host::{HostRun, Look, Mode, Progress};
+use crate::recovery;
+use crate::undo;
+use crate::work::Planned;
+
+/// The steps of a plan that a transaction does.
+pub(crate) fn members<'p>(transaction: &Transaction, steps: &'p [Planned]) -> Vec<&'p Planned> {
+    let named = |id: &String| steps.iter().find(|planned| planned.record.id == *id);
+    transaction.steps.iter().filter_map(named).collect()
+}
+
+impl HostRun<'_> {
+    /// A transaction: its steps, one after the other; begun with the first that differs.
+    pub(crate) fn transact(&mut self, planned: &Planned, members: &[&Planned], progress: &mut Progress) {
+        if self.blocked(&planned.record.id, progress) || self.mode == Mode::Check {
+            members.iter().for_each(|member| self.step(member, progress));
+            return self.step(planned, progress);
+        }
+        let known = self.unfinished.iter().find(|it| it.id == planned.record.id).cloned();
+        let mut open = None;
+        if let Some(known) = known {
+            match self.goes_on(known) {
+                Ok(known) => open = Some(known),
+                Err(error) => return self.told(planned, Look::Failed(error), progress),
+            }
+        }
+        for member in members {
+            if let Some(open) = &open
+                && self.stop.asked().is_some()
+            {
+                return self.hold(planned, open, progress);
+            }
+            let Some(differences) = self.looked_at(member, progress) else { continue };
+            if open.is_none() {
+                match self.open(planned, members) {
+                    Ok(opened) => open = Some(opened),
+                    Err(error) => return self.told(planned, Look::Failed(error), progress),
+                }
+            }
+            self.change(member, differences, progress, |planned, machine| {
+                planned.step.converge().apply(machine)
+            });
+        }
+        let Some(open) = open else { return self.step(planned, progress) };
+        if progress.has_failed(&planned.record.id) {
+            return match self.undo(&open) {
+                Ok(()) => {
+                    let error =
+                        Diagnostic::new("what it had done was undone").hint("all is as it was before");
+                    self.told(planned, Look::Failed(error), progress);
+                }
+                Err(error) => self.told(planned, Look::Failed(error), progress),
+            };
+        }
+        match self.close(&open) {
+            Ok(()) => self.event(planned, progress, Outcome::Changed, Vec::new(), None, None),
+            Err(error) => self.told(planned, Look::Failed(error), progress),
+        }
+    }
+
+    /// Begins a transaction: what undoes it is on disk, and boot knows of it.
+    fn open(&mut self, planned: &Planned, members: &[&Planned]) -> Result<Unfinished, Diagnostic> {
+        let AnyStep::Transaction(transaction) = &planned.step else {
+            return Err(Diagnostic::new("this step is no transaction"));
+        };
+        let record = &planned.record;
+        let owner = owner_of(&record.id);
+        let step = |it: &pq_steps::types::Rollback| Step {
+            host: record.host.clone(),
+            id: it.id.clone(),
+            title: it.title.clone(),
+            kind: it.kind.clone(),
+            before: None,
+            after: None,
+            destroys: None,
+            secrets: Vec::new(),
+            body: it.body.clone(),
+        };
+        let place = |member: &&Planned| {
+            let whole = || member.step.converge().whole_file().map(|(path, _)| path);
+            member.step.place().or_else(whole).map(|path| path.as_str().to_owned())
+        };
+        let unfinished = Unfinished {
+            id: record.id.clone(),
+            digest: planned.digest.clone(),
+            since: utc(SystemTime::now()),
+            command: std::env::args().collect::<Vec<_>>().join(" "),
+            state: State::Open,
+            runs: vec![self.records.journal.run().to_owned()],
+            places: members.iter().filter_map(place).collect(),
+            rollback: transaction.rollback.iter().map(step).collect(),
+        };
+        self.write(&unfinished)?;
+        if let Some(minutes) = transaction.maintenance {
+            let most = Duration::from_secs(u64::from(minutes) * 60);
+            self.records
+                .maintenance
+                .open(owner, &record.title, SystemTime::now(), most)
+                .map_err(|error| cannot("open a maintenance window", &error))?;
+        }
+        recovery::prepare(self.machine).map_err(Error::into_diagnostic)?;
+        Ok(unfinished)
+    }
+
+    /// Goes on with a transaction whose run was killed, or that the operator lets go on.
+    fn goes_on(&mut self, mut known: Unfinished) -> Result<Unfinished, Diagnostic> {
+        known.state = State::Open;
+        known.runs.push(self.records.journal.run().to_owned());
+        self.write(&known)?;
+        Ok(known)
+    }
+
+    /// The operator wants it to stop: it stays as it is until they decide.
+    fn hold(&mut self, planned: &Planned, open: &Unfinished, progress: &mut Progress) {
+        let id = &planned.record.id;
+        let held = Unfinished { state: State::Held, ..open.clone() };
+        let error = match self.write(&held) {
+            Ok(()) => Diagnostic::new("it was interrupted half-way, and is held as it is")
+                .hint(format!("go on with `--resume {id}`, or undo it with `--rollback {id}`")),
+            Err(error) => error,
+        };
+        self.told(planned, Look::Failed(error), progress);
+    }
+
+    /// It is done.
+    fn close(&mut self, open: &Unfinished) -> Result<(), Diagnostic> {
+        let finished = self.records.transactions.finish(&open.id);
+        finished.map_err(|error| cannot("finish the transaction", &error))?;
+        self.unfinished.retain(|it| it.id != open.id);
+        self.records
+            .maintenance
+            .close(owner_of(&open.id))
+            .map_err(|error| cannot("close the maintenance window", &error))?;
+        match self.unfinished.is_empty() {
+            true => recovery::dismiss(self.machine).map_err(Error::into_diagnostic),
+            false => Ok(()),
+        }
+    }
+
+    /// Undoes a transaction: its files and links come back, then its own steps are done.
+    ///
+    /// # Errors
+    /// What could not be undone; it stays known, and is tried again by the next run.
+    pub(crate) fn undo(&mut self, open: &Unfinished) -> Result<(), Diagnostic> {
+        self.write(&Unfinished { state: State::Returning, ..open.clone() })?;
+        let within = |error: Diagnostic| Diagnostic {
+            message: format!("transaction `{}` cannot be undone", open.id),
+            causes: [vec![error.message], error.causes].concat(),
+            hints: [
+                error.hints,
+                vec!["mend that and run again: it is tried again before anything else".to_owned()],
+            ]
+            .concat(),
+            place: None,
+        };
+        self.bring_back_files(open).map_err(within)?;
+        for record in &open.rollback {
+            self.undo_by(record).map_err(within)?;
+        }
+        self.close(open)
+    }
+
+    /// One step that undoes something.
+    fn undo_by(&mut self, record: &Step) -> Result<(), Diagnostic> {
+        let step = AnyStep::read(&record.kind, &record.body).map_err(|bad| Diagnostic::new(bad.cause))?;
+        let planned = Planned { record: record.clone(), step, digest: String::new() };
+        let mut aside = Progress::default();
+        match planned.step.converge().check(&*self.machine) {
+            Ok(Check::InSync) => Ok(()),
+            // What is not there yet is made by doing it.
+            Ok(Check::Differs(_)) | Err(Error::Absent(_)) => {
+                let begun = self.begins(&planned, &mut aside);
+                let result =
+                    self.attempt(&planned, |planned, machine| planned.step.converge().apply(machine));
+                self.ended(&planned, Vec::new(), &mut aside, result.clone(), begun);
+                result
+            }
+            Err(error) => Err(error.into_diagnostic()),
+        }
+    }
+
+    /// The files and links that a transaction's runs replaced.
+    fn bring_back_files(&mut self, open: &Unfinished) -> Result<(), Diagnostic> {
+        for place in &open.places {
+            let path = pq_steps::AbsPath::new(place.clone()).map_err(Diagnostic::new)?;
+            for run in &open.runs {
+                let old = self.records.undo_of(run).and_then(|undo| undo.before(place));
+                if let Some(before) = old.map_err(|error| cannot("read its old files", &error))? {
+                    undo::restore(self.machine, &path, before.as_ref()).map_err(Error::into_diagnostic)?;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, unfinished: &Unfinished) -> Result<(), Diagnostic> {
+        self.unfinished.retain(|it| it.id != unfinished.id);
+        self.unfinished.push(unfinished.clone());
+        self.records
+            .transactions
+            .write(unfinished)
+            .map_err(|error| cannot("write the transaction down", &error))
+    }
+}
+
+fn cannot(what: &str, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::new(format!("cannot {what}")).cause(error.to_string())
+}

@@ -1,0 +1,185 @@
+//! What an owner wanted and nobody else does is taken away, newest first, as the ledger has it.
+//!
+//! Always true here: what was there before us stays, and so does what another owner wants. Data stays unless it is asked for:
+//! directories in which something is that we did not make, files that people changed, databases. What stays for that reason
+//! stays booked, so that it can still be removed with its data later.
+
+use std::collections::BTreeSet;
+
+use pq_stream::{Diagnostic, owner_of};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::run;
+use crate::ledger::{Booked, Entry, LEDGER, Ledger, Thing, ThingKind, What};
+use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System, UnitVerb};
+
+/// Nothing is left of what an owner wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Remove {
+    /// The owner, as ids of steps begin: `wiki`, `platform/redis`.
+    pub owner: String,
+    /// Its data too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub with_data: bool,
+}
+
+/// What becomes of a thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is taken away.
+    Taken,
+    /// It stays: it was there before us, or somebody else wants it.
+    Left,
+    /// It stays, and stays booked: it is data.
+    Data,
+}
+
+impl Remove {
+    /// What becomes of each thing of the owner, in the order in which it is done.
+    fn fates(&self, machine: &dyn Probe, ledger: &Ledger) -> Result<Vec<(Thing, Fate)>, Error> {
+        let mut fates: Vec<(Thing, Fate)> = Vec::new();
+        let mut taken = BTreeSet::new();
+        let mut of_data = false;
+        for (thing, booked) in ledger.of_owner(&self.owner) {
+            let fate = self.fate(machine, thing, booked, &taken, of_data)?;
+            match fate {
+                Fate::Taken => drop(taken.insert(thing.clone())),
+                Fate::Data => of_data = true,
+                Fate::Left => {}
+            }
+            fates.push((thing.clone(), fate));
+        }
+        // Packages last: what we made may need them to be taken away.
+        fates.sort_by_key(|(thing, _)| thing.kind == ThingKind::Package);
+        Ok(fates)
+    }
+
+    fn fate(
+        &self,
+        machine: &dyn Probe,
+        thing: &Thing,
+        booked: &Booked,
+        taken: &BTreeSet<Thing>,
+        of_data: bool,
+    ) -> Result<Fate, Error> {
+        if booked.before || booked.owners.iter().any(|owner| *owner != self.owner) {
+            return Ok(Fate::Left);
+        }
+        let is_data = match thing.kind {
+            ThingKind::File => {
+                let is = machine.stat(&thing.path()?)?;
+                let edited = || -> Result<bool, Error> {
+                    let hash = machine.sha256(&thing.path()?)?;
+                    Ok(!booked.hashes.is_empty() && hash.is_some_and(|hash| !booked.hashes.contains(&hash)))
+                };
+                is.is_some_and(|is| is.kind == Kind::File) && edited()?
+            }
+            ThingKind::Directory => holds_more(machine, &thing.path()?, taken)?,
+            ThingKind::Database | ThingKind::DatabaseUser => true,
+            // As long as its data stays, it stays somebody's.
+            ThingKind::User | ThingKind::Group => of_data,
+            ThingKind::Link | ThingKind::Tree | ThingKind::Unit | ThingKind::Package => false,
+        };
+        Ok(if is_data && !self.with_data { Fate::Data } else { Fate::Taken })
+    }
+}
+
+/// Whether something is in a directory that we are not about to take away.
+fn holds_more(machine: &dyn Probe, path: &AbsPath, taken: &BTreeSet<Thing>) -> Result<bool, Error> {
+    if machine.stat(path)?.is_none_or(|is| is.kind != Kind::Directory) {
+        return Ok(false);
+    }
+    for name in machine.list(path)?.unwrap_or_default() {
+        let Ok(inside) = path.join(&name) else { return Ok(true) };
+        let ours = [ThingKind::File, ThingKind::Link, ThingKind::Directory, ThingKind::Tree];
+        if !ours.iter().any(|kind| taken.contains(&Thing::at(*kind, &inside))) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Takes a thing away that is there.
+fn take(machine: &mut dyn System, thing: &Thing, with_data: bool) -> Result<(), Error> {
+    match thing.kind {
+        ThingKind::Directory if !with_data => {
+            let path = thing.path()?;
+            match machine.list(&path)? {
+                Some(names) if !names.is_empty() => Err(Diagnostic::new(format!("cannot remove {thing}"))
+                    .cause("something has come into it meanwhile")
+                    .hint("run again: what is data is told apart anew")
+                    .into()),
+                _ => machine.remove(&path),
+            }
+        }
+        ThingKind::File | ThingKind::Link | ThingKind::Directory | ThingKind::Tree => {
+            machine.remove(&thing.path()?)
+        }
+        ThingKind::Unit => {
+            if machine.unit(&thing.name)?.is_some() {
+                machine.unit_do(UnitVerb::Stop, &thing.name)?;
+                machine.unit_do(UnitVerb::Disable, &thing.name)?;
+            }
+            machine.remove(&thing.path()?)?;
+            machine.unit_do(UnitVerb::DaemonReload, &thing.name)
+        }
+        ThingKind::User => run(machine, &["userdel", "--", &thing.name]),
+        ThingKind::Group => run(machine, &["groupdel", "--", &thing.name]),
+        ThingKind::Package => machine.uninstall(&[&thing.name]),
+        ThingKind::Database | ThingKind::DatabaseUser => {
+            Err(Error::failed(format!("cannot remove {thing}"), "this version removes no databases"))
+        }
+    }
+}
+
+impl Converge for Remove {
+    fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
+        let mut found = Differences::new();
+        for (thing, fate) in self.fates(machine, &Ledger::of(machine)?)? {
+            match fate {
+                Fate::Taken => found.push(&thing.to_string(), Some("wanted by nobody else"), Some("absent")),
+                Fate::Left => found.push(&thing.to_string(), Some("booked to it"), Some("left as it is")),
+                Fate::Data => {}
+            }
+        }
+        Ok(found.into_check())
+    }
+
+    fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
+        let path = AbsPath::known(LEDGER);
+        let mut text = machine.read(&path)?.unwrap_or_default();
+        if text.last().is_some_and(|byte| *byte != b'\n') {
+            text.push(b'\n');
+        }
+        for (thing, fate) in self.fates(machine, &Ledger::parse(&text))? {
+            let what = match fate {
+                Fate::Data => continue,
+                Fate::Left => What::Dropped { owner: self.owner.clone() },
+                Fate::Taken => {
+                    if thing.is_there(machine)? {
+                        take(machine, &thing, self.with_data)?;
+                    }
+                    What::Gone
+                }
+            };
+            let line = serde_json::to_string(&Entry { thing, what })
+                .map_err(|error| Error::failed("cannot write the ledger", error))?;
+            text.extend(line.bytes());
+            text.push(b'\n');
+            machine.write(&path, &text, &Meta::new(Mode::from_bits(0o600), "root", "root"))?;
+        }
+        Ok(())
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        let id = format!("{}/x", self.owner);
+        match pq_stream::valid_step_id(&id).is_ok() && owner_of(&id) == self.owner {
+            true => Ok(()),
+            false => {
+                Err(format!("`owner` `{}` is none: ids of steps begin with it", self.owner.escape_debug()))
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Steps that are done altogether or not at all: what was done of them is undone where one fails.
+//!
+//! The executor does the work (`pq_run`): it alone sees the other steps of the plan. Here is what the step says.
+
+use pq_stream::valid_step_id;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{AnyStep, Check, Converge, Error, Probe, System};
+
+/// Steps of the plan that are done altogether or not at all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Transaction {
+    /// The ids of its steps, which are done here, in this order; they are of the same owner.
+    pub steps: Vec<String>,
+    /// What undoes them, in this order: steps that describe the old state, without secrets. Files and links come back by
+    /// themselves, before these.
+    #[serde(default)]
+    pub rollback: Vec<Rollback>,
+    /// For how many minutes at most nobody is alarmed about its owner meanwhile; by default, none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<u32>,
+}
+
+/// A step that undoes something.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Rollback {
+    /// Its id; its owner is the transaction's.
+    pub id: String,
+    /// What it does, for people.
+    pub title: String,
+    /// Its type.
+    #[serde(rename = "do")]
+    pub kind: String,
+    /// The fields of its type.
+    #[serde(flatten)]
+    pub body: Map<String, Value>,
+}
+
+/// The longest that nobody is alarmed: a day, in minutes.
+const MOST: u32 = 24 * 60;
+
+impl Converge for Transaction {
+    fn check(&self, _machine: &dyn Probe) -> Result<Check, Error> {
+        Ok(Check::InSync)
+    }
+
+    fn apply(&self, _machine: &mut dyn System) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        if self.steps.is_empty() {
+            return Err("`steps` is empty".to_owned());
+        }
+        if self.maintenance.is_some_and(|minutes| minutes == 0 || minutes > MOST) {
+            return Err(format!("`maintenance` is a number of minutes from 1 to {MOST}"));
+        }
+        for step in &self.rollback {
+            let within = |why: String| format!("`rollback`: step `{}`: {why}", step.id.escape_debug());
+            valid_step_id(&step.id).map_err(|error| within(error.to_string()))?;
+            let read = AnyStep::read(&step.kind, &step.body).map_err(|bad| within(bad.cause))?;
+            if matches!(read, AnyStep::Transaction(_) | AnyStep::Package(_) | AnyStep::Assert(_)) {
+                return Err(within(format!("a `{}` cannot undo anything", step.kind)));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(body: &Value) -> String {
+        let body = body.as_object().unwrap();
+        AnyStep::read("transaction", body).unwrap_err().cause
+    }
+
+    #[test]
+    fn what_cannot_be_undone_without_the_plan_is_refused() {
+        assert_eq!(refused(&json!({ "steps": [] })), "`steps` is empty");
+        assert!(refused(&json!({ "steps": ["a/b"], "maintenance": 0 })).contains("minutes"));
+        let with = |step: Value| json!({ "steps": ["a/b"], "rollback": [step] });
+        let file =
+            with(json!({"id": "a/c", "title": "t", "do": "file", "path": "/x", "content": "@secret{pw}"}));
+        assert_eq!(refused(&file), "a secret stands where none may");
+        let unknown = with(json!({"id": "a/c", "title": "t", "do": "fil"}));
+        assert!(refused(&unknown).contains("there is no step type `fil`"));
+        let package = with(json!({"id": "a/c", "title": "t", "do": "package", "names": ["tree"]}));
+        assert!(refused(&package).contains("cannot undo anything"));
+        let id = with(json!({"id": "c", "title": "t", "do": "absent", "path": "/srv/x"}));
+        assert!(refused(&id).contains("step `c`"));
+    }
+}

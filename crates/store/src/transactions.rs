@@ -1,0 +1,139 @@
+//! Transactions that are not finished: one file each, from before their first change until they are done or undone.
+//!
+//! Always true here: as long as something of a transaction may be half-way, its file is on disk, with all that is needed to
+//! undo it without the plan and without a secret.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use pq_stream::Step;
+use serde::{Deserialize, Serialize};
+
+/// What may be done about a transaction that is not finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Its run was killed: the same plan goes on with it, everything else undoes it.
+    Open,
+    /// The operator interrupted it: nothing touches it until they decide.
+    Held,
+    /// It is being undone.
+    Returning,
+}
+
+/// A transaction that is not finished.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// The id of its step.
+    pub id: String,
+    /// SHA-256 of its step.
+    pub digest: String,
+    /// When it began, in UTC.
+    pub since: String,
+    /// The command that began it.
+    pub command: String,
+    /// What may be done about it.
+    pub state: State,
+    /// The runs that worked on it, oldest first: their old files come back when it is undone.
+    pub runs: Vec<String>,
+    /// The files and links that its steps write.
+    pub places: Vec<String>,
+    /// The steps that undo the rest, in their order.
+    pub rollback: Vec<Step>,
+}
+
+/// All transactions of a machine that are not finished.
+#[derive(Debug)]
+pub struct Transactions {
+    dir: PathBuf,
+}
+
+impl Transactions {
+    /// Those under a state directory. Nothing is written yet.
+    pub fn new(state: &Path) -> Self {
+        Transactions { dir: state.join("transactions") }
+    }
+
+    /// All of them, oldest first.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn all(&self) -> io::Result<Vec<Unfinished>> {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut all: Vec<Unfinished> = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                all.push(serde_json::from_slice(&fs::read(&path)?)?);
+            }
+        }
+        all.sort_by(|one, other| one.since.cmp(&other.since));
+        Ok(all)
+    }
+
+    /// Writes one down, and waits until that is on disk.
+    ///
+    /// # Errors
+    /// Where it cannot be written; nothing of it must be done then.
+    pub fn write(&self, unfinished: &Unfinished) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        let path = self.path(&unfinished.id);
+        let beside = path.with_extension("pq-tmp");
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        file.write_all(&serde_json::to_vec(unfinished)?)?;
+        file.sync_all()?;
+        fs::rename(&beside, &path)?;
+        File::open(&self.dir)?.sync_all()
+    }
+
+    /// Takes one away: it is finished.
+    ///
+    /// # Errors
+    /// Where it cannot be removed.
+    pub fn finish(&self, id: &str) -> io::Result<()> {
+        match fs::remove_file(self.path(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        File::open(&self.dir)?.sync_all()
+    }
+
+    fn path(&self, id: &str) -> PathBuf {
+        self.dir.join(format!("{}.json", id.replace('/', "+")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_is_known_until_it_is_finished() {
+        let dir = tempfile::tempdir().unwrap();
+        let all = Transactions::new(dir.path());
+        assert_eq!(all.all().unwrap(), []);
+        let mut one = Unfinished {
+            id: "wiki/upgrade".to_owned(),
+            digest: "0".to_owned(),
+            since: "2026-11-23T00:00:00Z".to_owned(),
+            command: "pq-upgrade wiki".to_owned(),
+            state: State::Open,
+            runs: vec!["r".to_owned()],
+            places: Vec::new(),
+            rollback: Vec::new(),
+        };
+        all.write(&one).unwrap();
+        one.state = State::Held;
+        all.write(&one).unwrap();
+        assert_eq!(all.all().unwrap(), [one]);
+        all.finish("wiki/upgrade").unwrap();
+        assert_eq!(all.all().unwrap(), []);
+    }
+}
