@@ -1,21 +1,18 @@
-//! Executes a whole plan on this machine.
+//! Executes the steps of this machine.
 
-use std::io::BufRead;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pq_cli::{Failure, Form, report, tell};
+use pq_cli::{Failure, Form, report};
 use pq_machine::{Machine, left_behind};
 use pq_secrets::KeyFiles;
 use pq_steps::System;
 use pq_store::{Earlier, HostLock, Journal, Locked, RUN_DIR, STATE_DIR};
-use pq_stream::{ConnectionKind, Counts, Diagnostic, End, Status};
+use pq_stream::{Diagnostic, Event, Redactor, Status};
 
 use crate::host::{HostRun, Mode, Verdict};
-use crate::show::Show;
 use crate::stop::Stop;
-use crate::work::{Work, WorkHost, read};
-use crate::{only, seal};
+use crate::work::WorkHost;
 
 /// How long a run waits for what a killed one had started, such as apt: two minutes.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -37,126 +34,62 @@ pub struct Options {
     pub verbose: bool,
 }
 
-/// Reads a plan to its end, then executes it on this machine.
+/// Who is told what happens while a machine's steps are executed.
+pub trait Told {
+    /// Something happened to a step.
+    fn event(&mut self, event: &Event);
+
+    /// Something that is worth knowing and belongs to no step, as one line.
+    fn note(&mut self, note: &str);
+}
+
+/// Executes the steps of a host on this machine, secrets filled in. Whoever applies holds the host's [`lock`].
 ///
 /// # Errors
-/// Where the plan, the user or the machine does not allow it; nothing was touched then. What fails later is in the
-/// events and the status.
-pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure> {
-    let mut work = read(input).map_err(Failure::input)?;
-    here(&work).map_err(Failure::input)?;
-    if !rustix::process::geteuid().is_root() {
-        return Err(Failure::input(
-            Diagnostic::new("only root can look at and change a whole machine")
-                .cause(format!("this runs as user {}", rustix::process::geteuid().as_raw()))
-                .hint("put `sudo` before this last command of the pipe; nothing was touched"),
-        ));
+/// Where what a killed run left cannot be put right; nothing was touched then. What fails later is in the events and
+/// the verdict.
+pub fn execute_here(
+    host: &WorkHost,
+    redactor: &Redactor,
+    options: &Options,
+    stop: &Stop,
+    told: &mut dyn Told,
+) -> Result<Verdict, Failure> {
+    let mut machine = Machine::local();
+    let mut journal = Journal::new(Path::new(STATE_DIR));
+    let earlier = earlier(&journal, told);
+    if options.mode == Mode::Apply
+        && let Err(error) = machine.recover()
+    {
+        return Err(Failure::failed(error.into_diagnostic().hint("nothing was touched")));
     }
-    let left_out = only::keep(&mut work, &options.only).map_err(Failure::input)?;
-    let mut opened = Vec::new();
-    for host in &mut work.hosts {
-        opened.push(seal::open(host, &options.keys).map_err(Failure::input)?);
-    }
-    let lock = lock(options.mode)?;
-    let stop = match options.mode {
-        Mode::Check => Stop::default(),
-        Mode::Apply => Stop::watch().map_err(|error| {
-            Failure::failed(Diagnostic::new("cannot wait for signals").cause(error.to_string()))
-        })?,
+    let run = HostRun {
+        machine: &mut machine,
+        journal: &mut journal,
+        redactor,
+        mode: options.mode,
+        verify: options.verify,
+        stop,
+        earlier: &earlier,
+        tell: &mut |event| told.event(event),
     };
-    let mut show = Show::new(options.form, options.verbose, options.mode);
-    let mut status = work.status;
-    show.run(&work.run);
-    for (host, redactor) in work.hosts.iter().zip(&opened) {
-        show.host(&host.host.host, &host.lines);
-        let begun = Instant::now();
-        let verdict = match host.status {
-            Some(before @ (Status::Failed | Status::Busy | Status::Input)) => not_reached(host, before),
-            _ => {
-                let mut machine = Machine::local();
-                let mut journal = Journal::new(Path::new(STATE_DIR));
-                let earlier = earlier(&journal);
-                if options.mode == Mode::Apply
-                    && let Err(error) = machine.recover()
-                {
-                    return Err(Failure::failed(error.into_diagnostic().hint("nothing was touched")));
-                }
-                let run = HostRun {
-                    machine: &mut machine,
-                    journal: &mut journal,
-                    redactor,
-                    mode: options.mode,
-                    verify: options.verify,
-                    stop: &stop,
-                    earlier: &earlier,
-                    tell: &mut |event| show.event(event),
-                };
-                let verdict = run.run(&host.steps);
-                let ids = host.steps.iter().map(|planned| planned.record.id.as_str()).collect();
-                if options.mode == Mode::Apply
-                    && let Err(error) = journal.close(verdict.status == Status::Done, &ids)
-                {
-                    report(&Diagnostic::new("cannot close the journal").cause(error.to_string()));
-                }
-                verdict
-            }
-        };
-        status = status.max(verdict.status);
-        show.verdict(&host.host.host, verdict, begun.elapsed());
+    let verdict = run.run(&host.steps);
+    let ids = host.steps.iter().map(|planned| planned.record.id.as_str()).collect();
+    if options.mode == Mode::Apply
+        && let Err(error) = journal.close(verdict.status == Status::Done, &ids)
+    {
+        report(&Diagnostic::new("cannot close the journal").cause(error.to_string()));
     }
-    if let Some(Err(error)) = lock.map(HostLock::release) {
-        report(&Diagnostic::from_error(&error));
-    }
-    if left_out > 0 {
-        let (tool, steps) = (pq_cli::tool_name(), if left_out == 1 { "step" } else { "steps" });
-        tell(&format!(
-            "{tool}: note: {left_out} more {steps} of the plan were not looked at, for `--only`\n"
-        ));
-    }
-    if let Some(signal) = stop.asked().filter(|_| status == Status::Failed) {
-        report(
-            &Diagnostic::new(format!("the run was asked to stop ({signal})"))
-                .cause("the step that was at work is done; what is not reached was not begun")
-                .hint("run the same command again: it goes on where this one stopped"),
-        );
-    }
-    show.end(End { host: None, hosts: Some(work.hosts.len()), status, counts: None });
-    if let Some(error) = show.lost() {
-        report(&Diagnostic::new("cannot write to standard output").cause(error.to_string()).hint(
-            "what was to be done was done, but not all of it was told; run the same command again with `--check`",
-        ));
-        status = status.max(Status::Failed);
-    }
-    Ok(status)
-}
-
-/// This executor changes the machine that it runs on, and no other.
-fn here(work: &Work) -> Result<(), Diagnostic> {
-    if let [one, other, ..] = &work.hosts[..] {
-        return Err(Diagnostic::new("cannot execute the steps of several hosts here")
-            .cause(format!("`{}` and `{}` would both be this machine", one.host.host, other.host.host))
-            .hint(format!("name one: `pq-inventory {} | …`; nothing was touched", one.host.host)));
-    }
-    let Some(other) = work.hosts.iter().find(|host| host.host.connection.kind != ConnectionKind::Local)
-    else {
-        return Ok(());
-    };
-    let name = &other.host.host;
-    Err(Diagnostic::new(format!("cannot execute the steps of host `{name}` here"))
-        .cause("the inventory reaches it over ssh, and this command changes the machine that it runs on")
-        .hint(format!(
-            "run the same pipe on `{name}` itself, and set `ansible_connection: local` for it there"
-        ))
-        .hint("nothing was touched"))
-}
-
-/// A host that failed further up in the pipe gets no further steps.
-fn not_reached(host: &WorkHost, status: Status) -> Verdict {
-    Verdict { counts: Counts { not_reached: host.steps.len(), ..Counts::default() }, status }
+    Ok(verdict)
 }
 
 /// The host's lock, for what changes it, once nothing is at work any more that a killed run had started.
-fn lock(mode: Mode) -> Result<Option<HostLock>, Failure> {
+///
+/// `command` is what who comes meanwhile is told of this run.
+///
+/// # Errors
+/// Where somebody else changes the machine, or the lock cannot be used; nothing was touched.
+pub fn lock(mode: Mode, command: &str) -> Result<Option<HostLock>, Failure> {
     if mode == Mode::Check {
         return Ok(None);
     }
@@ -184,13 +117,12 @@ fn lock(mode: Mode) -> Result<Option<HostLock>, Failure> {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
-    let command: Vec<String> = std::env::args().collect();
-    lock.name(&command.join(" ")).map_err(refused)?;
+    lock.name(command).map_err(refused)?;
     Ok(Some(lock))
 }
 
 /// What earlier runs left, having told of those that were killed. What else they left is found by looking.
-fn earlier(journal: &Journal) -> Earlier {
+fn earlier(journal: &Journal, told: &mut dyn Told) -> Earlier {
     let earlier = journal.earlier().unwrap_or_else(|error| {
         report(&Diagnostic::new("cannot read the journals of earlier runs").cause(error.to_string()));
         Earlier::default()
@@ -198,9 +130,8 @@ fn earlier(journal: &Journal) -> Earlier {
     for it in &earlier.killed {
         let step =
             it.step.as_ref().map_or_else(|| "between two steps".to_owned(), |id| format!("within `{id}`"));
-        let tool = pq_cli::tool_name();
-        tell(&format!(
-            "{tool}: note: a run before was interrupted {step}, {}; every step is looked at again\n",
+        told.note(&format!(
+            "a run before was interrupted {step}, {}; every step is looked at again",
             it.since
         ));
     }

@@ -12,7 +12,10 @@ mod show;
 mod stop;
 mod work;
 
-pub use execute::{Options, execute};
+pub use execute::{Options, Told, execute_here, lock};
 pub use host::{HostRun, Mode, Verdict};
+pub use only::Only;
+pub use seal::{Opener, fill, needed, open};
+pub use show::Show;
 pub use stop::Stop;
-pub use work::{Planned, Work, WorkHost, read};
+pub use work::{Planned, Work, WorkHost, read, read_each};
