@@ -3,10 +3,13 @@
 //! `make e2e T=name` runs those whose name holds `name`.
 
 mod demo;
+mod fleet;
+mod fleet_secrets;
 mod kill;
 mod laws;
 mod refuse;
 mod secrets;
+mod ssh;
 mod stop;
 mod world;
 mod writer;

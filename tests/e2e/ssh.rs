@@ -2,8 +2,7 @@
 //! known beforehand.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
@@ -175,9 +174,4 @@ impl Told {
             .unwrap_or_default();
         (end["status"].as_u64().unwrap_or(999), end["counts"][count].as_u64().unwrap_or(0))
     }
-}
-
-/// Makes a file executable for its owner alone.
-pub fn private(path: &Path) -> std::io::Result<()> {
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
 }
