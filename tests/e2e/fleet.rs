@@ -16,7 +16,8 @@ fn soon() -> Value {
 
 /// What each machine is to have: a directory, a file, work that takes a while, and what comes behind it.
 fn steps(host: &str) -> Vec<Value> {
-    let work = "echo run >>/srv/site/runs; sleep \"$(cat /srv/slow 2>/dev/null || echo 0)\"; touch /srv/site/done";
+    let work =
+        "echo run >>/srv/site/runs; sleep \"$(cat /srv/slow 2>/dev/null || echo 0)\"; touch /srv/site/done";
     vec![
         json!({"id": "site/dir", "do": "directory", "path": "/srv/site"}),
         json!({"id": "site/name", "do": "file", "path": "/srv/site/name", "content": format!("{host}\n")}),
@@ -29,9 +30,8 @@ fn steps(host: &str) -> Vec<Value> {
 /// Two machines of each suite.
 fn six(lab: &Lab, prefix: &str) -> Result<Fleet> {
     let suites = suites();
-    let names: Vec<(String, Suite)> = (0..6)
-        .map(|number| (format!("{prefix}{number}"), suites[number % suites.len()]))
-        .collect();
+    let names: Vec<(String, Suite)> =
+        (0..6).map(|number| (format!("{prefix}{number}"), suites[number % suites.len()])).collect();
     let machines: Vec<(&str, Suite)> = names.iter().map(|(name, suite)| (name.as_str(), *suite)).collect();
     Fleet::boot(lab, &machines)
 }
@@ -59,7 +59,8 @@ fn grouped(told: &Told) -> Vec<String> {
 
 /// What the machine holds of executions: journals, executors, temporary files.
 fn kept(machine: &Machine) -> Result<String> {
-    let list = "ls -A /var/lib/paquerette/journal /var/lib/paquerette/history /var/cache/paquerette; ls -A /tmp";
+    let list =
+        "ls -A /var/lib/paquerette/journal /var/lib/paquerette/history /var/cache/paquerette; ls -A /tmp";
     Ok(machine.run(["sh", "-c", list])?.stdout)
 }
 
@@ -149,7 +150,12 @@ fn faults(fleet: &mut Fleet) -> Result<()> {
     let rerun = fleet.apply(&plan, &[])?;
     assert_eq!(rerun.code, 0, "{}{}", rerun.stdout, rerun.stderr);
     assert_eq!(rerun.verdict(&names[0], "changed"), (0, 5), "{}", rerun.stdout);
-    assert_eq!(rerun.verdict(&names[1], "ok"), (0, 5), "the rerun shows what the cut one did: {}", rerun.stdout);
+    assert_eq!(
+        rerun.verdict(&names[1], "ok"),
+        (0, 5),
+        "the rerun shows what the cut one did: {}",
+        rerun.stdout
+    );
     assert_eq!(rerun.verdict(&names[2], "changed"), (0, 2), "{}", rerun.stdout);
     for machine in &fleet.machines {
         assert_eq!(machine.read("/srv/site/runs")?, "run\n", "{}: the work was done once", machine.name());

@@ -126,9 +126,35 @@ fn secrets_travel_in_the_stream_of_ssh_and_nowhere_else() -> Result<()> {
         assert_eq!(holding(machine, CANARY), "/root/canary\n", "{}", machine.name());
         assert_eq!(holding(machine, MASTER), "", "the key that the others' passwords come of stays at home");
         assert_eq!(holding(machine, SUDO), "");
-        let hidden = machine.sh("cat -- $(find /run /tmp /dev/shm -type f -size -1M 2>/dev/null) | tr -d '\\0'")?;
+        let hidden =
+            machine.sh("cat -- $(find /run /tmp /dev/shm -type f -size -1M 2>/dev/null) | tr -d '\\0'")?;
         assert!(!hidden.stdout.contains(CANARY) && !hidden.stdout.contains(MASTER), "{}", machine.name());
     }
+
+    // Facts come the same way, with the same password, and stand behind each host's other records.
+    let asked = fleet.tool("pq-inventory").args(["--facts"]).output();
+    let asked = asked.map_err(|error| Error::new("cannot run `pq-inventory`").because(error))?;
+    let stream = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+    let records: Vec<Value> = stream.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let kinds: Vec<&str> = records.iter().filter_map(|record| record["type"].as_str()).collect();
+    assert_eq!(kinds, ["run", "host", "secret", "facts", "host", "secret", "facts", "end"]);
+    assert_eq!(
+        (records[3]["os"].as_str(), records[6]["os"].as_str()),
+        (Some("debian-12"), Some("debian-13"))
+    );
+    assert!(
+        records[3]["memory"].as_u64() > Some(0) && records[3]["cores"].as_u64() > Some(0),
+        "{}",
+        records[3]
+    );
+    fs::write(fleet.path("facts"), &stream).map_err(|error| Error::new("cannot write").because(error))?;
+    let replayed = fleet.tool("pq-inventory").args(["--facts-from", "facts"]).output();
+    let replayed = replayed.map_err(|error| Error::new("cannot run `pq-inventory`").because(error))?;
+    let facts = |text: &str| {
+        text.lines().filter(|it| it.contains("\"facts\"")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(facts(&String::from_utf8_lossy(&replayed.stdout)), facts(&stream));
 
     // A password that sudo does not take is given once, and says what to do.
     fleet.machines[0].sh("echo ops:another | chpasswd")?.success()?;
@@ -138,7 +164,8 @@ fn secrets_travel_in_the_stream_of_ssh_and_nowhere_else() -> Result<()> {
     assert!(wrong.stderr.contains("sudo did not take the password"), "{}", wrong.stderr);
     assert!(!wrong.stderr.contains(SUDO));
     // Without any, sudo asks for one or for none, as its own rules say.
-    let bare = fleet.plan("ops", &json!({}), |_| vec![json!({"id": "a/b", "do": "directory", "path": "/srv/a"})]);
+    let bare =
+        fleet.plan("ops", &json!({}), |_| vec![json!({"id": "a/b", "do": "directory", "path": "/srv/a"})]);
     let asked = fleet.apply(&bare, &[])?;
     assert_eq!(asked.code, 1, "{}", asked.stderr);
     assert!(asked.stderr.contains("--ask-become-pass"), "{}", asked.stderr);

@@ -55,7 +55,8 @@ impl Fleet {
             });
             fleet.machines.extend(booted.into_iter().collect::<Result<Vec<_>>>()?);
         }
-        let public = fs::read_to_string(key.with_extension("pub")).map_err(|error| failed("read the key", error))?;
+        let public =
+            fs::read_to_string(key.with_extension("pub")).map_err(|error| failed("read the key", error))?;
         let mut known = String::new();
         for machine in &fleet.machines {
             machine.sh(LET_IN)?.success()?;
@@ -71,11 +72,6 @@ impl Fleet {
     /// A file of the operator's.
     pub fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
-    }
-
-    /// The machine of that name.
-    pub fn machine(&self, name: &str) -> &Machine {
-        self.machines.iter().find(|machine| machine.name() == name).unwrap_or(&self.machines[0])
     }
 
     /// The connection's variables, with some more.
@@ -132,7 +128,10 @@ impl Fleet {
         fs::write(&file, plan).map_err(failed)?;
         let input = fs::File::open(&file).map_err(failed)?;
         let mut command = self.tool("pq-apply");
-        command.args(["--yes", "-j", "6"]).args(options);
+        command.arg("--yes").args(options);
+        if !options.contains(&"-j") {
+            command.args(["-j", "6"]);
+        }
         command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)
     }
 

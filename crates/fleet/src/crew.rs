@@ -7,19 +7,20 @@ use std::time::Instant;
 
 use pq_cli::{Failure, report, tell, tool_name};
 use pq_run::{Mode, Opener, Options, Stop, Told, Verdict, WorkHost, execute_here, lock};
-use pq_secrets::{ExposeSecret, SecretString, terminal};
 use pq_store::HostLock;
 use pq_stream::{Counts, Diagnostic, Event, Redactor, Run, Status};
 
 use crate::confirm::{confirm, terminal as of_a_person};
 use crate::ending::Ending;
 use crate::executor::executors;
+use crate::job::{Job, Work};
 use crate::line::{Call, Hears};
-use crate::login::{Password, Sudo};
+use crate::login::Password;
 use crate::member::{Member, Place, Plan, There};
 use crate::order::{Frame, Order, Question};
+use crate::password::ask;
 use crate::said::Said;
-use crate::secrets::{Filled, filled, put, tokens};
+use crate::secrets::Filled;
 use crate::stage::{Heard, Over, Shown, Stage};
 use crate::tally::{Tally, shown};
 
@@ -50,7 +51,7 @@ pub fn execute(mut plan: Plan, options: &Options, crew: &Crew) -> Result<Status,
         executors().map_err(|error| Failure::input(error.clone()))?;
     }
     let asked = match crew.ask_become_pass && over_ssh > 0 {
-        true => Some(ask_password()?),
+        true => Some(ask()?),
         false => None,
     };
     let mut opener = Opener::new(&options.keys);
@@ -127,116 +128,16 @@ fn demand_root(plan: &Plan) -> Result<(), Failure> {
     ))
 }
 
-fn ask_password() -> Result<SecretString, Failure> {
-    let refused =
-        |cause: String| {
-            Failure::input(Diagnostic::new("cannot ask for the password of sudo").cause(cause).hint(
-                "without a terminal, set `ansible_become_password` in an age file; nothing was touched",
-            ))
-        };
-    match terminal::hidden("password for sudo on the other machines: ") {
-        Ok(Some(password)) => Ok(password),
-        Ok(None) => Err(refused("the input ended".to_owned())),
-        Err(error) => Err(refused(error.to_string())),
-    }
-}
-
 /// This run, for who comes meanwhile.
 fn command() -> String {
     std::env::args().collect::<Vec<_>>().join(" ")
 }
 
 /// The same on another machine, where the command line would say nothing.
-fn sent_by() -> String {
+pub(crate) fn sent_by() -> String {
     let user = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
     let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned());
     format!("{}, sent by {user}@{}", tool_name(), host.unwrap_or_else(|_| "another machine".to_owned()))
-}
-
-/// What is to be done on one machine.
-struct Job {
-    host: String,
-    steps: usize,
-    /// The verdict of an execution further up in the pipe, which forbids to go on.
-    before: Option<Status>,
-    work: Option<Work>,
-}
-
-enum Work {
-    Here(Box<WorkHost>, Redactor),
-    There(Box<There>, Filled, Option<Password>),
-}
-
-impl Job {
-    /// A member, with its secrets opened.
-    fn of(member: Member, opener: &mut Opener<'_>, asked: Option<&SecretString>) -> Result<Self, Diagnostic> {
-        let before = member.ended_before();
-        let work = match (before, member.place) {
-            (Some(_), _) => None,
-            (None, Place::Here(mut host)) => {
-                let redactor = pq_run::open(&mut host, opener)?;
-                Some(Work::Here(host, redactor))
-            }
-            (None, Place::There(there)) => {
-                let (filled, password) = opened(&there, opener, asked)?;
-                Some(Work::There(there, filled, password))
-            }
-        };
-        Ok(Job { host: member.host, steps: member.steps, before, work })
-    }
-
-    fn acts(&self) -> bool {
-        self.work.is_some() && self.steps > 0
-    }
-}
-
-/// What another machine gets, and the password of its sudo.
-fn opened(
-    there: &There,
-    opener: &mut Opener<'_>,
-    asked: Option<&SecretString>,
-) -> Result<(Filled, Option<Password>), Diagnostic> {
-    let host = &there.login.host;
-    let named = |what: &str, error: Diagnostic| {
-        let causes = [vec![error.message], error.causes].concat();
-        let message = format!("cannot fill in {what} of host `{host}`");
-        let hints = [error.hints, vec!["nothing was touched".to_owned()]].concat();
-        Diagnostic { message, place: None, causes, hints }
-    };
-    let mut sudo = std::collections::BTreeSet::new();
-    let text = match &there.login.sudo {
-        Sudo::Allowed(Some(Password(text))) => Some(text),
-        _ => None,
-    };
-    if let Some(text) = text {
-        tokens(text, &mut sudo)?;
-    }
-    let vault = match (&there.sealed, there.tokens.is_empty() && sudo.is_empty()) {
-        (Some(sealed), false) => Some(opener.unsealed(host, sealed)?),
-        _ => None,
-    };
-    let Some(vault) = vault else {
-        if let Some(token) = sudo.iter().chain(&there.tokens).next() {
-            let error = Diagnostic::new(format!("the stream holds no value for `{token}`"));
-            return Err(named("the secrets", error));
-        }
-        let password = text.cloned().or(asked.map(|it| it.expose_secret().to_owned())).map(Password);
-        return Ok((Filled::default(), password));
-    };
-    let filled_in = filled(&there.tokens, &vault).map_err(|error| named("the secrets of a step", error))?;
-    let password = match text {
-        Some(text) => {
-            let values = filled(&sudo, &vault)
-                .and_then(|its| put(text, &its.values))
-                .map_err(|error| named("`ansible_become_password`", error))?;
-            if values.contains(['\n', '\r', '\0']) {
-                return Err(named("`ansible_become_password`", Diagnostic::new("a password is one line")));
-            }
-            Some(values)
-        }
-        None => asked.map(|it| it.expose_secret().to_owned()),
-    };
-    Ok((filled_in, password.map(Password)))
 }
 
 /// Who works.
@@ -354,6 +255,7 @@ impl Team<'_> {
             },
             verify: self.options.verify,
             command: sent_by(),
+            base: String::new(),
             values,
             hidden,
         };
@@ -381,7 +283,7 @@ impl Team<'_> {
 }
 
 /// A failure before any step.
-fn of_failure(failure: Failure) -> Ending {
+pub(crate) fn of_failure(failure: Failure) -> Ending {
     let (status, why) = match failure {
         Failure::Because(status, why) => (status, why),
         Failure::Told(status) => (status, Vec::new()),
@@ -439,7 +341,7 @@ impl Hears for Ear<'_> {
                 Ok(true)
             }
             Said::End(_) => Ok(true),
-            Said::Ready | Said::Lacks { .. } | Said::Begun { .. } => Err("it speaks out of turn".to_owned()),
+            _ => Err("it speaks out of turn".to_owned()),
         }
     }
 

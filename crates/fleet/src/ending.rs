@@ -74,7 +74,14 @@ impl Lost<'_> {
             } else {
                 format!("is it on, and is there a way to it? {by_hand}")
             };
-        let why = why.hint(hint).hint("the other hosts are not concerned; run the same command again");
+        let before = ["connect to host", "resolve hostname", "Permission denied", "Host key verification"];
+        let state = match before.iter().any(|words| self.said(words)) {
+            true => "nothing was touched there; run the same command again",
+            false => {
+                "whether the run began there is not known: run the same command again, it looks at everything"
+            }
+        };
+        let why = why.hint(hint).hint(state);
         Ending { status: Status::Busy, word: "unreachable", why: vec![why] }
     }
 

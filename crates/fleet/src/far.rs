@@ -51,22 +51,38 @@ pub fn serve() -> Result<Status, Failure> {
 
 /// Executes an order, and says all of it.
 fn execute(order: &Order, stream: Vec<u8>, mut voice: Voice) -> Status {
+    if order.question == Question::Facts {
+        return tell_facts(order, &voice);
+    }
     match run(order, &stream, &mut voice) {
         Ok((host, status)) => {
             let Record::End(end) = order::end(&host, status) else { return status };
             voice.say(&Said::End(end));
             status
         }
-        Err(failure) => {
-            let (status, diagnostics) = match failure {
-                Failure::Because(status, diagnostics) => (status, diagnostics),
-                Failure::Told(status) => (status, Vec::new()),
-                Failure::ClosedPipe => (Status::Failed, Vec::new()),
-            };
-            let problems = diagnostics.into_iter().map(problem).collect();
-            voice.say(&Said::Refused { status, problems });
-            status
+        Err(failure) => refuse(failure, &voice),
+    }
+}
+
+fn refuse(failure: Failure, voice: &Voice) -> Status {
+    let (status, diagnostics) = match failure {
+        Failure::Because(status, diagnostics) => (status, diagnostics),
+        Failure::Told(status) => (status, Vec::new()),
+        Failure::ClosedPipe => (Status::Failed, Vec::new()),
+    };
+    let problems = diagnostics.into_iter().map(problem).collect();
+    voice.say(&Said::Refused { status, problems });
+    status
+}
+
+/// Says what this machine is.
+fn tell_facts(order: &Order, voice: &Voice) -> Status {
+    match pq_machine::facts(&order.base) {
+        Ok(facts) => {
+            voice.say(&Said::Facts { facts });
+            Status::Done
         }
+        Err(error) => refuse(Failure::failed(error.into_diagnostic()), voice),
     }
 }
 
@@ -89,8 +105,8 @@ fn run(order: &Order, stream: &[u8], voice: &mut Voice) -> Result<(String, Statu
     let redactor = put_secrets(order, &mut host).map_err(Failure::input)?;
     let options = Options {
         mode: match order.question {
-            Question::Check => Mode::Check,
             Question::Apply => Mode::Apply,
+            _ => Mode::Check,
         },
         verify: order.verify,
         only: Vec::new(),

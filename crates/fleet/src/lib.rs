@@ -6,16 +6,19 @@
 //! Always true here: nothing is begun before the whole plan was read; one machine's failure or cut line never disturbs
 //! another; nothing that a machine says is believed beyond what its plan allows, and no secret is on a command line.
 
+mod ask;
 mod bootstrap;
 mod confirm;
 mod crew;
 mod ending;
 mod executor;
 mod far;
+mod job;
 mod line;
 mod login;
 mod member;
 mod order;
+mod password;
 mod said;
 mod scope;
 mod secrets;
@@ -24,6 +27,7 @@ mod stage;
 mod tally;
 mod words;
 
+pub use ask::{Asked, facts};
 pub use crew::{Crew, execute, read};
 pub use far::serve;
 pub use member::Plan;

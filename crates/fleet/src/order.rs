@@ -27,6 +27,8 @@ pub enum Question {
     Check,
     /// End the differences.
     Apply,
+    /// What the machine says of itself.
+    Facts,
 }
 
 /// What is asked of a machine.
@@ -38,6 +40,9 @@ pub struct Order {
     pub verify: bool,
     /// What others are told of this run while it holds the machine's lock.
     pub command: String,
+    /// Where instances are, for facts.
+    #[serde(default)]
+    pub base: String,
     /// What stands in the place of each token. Only what is filled in travels: no key from which more could be derived.
     pub values: BTreeMap<String, String>,
     /// Names and values that must not be shown.
@@ -132,6 +137,7 @@ mod tests {
             question: Question::Apply,
             verify: true,
             command: "pq-apply".to_owned(),
+            base: String::new(),
             values: BTreeMap::from([("@secret{a}".to_owned(), "value".to_owned())]),
             hidden: vec![("a".to_owned(), "value".to_owned())],
         };

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use pq_machine::Facts;
 use pq_stream::{End, Event, Problem, Status};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,11 @@ pub enum Said {
         status: Status,
         /// Why.
         problems: Vec<Problem>,
+    },
+    /// What it is.
+    Facts {
+        /// All of it.
+        facts: Facts,
     },
     /// All was done.
     End(End),

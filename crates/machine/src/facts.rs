@@ -12,8 +12,7 @@ use crate::os;
 use crate::packages::Packages;
 
 /// File systems that hold no data of anybody's.
-const PASSING: [&str; 8] =
-    ["tmpfs", "devtmpfs", "ramfs", "squashfs", "efivarfs", "proc", "sysfs", "cgroup2"];
+const PASSING: [&str; 8] = ["tmpfs", "devtmpfs", "ramfs", "squashfs", "efivarfs", "proc", "sysfs", "cgroup2"];
 
 /// File systems of other machines: one that does not answer would be waited for without end.
 const FOREIGN: [&str; 6] = ["nfs", "nfs4", "cifs", "smb3", "ceph", "9p"];
@@ -69,9 +68,8 @@ pub struct Installed {
 /// # Errors
 /// Where one of the files that every machine has cannot be read.
 pub fn facts(base: &str) -> Result<Facts, Error> {
-    let read = |path: &str| {
-        fs::read_to_string(path).map_err(|error| failed(format!("cannot read `{path}`"), error))
-    };
+    let read =
+        |path: &str| fs::read_to_string(path).map_err(|error| failed(format!("cannot read `{path}`"), error));
     let packages = Packages::read(false)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Facts {

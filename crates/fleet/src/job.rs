@@ -1,0 +1,83 @@
+//! What is to be done on one machine, with its secrets opened.
+
+use pq_run::{Opener, WorkHost};
+use pq_secrets::SecretString;
+use pq_stream::{Diagnostic, Redactor, Status};
+
+use crate::login::Password;
+use crate::member::{Member, Place, There};
+use crate::password;
+use crate::secrets::{Filled, filled};
+
+/// What is to be done on one machine.
+pub struct Job {
+    /// Its name.
+    pub host: String,
+    /// How many steps it has.
+    pub steps: usize,
+    /// The verdict of an execution further up in the pipe, which forbids to go on.
+    pub before: Option<Status>,
+    /// Nothing where that is so.
+    pub work: Option<Work>,
+}
+
+/// Where it is to be done.
+pub enum Work {
+    /// On this machine.
+    Here(Box<WorkHost>, Redactor),
+    /// On another; the password is that of its sudo.
+    There(Box<There>, Filled, Option<Password>),
+}
+
+impl Job {
+    /// A member's job; `asked` is the password that was typed.
+    ///
+    /// # Errors
+    /// Where its secrets cannot be opened or filled in; nothing was touched.
+    pub fn of(
+        member: Member,
+        opener: &mut Opener<'_>,
+        asked: Option<&SecretString>,
+    ) -> Result<Self, Diagnostic> {
+        let before = member.ended_before();
+        let work = match (before, member.place) {
+            (Some(_), _) => None,
+            (None, Place::Here(mut host)) => {
+                let redactor = pq_run::open(&mut host, opener)?;
+                Some(Work::Here(host, redactor))
+            }
+            (None, Place::There(there)) => {
+                let (filled, password) = opened(&there, opener, asked)?;
+                Some(Work::There(there, filled, password))
+            }
+        };
+        Ok(Job { host: member.host, steps: member.steps, before, work })
+    }
+
+    /// Whether something may be changed by it.
+    pub fn acts(&self) -> bool {
+        self.work.is_some() && self.steps > 0
+    }
+}
+
+/// What another machine gets, and the password of its sudo.
+fn opened(
+    there: &There,
+    opener: &mut Opener<'_>,
+    asked: Option<&SecretString>,
+) -> Result<(Filled, Option<Password>), Diagnostic> {
+    let host = &there.login.host;
+    let needed = !there.tokens.is_empty() || password::is_secret(&there.login);
+    let vault = if needed { password::vault(host, there.sealed.as_ref(), opener)? } else { None };
+    let password = password::of(&there.login, vault.as_ref(), asked)?;
+    let filled = match &vault {
+        None => Filled::default(),
+        Some(vault) => filled(&there.tokens, vault).map_err(|error| Diagnostic {
+            message: format!("cannot fill in the secrets of host `{host}`"),
+            place: None,
+            causes: [vec![error.message], error.causes].concat(),
+            hints: [error.hints, vec!["nothing was touched".to_owned()]].concat(),
+        })?,
+    };
+    Ok((filled, password))
+}
