@@ -7,13 +7,14 @@ use std::time::Instant;
 
 use pq_cli::{Failure, report, tell, tool_name};
 use pq_run::{Mode, Opener, Options, Stop, Told, Verdict, WorkHost, execute_here, lock};
+use pq_secrets::Vault;
 use pq_store::HostLock;
 use pq_stream::{Counts, Diagnostic, Event, Redactor, Run, Status};
 
 use crate::confirm::{confirm, terminal as of_a_person};
 use crate::ending::Ending;
 use crate::executor::executors;
-use crate::job::{Job, Work};
+use crate::job::{Job, Work, fill};
 use crate::line::{Call, Hears};
 use crate::login::Password;
 use crate::member::{Member, Place, Plan, There};
@@ -192,7 +193,7 @@ impl Team<'_> {
             (None, Some(work)) => {
                 let ended = match work {
                     Work::Here(host, redactor) => self.here(&host, &redactor, locked, say),
-                    Work::There(there, filled, password) => self.there(*there, filled, password, say),
+                    Work::There(there, vault, password) => self.there(*there, vault, password, say),
                 };
                 match ended {
                     Ok(verdict) => (verdict, None, Vec::new()),
@@ -243,11 +244,13 @@ impl Team<'_> {
     fn there(
         &self,
         there: There,
-        filled: Filled,
+        vault: Option<Vault>,
         password: Option<Password>,
         say: &mut dyn FnMut(Heard),
     ) -> Result<Verdict, (Counts, Ending)> {
-        let Filled { values, hidden, redactor } = filled;
+        let filled = fill(&there, vault.as_ref());
+        let Filled { values, hidden, redactor } =
+            filled.map_err(|error| (Counts::default(), Ending::failed(error)))?;
         let order = Order {
             question: match self.options.mode {
                 Mode::Check => Question::Check,

@@ -1,7 +1,7 @@
 //! What is to be done on one machine, with its secrets opened.
 
 use pq_run::{Opener, WorkHost};
-use pq_secrets::SecretString;
+use pq_secrets::{SecretString, Vault};
 use pq_stream::{Diagnostic, Redactor, Status};
 
 use crate::login::Password;
@@ -26,7 +26,7 @@ pub enum Work {
     /// On this machine.
     Here(Box<WorkHost>, Redactor),
     /// On another; the password is that of its sudo.
-    There(Box<There>, Filled, Option<Password>),
+    There(Box<There>, Option<Vault>, Option<Password>),
 }
 
 impl Job {
@@ -47,8 +47,8 @@ impl Job {
                 Some(Work::Here(host, redactor))
             }
             (None, Place::There(there)) => {
-                let (filled, password) = opened(&there, opener, asked)?;
-                Some(Work::There(there, filled, password))
+                let (vault, password) = opened(&there, opener, asked)?;
+                Some(Work::There(there, vault, password))
             }
         };
         Ok(Job { host: member.host, steps: member.steps, before, work })
@@ -60,24 +60,36 @@ impl Job {
     }
 }
 
-/// What another machine gets, and the password of its sudo.
+/// The secrets of another machine, where it needs some, and the password of its sudo. They are filled in when it is its
+/// turn: hashes take their time.
 fn opened(
     there: &There,
     opener: &mut Opener<'_>,
     asked: Option<&SecretString>,
-) -> Result<(Filled, Option<Password>), Diagnostic> {
+) -> Result<(Option<Vault>, Option<Password>), Diagnostic> {
     let host = &there.login.host;
     let needed = !there.tokens.is_empty() || password::is_secret(&there.login);
     let vault = if needed { password::vault(host, there.sealed.as_ref(), opener)? } else { None };
     let password = password::of(&there.login, vault.as_ref(), asked)?;
-    let filled = match &vault {
-        None => Filled::default(),
-        Some(vault) => filled(&there.tokens, vault).map_err(|error| Diagnostic {
-            message: format!("cannot fill in the secrets of host `{host}`"),
-            place: None,
-            causes: [vec![error.message], error.causes].concat(),
-            hints: [error.hints, vec!["nothing was touched".to_owned()]].concat(),
-        })?,
-    };
-    Ok((filled, password))
+    let has = |name: &String| vault.as_ref().is_some_and(|vault| vault.names().any(|it| it == name));
+    match there.names.iter().find(|name| needed && !has(name)) {
+        None => Ok((vault, password)),
+        Some(name) => Err(Diagnostic::new(format!("cannot fill in the secrets of host `{host}`"))
+            .cause(format!("what is sealed for it holds no `{name}`"))
+            .hint("nothing was touched")),
+    }
+}
+
+/// What the host gets.
+///
+/// # Errors
+/// Where a value cannot be written as its sink demands.
+pub fn fill(there: &There, vault: Option<&Vault>) -> Result<Filled, Diagnostic> {
+    let Some(vault) = vault else { return Ok(Filled::default()) };
+    filled(&there.tokens, vault).map_err(|error| Diagnostic {
+        message: format!("cannot fill in the secrets of host `{}`", there.login.host),
+        place: None,
+        causes: [vec![error.message], error.causes].concat(),
+        hints: [error.hints, vec!["nothing was touched there".to_owned()]].concat(),
+    })
 }
