@@ -21,7 +21,7 @@ ONLY = $(1)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz build tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory check schema bless
+.PHONY: help fuzz build tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory bench-fleet check schema bless
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ fuzz: tools ## give a parser what nobody would write: T=template SECONDS=60
 
 bench-inventory: tools build ## what an inventory of 1,000 hosts costs, beside ansible-inventory
 	$(CARGO) bench --quiet --workspace --bench inventory
+
+bench-fleet: tools build ## a run over ssh on six machines beside plain ssh; a plan for a thousand
+	$(CARGO) bench --quiet --workspace --bench fleet
 
 check: ## format, lints, and licences and origins of dependencies
 	$(CARGO) fmt --all -- --check

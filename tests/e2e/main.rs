@@ -4,10 +4,13 @@
 
 mod demo;
 mod executor;
+mod fleet;
+mod fleet_secrets;
 mod kill;
 mod laws;
 mod refuse;
 mod secrets;
+mod ssh;
 mod stop;
 mod world;
 mod writer;

@@ -10,6 +10,7 @@ mod cause;
 mod certificate;
 mod children;
 mod download;
+mod facts;
 mod files;
 mod fresh;
 mod http;
@@ -27,5 +28,6 @@ mod units;
 mod users;
 mod web;
 
+pub use facts::{Facts, Installed, Mount, facts};
 pub use left::left_behind;
 pub use machine::Machine;

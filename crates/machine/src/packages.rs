@@ -67,6 +67,11 @@ impl Packages {
         packages
     }
 
+    /// The names of all of them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.found.keys().map(String::as_str)
+    }
+
     /// One of them.
     pub fn get(&self, name: &str) -> Option<&Package> {
         self.found.get(name)

@@ -3,16 +3,19 @@
 //! Always true here: a file is taken for ours where its content is one that we wrote, or were about to write when we were
 //! killed; for Debian's where it is as its package brought it. Every other one is somebody's work.
 
+use std::collections::BTreeSet;
+
 use globset::{GlobBuilder, GlobMatcher};
 use pq_steps::ledger::{Ledger, Thing, ThingKind};
 use pq_steps::{AbsPath, Error, Kind, Probe, as_shipped};
 use pq_stream::{Diagnostic, nearest};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::work::{Planned, Work};
+use crate::work::{Planned, WorkHost};
 
 /// What the operator decided about files that were changed by hand.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Take {
     /// Paths, or globs of paths, that get what we would write.
     pub ours: Vec<String>,
@@ -92,47 +95,74 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 /// The operator's decisions, ready to be asked.
 #[derive(Debug, Default)]
-pub struct Decisions(Vec<(GlobMatcher, Decided)>);
+pub struct Decisions {
+    all: Vec<Decision>,
+    /// The files that steps write whole, for suggestions.
+    paths: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+struct Decision {
+    text: String,
+    matcher: GlobMatcher,
+    decided: Decided,
+    fits: bool,
+}
 
 impl Decisions {
-    /// Reads them, for a plan.
+    /// Reads them.
     ///
     /// # Errors
-    /// A pattern that is none, or that names no file of the plan.
-    pub fn read(take: &Take, work: &Work) -> Result<Self, Diagnostic> {
-        let steps = || work.hosts.iter().flat_map(|host| &host.steps);
-        let paths: Vec<String> = steps()
-            .filter_map(|planned| planned.step.converge().whole_file())
-            .map(|(path, _)| path.as_str().to_owned())
-            .collect();
-        let of = |patterns: &[String], decided| {
-            patterns.iter().map(|text| Ok((matcher(text, &paths)?, decided))).collect::<Result<Vec<_>, _>>()
+    /// A pattern that is none.
+    pub fn new(take: &Take) -> Result<Self, Diagnostic> {
+        let ours = take.ours.iter().map(|text| (text, Decided::Ours));
+        let theirs = take.theirs.iter().map(|text| (text, Decided::Theirs));
+        let all = ours.chain(theirs).map(|(text, decided)| {
+            Ok(Decision { text: text.clone(), matcher: matcher(text)?, decided, fits: false })
+        });
+        Ok(Decisions { all: all.collect::<Result<_, Diagnostic>>()?, paths: BTreeSet::new() })
+    }
+
+    /// Looks at the steps of a host, for [`Decisions::all_fit`].
+    pub fn see(&mut self, host: &WorkHost) {
+        if self.all.is_empty() {
+            return;
+        }
+        for (path, _) in host.steps.iter().filter_map(|planned| planned.step.converge().whole_file()) {
+            for decision in &mut self.all {
+                decision.fits |= decision.matcher.is_match(path.as_str());
+            }
+            self.paths.insert(path.as_str().to_owned());
+        }
+    }
+
+    /// Whether each is about a file of the plan, once every host was seen.
+    ///
+    /// # Errors
+    /// A pattern that fits no file which a step writes whole.
+    pub fn all_fit(&self) -> Result<(), Diagnostic> {
+        let Some(Decision { text, .. }) = self.all.iter().find(|decision| !decision.fits) else {
+            return Ok(());
         };
-        let mut all = of(&take.ours, Decided::Ours)?;
-        all.extend(of(&take.theirs, Decided::Theirs)?);
-        Ok(Decisions(all))
+        let shown = text.escape_debug();
+        let error = Diagnostic::new(format!("`--take`: no step of the plan writes the whole of `{shown}`"));
+        Err(match nearest(text, self.paths.iter().map(String::as_str)) {
+            Some(near) => error.hint(format!("did you mean `{near}`? nothing was touched")),
+            None => error.hint("`--check` names the files that were changed by hand; nothing was touched"),
+        })
     }
 
     /// What was decided for a path.
     pub fn of(&self, path: &AbsPath) -> Option<Decided> {
-        self.0.iter().find(|(matcher, _)| matcher.is_match(path.as_str())).map(|(_, decided)| *decided)
+        self.all.iter().find(|it| it.matcher.is_match(path.as_str())).map(|it| it.decided)
     }
 }
 
-fn matcher(text: &str, paths: &[String]) -> Result<GlobMatcher, Diagnostic> {
-    let shown = text.escape_debug();
+fn matcher(text: &str) -> Result<GlobMatcher, Diagnostic> {
     let glob = GlobBuilder::new(text).literal_separator(true).build().map_err(|error| {
-        Diagnostic::new(format!("`--take`: `{shown}` is no path"))
+        Diagnostic::new(format!("`--take`: `{}` is no path", text.escape_debug()))
             .cause(error.kind().to_string())
             .hint("as in `/etc/nginx/sites-available/wiki`, or `/etc/nginx/**`; nothing was touched")
     })?;
-    let matcher = glob.compile_matcher();
-    if paths.iter().any(|path| matcher.is_match(path)) {
-        return Ok(matcher);
-    }
-    let error = Diagnostic::new(format!("`--take`: no step of the plan writes the whole of `{shown}`"));
-    Err(match nearest(text, paths.iter().map(String::as_str)) {
-        Some(near) => error.hint(format!("did you mean `{near}`? nothing was touched")),
-        None => error.hint("`--check` names the files that were changed by hand; nothing was touched"),
-    })
+    Ok(glob.compile_matcher())
 }

@@ -1,23 +1,20 @@
-//! Executes a whole plan on this machine.
+//! Executes the steps of this machine.
 
 use std::collections::BTreeSet;
-use std::io::BufRead;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pq_cli::{Failure, Form, report, tell};
+use pq_cli::{Failure, Form, report};
 use pq_machine::{Machine, left_behind};
 use pq_secrets::KeyFiles;
 use pq_steps::System;
 use pq_store::{Earlier, HostLock, Locked, RUN_DIR, Records, STATE_DIR, State, Unfinished};
-use pq_stream::{ConnectionKind, Counts, Diagnostic, End, Redactor, Status};
+use pq_stream::{Diagnostic, Event, Redactor, Status};
 
 use crate::edits::{Decisions, Take};
 use crate::host::{HostRun, Mode, Verdict};
-use crate::show::Show;
 use crate::stop::Stop;
-use crate::work::{Work, WorkHost, read};
-use crate::{only, seal};
+use crate::work::WorkHost;
 
 /// How long a run waits for what a killed one had started, such as apt: two minutes.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -45,143 +42,67 @@ pub struct Options {
     pub verbose: bool,
 }
 
-/// Reads a plan to its end, then executes it on this machine.
+/// Who is told what happens while a machine's steps are executed.
+pub trait Told {
+    /// Something happened to a step.
+    fn event(&mut self, event: &Event);
+
+    /// Something that is worth knowing and belongs to no step, as one line.
+    fn note(&mut self, note: &str);
+}
+
+/// Executes the steps of a host on this machine, secrets filled in. Whoever applies holds the host's [`lock`].
 ///
 /// # Errors
-/// Where the plan, the user or the machine does not allow it; nothing was touched then. What fails later is in the
-/// events and the status.
-pub fn execute(input: impl BufRead, options: &Options) -> Result<Status, Failure> {
-    let mut work = read(input).map_err(Failure::input)?;
-    here(&work).map_err(Failure::input)?;
-    only_root()?;
-    let decisions = Decisions::read(&options.take, &work).map_err(Failure::input)?;
-    let left_out = only::keep(&mut work, &options.only).map_err(Failure::input)?;
-    let mut opened = Vec::new();
-    for host in &mut work.hosts {
-        opened.push(seal::open(host, &options.keys).map_err(Failure::input)?);
+/// Where what a killed run left cannot be put right; nothing was touched then. What fails later is in the events and
+/// the verdict.
+pub fn execute_here(
+    host: &WorkHost,
+    redactor: &Redactor,
+    options: &Options,
+    stop: &Stop,
+    told: &mut dyn Told,
+) -> Result<Verdict, Failure> {
+    let decisions = Decisions::new(&options.take).map_err(Failure::input)?;
+    let mut machine = Machine::local();
+    let mut records = open_records()?;
+    let (unfinished, earlier) = (unfinished(&records, told)?, earlier(&records, told));
+    if options.mode == Mode::Apply
+        && let Err(error) = machine.recover()
+    {
+        return Err(Failure::failed(error.into_diagnostic().hint("nothing was touched")));
     }
-    let lock = lock(options.mode)?;
-    let stop = match options.mode {
-        Mode::Check => Stop::default(),
-        Mode::Apply => Stop::watch().map_err(|error| {
-            Failure::failed(Diagnostic::new("cannot wait for signals").cause(error.to_string()))
-        })?,
+    let run = HostRun {
+        machine: &mut machine,
+        records: &mut records,
+        redactor,
+        mode: options.mode,
+        verify: options.verify,
+        unfinished,
+        resume: &options.resume,
+        data_loss: &options.data_loss,
+        decisions: &decisions,
+        stop,
+        earlier: &earlier,
+        told,
     };
-    let mut show = Show::new(options.form, options.verbose, options.mode);
-    let mut status = work.status;
-    show.run(&work.run);
-    for (host, redactor) in work.hosts.iter().zip(&opened) {
-        show.host(&host.host.host, &host.lines);
-        let begun = Instant::now();
-        let verdict = match host.status {
-            Some(before @ (Status::Failed | Status::Busy | Status::Input)) => not_reached(host, before),
-            _ => {
-                let mut machine = Machine::local();
-                let mut records = open_records()?;
-                let (unfinished, earlier) = (unfinished(&records)?, earlier(&records));
-                if options.mode == Mode::Apply
-                    && let Err(error) = machine.recover()
-                {
-                    return Err(Failure::failed(error.into_diagnostic().hint("nothing was touched")));
-                }
-                let run = HostRun {
-                    machine: &mut machine,
-                    records: &mut records,
-                    redactor,
-                    mode: options.mode,
-                    verify: options.verify,
-                    unfinished,
-                    resume: &options.resume,
-                    data_loss: &options.data_loss,
-                    decisions: &decisions,
-                    stop: &stop,
-                    earlier: &earlier,
-                    tell: &mut |event| show.event(event),
-                };
-                let verdict = run.run(&host.steps);
-                let ids = host.steps.iter().map(|planned| planned.record.id.as_str()).collect();
-                if options.mode == Mode::Apply
-                    && let Err(error) = records.close(verdict.status == Status::Done, &ids)
-                {
-                    report(&Diagnostic::new("cannot close the records of this run").cause(error.to_string()));
-                }
-                verdict
-            }
-        };
-        status = status.max(verdict.status);
-        show.verdict(&host.host.host, verdict, begun.elapsed());
+    let verdict = run.run(&host.steps);
+    let ids = host.steps.iter().map(|planned| planned.record.id.as_str()).collect();
+    if options.mode == Mode::Apply
+        && let Err(error) = records.close(verdict.status == Status::Done, &ids)
+    {
+        report(&Diagnostic::new("cannot close the records of this run").cause(error.to_string()));
     }
-    if let Some(Err(error)) = lock.map(HostLock::release) {
-        report(&Diagnostic::from_error(&error));
-    }
-    if left_out > 0 {
-        let (tool, steps) = (pq_cli::tool_name(), if left_out == 1 { "step" } else { "steps" });
-        tell(&format!(
-            "{tool}: note: {left_out} more {steps} of the plan were not looked at, for `--only`\n"
-        ));
-    }
-    if let Some(signal) = stop.asked().filter(|_| status == Status::Failed) {
-        report(
-            &Diagnostic::new(format!("the run was asked to stop ({signal})"))
-                .cause("the step that was at work is done; what is not reached was not begun")
-                .hint("run the same command again: it goes on where this one stopped"),
-        );
-    }
-    show.end(End { host: None, hosts: Some(work.hosts.len()), status, counts: None });
-    if let Some(error) = show.lost() {
-        report(&Diagnostic::new("cannot write to standard output").cause(error.to_string()).hint(
-            "what was to be done was done, but not all of it was told; run the same command again with `--check`",
-        ));
-        status = status.max(Status::Failed);
-    }
-    Ok(status)
-}
-
-fn only_root() -> Result<(), Failure> {
-    if rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
-    Err(Failure::input(
-        Diagnostic::new("only root can look at and change a whole machine")
-            .cause(format!("this runs as user {}", rustix::process::geteuid().as_raw()))
-            .hint("put `sudo` before this last command of the pipe; nothing was touched"),
-    ))
-}
-
-fn open_records() -> Result<Records, Failure> {
-    Records::open(Path::new(STATE_DIR)).map_err(|error| {
-        let error = Diagnostic::new("cannot read the ledger").cause(error.to_string());
-        Failure::failed(error.hint("nothing was touched"))
-    })
-}
-
-/// This executor changes the machine that it runs on, and no other.
-fn here(work: &Work) -> Result<(), Diagnostic> {
-    if let [one, other, ..] = &work.hosts[..] {
-        return Err(Diagnostic::new("cannot execute the steps of several hosts here")
-            .cause(format!("`{}` and `{}` would both be this machine", one.host.host, other.host.host))
-            .hint(format!("name one: `pq-inventory {} | …`; nothing was touched", one.host.host)));
-    }
-    let Some(other) = work.hosts.iter().find(|host| host.host.connection.kind != ConnectionKind::Local)
-    else {
-        return Ok(());
-    };
-    let name = &other.host.host;
-    Err(Diagnostic::new(format!("cannot execute the steps of host `{name}` here"))
-        .cause("the inventory reaches it over ssh, and this command changes the machine that it runs on")
-        .hint(format!(
-            "run the same pipe on `{name}` itself, and set `ansible_connection: local` for it there"
-        ))
-        .hint("nothing was touched"))
-}
-
-/// A host that failed further up in the pipe gets no further steps.
-fn not_reached(host: &WorkHost, status: Status) -> Verdict {
-    Verdict { counts: Counts { not_reached: host.steps.len(), ..Counts::default() }, status }
+    Ok(verdict)
 }
 
 /// The host's lock, for what changes it, once nothing is at work any more that a killed run had started.
-fn lock(mode: Mode) -> Result<Option<HostLock>, Failure> {
+///
+/// `command` is what who comes meanwhile is told of this run.
+///
+/// # Errors
+/// Where somebody else changes the machine, or the lock cannot be used; nothing was touched.
+pub fn lock(mode: Mode, command: &str) -> Result<Option<HostLock>, Failure> {
     if mode == Mode::Check {
         return Ok(None);
     }
@@ -209,26 +130,49 @@ fn lock(mode: Mode) -> Result<Option<HostLock>, Failure> {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
-    let command: Vec<String> = std::env::args().collect();
-    lock.name(&command.join(" ")).map_err(refused)?;
+    lock.name(command).map_err(refused)?;
     Ok(Some(lock))
 }
 
+/// What earlier runs left, having told of those that were killed. What else they left is found by looking.
+fn earlier(records: &Records, told: &mut dyn Told) -> Earlier {
+    let earlier = records.earlier().unwrap_or_else(|error| {
+        report(&Diagnostic::new("cannot read the journals of earlier runs").cause(error.to_string()));
+        Earlier::default()
+    });
+    for it in &earlier.killed {
+        let step =
+            it.step.as_ref().map_or_else(|| "between two steps".to_owned(), |id| format!("within `{id}`"));
+        told.note(&format!(
+            "a run before was interrupted {step}, {}; every step is looked at again",
+            it.since
+        ));
+    }
+    earlier
+}
+
+fn open_records() -> Result<Records, Failure> {
+    Records::open(Path::new(STATE_DIR)).map_err(|error| {
+        let error = Diagnostic::new("cannot read the ledger").cause(error.to_string());
+        Failure::failed(error.hint("nothing was touched"))
+    })
+}
+
 /// The transactions that earlier runs did not finish, having told of them.
-fn unfinished(records: &Records) -> Result<Vec<Unfinished>, Failure> {
+fn unfinished(records: &Records, told: &mut dyn Told) -> Result<Vec<Unfinished>, Failure> {
     let all = records.transactions.all().map_err(|error| {
         let error =
             Diagnostic::new("cannot read what transactions are not finished").cause(error.to_string());
         Failure::failed(error.hint("nothing was touched"))
     })?;
     for it in &all {
-        let (tool, id, since) = (pq_cli::tool_name(), &it.id, &it.since);
+        let (id, since) = (&it.id, &it.since);
         let how = match it.state {
             State::Open => "its run died",
             State::Held => "the operator interrupted it",
             State::Returning => "it is being undone",
         };
-        tell(&format!("{tool}: note: transaction `{id}`, begun {since}, is not finished: {how}\n"));
+        told.note(&format!("transaction `{id}`, begun {since}, is not finished: {how}"));
     }
     Ok(all)
 }
@@ -237,12 +181,17 @@ fn unfinished(records: &Records) -> Result<Vec<Unfinished>, Failure> {
 ///
 /// # Errors
 /// Where this cannot be tried at all, or there is no such transaction.
-pub fn recover(which: Option<&str>, form: Form, verbose: bool) -> Result<Status, Failure> {
-    only_root()?;
-    let lock = lock(Mode::Apply)?;
+pub fn recover(which: Option<&str>, command: &str) -> Result<Status, Failure> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(Failure::input(
+            Diagnostic::new("only root can undo a transaction").hint("put `sudo` before it"),
+        ));
+    }
+    let lock = lock(Mode::Apply, command)?;
     let mut machine = Machine::local();
     let mut records = open_records()?;
-    let all = unfinished(&records)?;
+    let mut told = Notes;
+    let all = unfinished(&records, &mut told)?;
     let wanted: Vec<Unfinished> = match which {
         Some(id) => all.iter().filter(|it| it.id == id).cloned().collect(),
         None => all.iter().filter(|it| it.state != State::Held).cloned().collect(),
@@ -250,14 +199,13 @@ pub fn recover(which: Option<&str>, form: Form, verbose: bool) -> Result<Status,
     if let Some(id) = which.filter(|_| wanted.is_empty()) {
         return Err(Failure::input(
             Diagnostic::new(format!("there is no unfinished transaction `{}`", id.escape_debug()))
-                .hint("`pq-apply --check` names those that are not finished; nothing was touched"),
+                .hint("every `--check` names those that are not finished; nothing was touched"),
         ));
     }
-    let earlier = earlier(&records);
+    let earlier = earlier(&records, &mut told);
     machine
         .recover()
         .map_err(|error| Failure::failed(error.into_diagnostic().hint("nothing was touched")))?;
-    let mut show = Show::new(form, verbose, Mode::Apply);
     let mut status = Status::Done;
     let mut run = HostRun {
         machine: &mut machine,
@@ -271,18 +219,12 @@ pub fn recover(which: Option<&str>, form: Form, verbose: bool) -> Result<Status,
         decisions: &Decisions::default(),
         stop: &Stop::default(),
         earlier: &earlier,
-        tell: &mut |event| show.event(event),
+        told: &mut told,
     };
     for it in &wanted {
-        match run.undo(it) {
-            Ok(()) => {
-                let (tool, id) = (pq_cli::tool_name(), &it.id);
-                tell(&format!("{tool}: note: transaction `{id}` is undone: all is as it was before\n"));
-            }
-            Err(error) => {
-                report(&error);
-                status = Status::Failed;
-            }
+        if let Err(error) = run.undo(it) {
+            report(&error);
+            status = Status::Failed;
         }
     }
     if let Err(error) = records.close(status == Status::Done, &BTreeSet::new()) {
@@ -294,20 +236,13 @@ pub fn recover(which: Option<&str>, form: Form, verbose: bool) -> Result<Status,
     Ok(status)
 }
 
-/// What earlier runs left, having told of those that were killed. What else they left is found by looking.
-fn earlier(records: &Records) -> Earlier {
-    let earlier = records.earlier().unwrap_or_else(|error| {
-        report(&Diagnostic::new("cannot read the journals of earlier runs").cause(error.to_string()));
-        Earlier::default()
-    });
-    for it in &earlier.killed {
-        let step =
-            it.step.as_ref().map_or_else(|| "between two steps".to_owned(), |id| format!("within `{id}`"));
-        let tool = pq_cli::tool_name();
-        tell(&format!(
-            "{tool}: note: a run before was interrupted {step}, {}; every step is looked at again\n",
-            it.since
-        ));
+/// Tells notes alone, to people.
+struct Notes;
+
+impl Told for Notes {
+    fn event(&mut self, _: &Event) {}
+
+    fn note(&mut self, note: &str) {
+        pq_cli::tell(&format!("{}: note: {note}\n", pq_cli::tool_name()));
     }
-    earlier
 }

@@ -8,15 +8,15 @@ use std::collections::BTreeSet;
 use pq_steps::ledger::Entry;
 use pq_steps::{AnyStep, Check, Error, System};
 use pq_store::{Earlier, Records, State, Unfinished};
-use pq_stream::{Counts, Diagnostic, Difference, Event, Outcome, Redactor, Status, owner_of};
+use pq_stream::{Counts, Diagnostic, Difference, Outcome, Redactor, Status, owner_of};
 
+use crate::Told;
 use crate::edits::{Decided, Decisions, Edit};
 use crate::order::Order;
 use crate::served::{Served, served};
 use crate::stop::Stop;
 use crate::transact::members;
 use crate::work::Planned;
-use pq_cli::report;
 
 /// What a run does about differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,19 @@ pub struct Verdict {
     pub counts: Counts,
     /// The status that follows.
     pub status: Status,
+}
+
+impl Verdict {
+    /// The verdict that follows from how steps ended.
+    pub fn of(counts: Counts, mode: Mode) -> Self {
+        let status = match counts {
+            _ if counts.failed > 0 || counts.not_reached > 0 => Status::Failed,
+            _ if counts.differs > 0 || counts.unknown > 0 => Status::Differs,
+            _ if counts.kept > 0 && mode == Mode::Check => Status::Differs,
+            _ => Status::Done,
+        };
+        Verdict { counts, status }
+    }
 }
 
 /// The run of one machine's steps.
@@ -61,7 +74,7 @@ pub struct HostRun<'a> {
     /// What earlier runs began and none has brought to a good end.
     pub earlier: &'a Earlier,
     /// Who is told.
-    pub tell: &'a mut dyn FnMut(&Event),
+    pub told: &'a mut dyn Told,
 }
 
 /// What is known while the steps go by.
@@ -140,16 +153,9 @@ impl HostRun<'_> {
         if self.mode == Mode::Apply
             && let Err(error) = self.enter(&std::mem::take(&mut progress.adopted))
         {
-            report(&error.hint("what was to be done was done; run the same command again"));
+            self.note_of(&error.hint("what was to be done was done; run the same command again"));
         }
-        let counts = progress.counts;
-        let status = match counts {
-            _ if counts.failed > 0 || counts.not_reached > 0 => Status::Failed,
-            _ if counts.differs > 0 || counts.unknown > 0 => Status::Differs,
-            _ if counts.kept > 0 && self.mode == Mode::Check => Status::Differs,
-            _ => Status::Done,
-        };
-        Verdict { counts, status }
+        Verdict::of(progress.counts, self.mode)
     }
 
     /// What earlier runs left half-way: gone on with by this plan, held, or undone before anything else.
@@ -159,14 +165,14 @@ impl HostRun<'_> {
             let here = steps.iter().any(|it| it.record.id == *id && it.digest == open.digest);
             let held = open.state == State::Held;
             if held && !self.resume.contains(id) {
-                report(
+                self.note_of(
                     &Diagnostic::new(format!("transaction `{id}` is held since {}", open.since))
                         .cause("the operator interrupted it half-way; nothing of its owner is touched")
                         .hint(format!("go on with `--resume {id}`, or undo it: `pq-apply --rollback {id}`")),
                 );
                 progress.failed.insert(owner_of(id).to_owned());
             } else if held && !here {
-                report(
+                self.note_of(
                     &Diagnostic::new(format!("transaction `{id}` cannot go on"))
                         .cause("this plan does not hold it, or not as it was begun")
                         .hint(format!("plan it again as it was, or undo it: `pq-apply --rollback {id}`")),
@@ -175,7 +181,7 @@ impl HostRun<'_> {
             } else if (open.state == State::Returning || !here)
                 && let Err(error) = self.undo(&open)
             {
-                report(&error);
+                self.note_of(&error);
                 progress.stopped = true;
             }
         }

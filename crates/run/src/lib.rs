@@ -20,7 +20,10 @@ mod undo;
 mod work;
 
 pub use edits::{Decided, Decisions, Take};
-pub use execute::{Options, execute, recover};
+pub use execute::{Options, Told, execute_here, lock, recover};
 pub use host::{HostRun, Mode, Verdict};
+pub use only::Only;
+pub use seal::{Opener, fill, needed, open};
+pub use show::Show;
 pub use stop::Stop;
-pub use work::{Planned, Work, WorkHost, read};
+pub use work::{Planned, Work, WorkHost, read, read_each};

@@ -1,57 +1,91 @@
 //! `--only`: some steps of a plan, by their ids.
 
-use globset::{GlobBuilder, GlobSetBuilder};
+use std::collections::BTreeSet;
+
+use globset::{GlobBuilder, GlobMatcher};
 use pq_stream::{Diagnostic, nearest, owner_of};
 
-use crate::work::Work;
+use crate::work::WorkHost;
 
-/// Keeps the steps whose ids fit one of these patterns, in which `*` stands for anything, also for `/`; answers how many
-/// others there were. Without a pattern all are kept.
-///
-/// # Errors
-/// A pattern that is none, or that no step fits.
-pub fn keep(work: &mut Work, patterns: &[String]) -> Result<usize, Diagnostic> {
-    if patterns.is_empty() {
-        return Ok(0);
+/// The patterns that choose steps, in which `*` stands for anything, also for `/`; without a pattern all are kept.
+#[derive(Debug)]
+pub struct Only {
+    patterns: Vec<Pattern>,
+    /// The ids that were looked at, for suggestions.
+    ids: BTreeSet<String>,
+    left_out: usize,
+}
+
+#[derive(Debug)]
+struct Pattern {
+    text: String,
+    matcher: GlobMatcher,
+    fits: bool,
+}
+
+impl Only {
+    /// Reads the patterns.
+    ///
+    /// # Errors
+    /// A pattern that is none.
+    pub fn new(patterns: &[String]) -> Result<Self, Diagnostic> {
+        let pattern = |text: &String| {
+            let glob = GlobBuilder::new(text).build().map_err(|error| {
+                Diagnostic::new(format!("`{}` is no pattern of step ids", text.escape_debug()))
+                    .cause(error.kind().to_string())
+                    .hint("as in `wiki/*`, or `*/site`; nothing was touched")
+            })?;
+            Ok(Pattern { text: text.clone(), matcher: glob.compile_matcher(), fits: false })
+        };
+        let patterns = patterns.iter().map(pattern).collect::<Result<_, Diagnostic>>()?;
+        Ok(Only { patterns, ids: BTreeSet::new(), left_out: 0 })
     }
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        let glob = GlobBuilder::new(pattern).build().map_err(|error| {
-            Diagnostic::new(format!("`{}` is no pattern of step ids", pattern.escape_debug()))
-                .cause(error.kind().to_string())
-                .hint("as in `wiki/*`, or `*/site`; nothing was touched")
-        })?;
-        let matcher = glob.compile_matcher();
-        let ids = || work.hosts.iter().flat_map(|host| &host.steps).map(|planned| planned.record.id.as_str());
-        if !ids().any(|id| matcher.is_match(id)) {
-            let error = Diagnostic::new(format!("no step of the plan fits `{}`", pattern.escape_debug()));
-            return Err(match ids().any(|id| owner_of(id) == pattern) {
-                true => error.hint(format!("did you mean `{pattern}/*`? nothing was touched")),
-                false => match nearest(pattern, ids()) {
-                    Some(near) => error.hint(format!("did you mean `{near}`? nothing was touched")),
-                    None => error.hint("`--check -v` shows the ids of all steps; nothing was touched"),
-                },
-            });
+
+    /// Keeps the steps of a host whose ids fit one of the patterns.
+    pub fn keep(&mut self, host: &mut WorkHost) {
+        if self.patterns.is_empty() {
+            return;
         }
-        set.add(glob);
-    }
-    let set = set.build().map_err(|error| {
-        Diagnostic::new("`--only` has too many patterns").cause(error.to_string()).hint("nothing was touched")
-    })?;
-    let mut left_out = 0;
-    for host in &mut work.hosts {
         let before = host.steps.len();
-        host.steps.retain(|planned| set.is_match(&planned.record.id));
-        left_out += before - host.steps.len();
+        host.steps.retain(|planned| {
+            let id = &planned.record.id;
+            self.ids.insert(id.clone());
+            let mut kept = false;
+            for pattern in &mut self.patterns {
+                let fits = pattern.matcher.is_match(id);
+                pattern.fits |= fits;
+                kept |= fits;
+            }
+            kept
+        });
+        self.left_out += before - host.steps.len();
     }
-    Ok(left_out)
+
+    /// How many steps were left out, once every host was seen.
+    ///
+    /// # Errors
+    /// A pattern that no step fits.
+    pub fn left_out(&self) -> Result<usize, Diagnostic> {
+        let Some(Pattern { text, .. }) = self.patterns.iter().find(|pattern| !pattern.fits) else {
+            return Ok(self.left_out);
+        };
+        let ids = || self.ids.iter().map(String::as_str);
+        let error = Diagnostic::new(format!("no step of the plan fits `{}`", text.escape_debug()));
+        Err(match ids().any(|id| owner_of(id) == text) {
+            true => error.hint(format!("did you mean `{text}/*`? nothing was touched")),
+            false => match nearest(text, ids()) {
+                Some(near) => error.hint(format!("did you mean `{near}`? nothing was touched")),
+                None => error.hint("`--check -v` shows the ids of all steps; nothing was touched"),
+            },
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn work() -> Work {
+    fn host() -> WorkHost {
         let step = |id: &str| {
             format!(
                 r#"{{"type":"step","host":"a","id":"{id}","title":"t","do":"directory","path":"/srv/{id}"}}"#
@@ -66,14 +100,17 @@ mod tests {
             step("dav/site"),
             r#"{"type":"end","hosts":1,"status":0}"#.to_owned(),
         ];
-        crate::read(format!("{}\n", lines.join("\n")).as_bytes()).unwrap()
+        crate::read(format!("{}\n", lines.join("\n")).as_bytes()).unwrap().hosts.remove(0)
     }
 
     fn kept(patterns: &[&str]) -> Result<Vec<String>, String> {
-        let (mut work, patterns) = (work(), patterns.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
-        keep(&mut work, &patterns)
-            .map_err(|error| format!("{}; {}", error.message, error.hints.join("; ")))?;
-        Ok(work.hosts[0].steps.iter().map(|planned| planned.record.id.clone()).collect())
+        let (mut host, patterns) = (host(), patterns.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
+        let told = |error: Diagnostic| format!("{}; {}", error.message, error.hints.join("; "));
+        let mut only = Only::new(&patterns).map_err(told)?;
+        only.keep(&mut host);
+        let left_out = only.left_out().map_err(told)?;
+        assert_eq!(left_out, 3 - host.steps.len());
+        Ok(host.steps.iter().map(|planned| planned.record.id.clone()).collect())
     }
 
     #[test]

@@ -74,6 +74,31 @@ impl Show {
         }
     }
 
+    /// A machine without a verdict, and why in a word.
+    pub fn unfinished(&mut self, host: &str, verdict: Verdict, word: &str) {
+        let Verdict { counts, status } = verdict;
+        match self.form {
+            Form::Json => {
+                let counts = Some(counts).filter(|counts| *counts != Counts::default());
+                self.record(&Record::End(End { host: Some(host.to_owned()), hosts: None, status, counts }));
+            }
+            Form::Text => self.line(&format!("{RED}{host}: {word}{PLAIN}")),
+        }
+    }
+
+    /// Several machines are over; those without a verdict are named once more.
+    pub fn hosts(&mut self, count: usize, unfinished: &[(String, &str)]) {
+        if self.form == Form::Json {
+            return;
+        }
+        let well = count - unfinished.len();
+        let mut text = format!("{BOLD}{count} hosts{PLAIN}: {well} told all");
+        for (host, word) in unfinished {
+            text.push_str(&format!(", {RED}{host}{PLAIN} {word}"));
+        }
+        self.line(&text);
+    }
+
     /// The stream's last line.
     pub fn end(&mut self, end: End) {
         if self.form == Form::Json {

@@ -23,7 +23,14 @@ impl Stop {
     /// # Errors
     /// What the system answers.
     pub fn watch() -> io::Result<Self> {
-        let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
+        Stop::watch_for([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect())
+    }
+
+    /// As [`Stop::watch`], with these signals only.
+    ///
+    /// # Errors
+    /// What the system answers.
+    pub fn watch_for(signals: SigSet) -> io::Result<Self> {
         signals.thread_block()?;
         let stop = Stop::default();
         let asked = stop.0.clone();
@@ -44,9 +51,9 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Asks the run to stop, as SIGINT does.
-    pub fn ask(&self) {
-        self.0.store(Signal::SIGINT as i32, Ordering::SeqCst);
+    /// Asks to stop, as a signal does.
+    pub fn ask(&self, signal: Signal) {
+        let _ = self.0.compare_exchange(0, signal as i32, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// The name of the signal that came; nothing where none did.

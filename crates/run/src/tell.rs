@@ -6,6 +6,14 @@ use crate::host::{HostRun, Progress};
 use crate::work::Planned;
 
 impl HostRun<'_> {
+    /// Tells something that belongs to no step.
+    pub(crate) fn note_of(&mut self, diagnostic: &Diagnostic) {
+        let Diagnostic { message, causes, hints, .. } = diagnostic;
+        let words = [message].into_iter().chain(causes).chain(hints).map(|it| self.redactor.redact(it));
+        let words = words.collect::<Vec<_>>().join("; ");
+        self.told.note(&words);
+    }
+
     /// Counts what became of a step, and tells it.
     pub(crate) fn event(
         &mut self,
@@ -34,7 +42,7 @@ impl HostRun<'_> {
             .collect();
         let Planned { record, .. } = planned;
         let (host, id, title) = (record.host.clone(), record.id.clone(), record.title.clone());
-        (self.tell)(&Event { host, id, title, outcome, differences, problem, ms });
+        self.told.event(&Event { host, id, title, outcome, differences, problem, ms });
     }
 }
 

@@ -30,24 +30,22 @@ impl HostRun<'_> {
             return self.step(planned, progress);
         }
         let known = self.unfinished.iter().find(|it| it.id == planned.record.id).cloned();
-        let mut open = None;
-        if let Some(known) = known {
-            match self.goes_on(known) {
-                Ok(known) => open = Some(known),
-                Err(error) => return self.told(planned, Look::Failed(error), progress),
-            }
-        }
-        for member in members {
+        let mut open = match known.map(|known| self.goes_on(known)).transpose() {
+            Ok(open) => open,
+            Err(error) => return self.ends_before(planned, members, error, progress),
+        };
+        for (at, member) in members.iter().enumerate() {
             if let Some(open) = &open
                 && self.stop.asked().is_some()
             {
-                return self.hold(planned, open, progress);
+                let error = self.hold(open);
+                return self.ends_before(planned, &members[at..], error, progress);
             }
             let Some(differences) = self.looked_at(member, progress) else { continue };
             if open.is_none() {
                 match self.open(planned, members) {
                     Ok(opened) => open = Some(opened),
-                    Err(error) => return self.told(planned, Look::Failed(error), progress),
+                    Err(error) => return self.ends_before(planned, &members[at..], error, progress),
                 }
             }
             self.change(member, differences, progress, |planned, machine| {
@@ -123,16 +121,26 @@ impl HostRun<'_> {
         Ok(known)
     }
 
-    /// The operator wants it to stop: it stays as it is until they decide.
-    fn hold(&mut self, planned: &Planned, open: &Unfinished, progress: &mut Progress) {
-        let id = &planned.record.id;
-        let held = Unfinished { state: State::Held, ..open.clone() };
-        let error = match self.write(&held) {
-            Ok(()) => Diagnostic::new("it was interrupted half-way, and is held as it is")
-                .hint(format!("go on with `--resume {id}`, or undo it with `--rollback {id}`")),
-            Err(error) => error,
-        };
+    /// It ends before these steps were reached.
+    fn ends_before(
+        &mut self,
+        planned: &Planned,
+        left: &[&Planned],
+        error: Diagnostic,
+        progress: &mut Progress,
+    ) {
+        left.iter().for_each(|member| self.not_reached(member, progress));
         self.told(planned, Look::Failed(error), progress);
+    }
+
+    /// The operator wants it to stop: it stays as it is until they decide. Answers what is said of that.
+    fn hold(&mut self, open: &Unfinished) -> Diagnostic {
+        let id = &open.id;
+        match self.write(&Unfinished { state: State::Held, ..open.clone() }) {
+            Ok(()) => Diagnostic::new("it was interrupted half-way, and is held as it is")
+                .hint(format!("go on with `--resume {id}`, or undo it with `pq-apply --rollback {id}`")),
+            Err(error) => error,
+        }
     }
 
     /// It is done.
@@ -170,26 +178,26 @@ impl HostRun<'_> {
         for record in &open.rollback {
             self.undo_by(record).map_err(within)?;
         }
-        self.close(open)
+        self.close(open)?;
+        self.told.note(&format!("transaction `{}` is undone: all is as it was before", open.id));
+        Ok(())
     }
 
     /// One step that undoes something.
     fn undo_by(&mut self, record: &Step) -> Result<(), Diagnostic> {
         let step = AnyStep::read(&record.kind, &record.body).map_err(|bad| Diagnostic::new(bad.cause))?;
         let planned = Planned { record: record.clone(), step, digest: String::new() };
-        let mut aside = Progress::default();
         match planned.step.converge().check(&*self.machine) {
-            Ok(Check::InSync) => Ok(()),
+            Ok(Check::InSync) => return Ok(()),
             // What is not there yet is made by doing it.
-            Ok(Check::Differs(_)) | Err(Error::Absent(_)) => {
-                let begun = self.begins(&planned, &mut aside);
-                let result =
-                    self.attempt(&planned, |planned, machine| planned.step.converge().apply(machine));
-                self.ended(&planned, Vec::new(), &mut aside, result.clone(), begun);
-                result
-            }
-            Err(error) => Err(error.into_diagnostic()),
+            Ok(Check::Differs(_)) | Err(Error::Absent(_)) => {}
+            Err(error) => return Err(error.into_diagnostic()),
         }
+        let result = self.attempt(&planned, |planned, machine| planned.step.converge().apply(machine));
+        let outcome = if result.is_ok() { Outcome::Changed } else { Outcome::Failed };
+        let noted = self.records.journal.end(&record.id, outcome);
+        result?;
+        noted.map_err(|error| cannot("write the journal", &error))
     }
 
     /// The files and links that a transaction's runs replaced.

@@ -52,22 +52,46 @@ pub struct Planned {
 /// Where the stream is not whole, a step is not understood or lacks a secret, or one id stands for two things.
 /// Nothing was touched then.
 pub fn read(input: impl BufRead) -> Result<Work, Diagnostic> {
+    let mut hosts = Vec::new();
+    let (run, status) = read_each(input, |host| {
+        hosts.push(host);
+        Ok(())
+    })?;
+    Ok(Work { run, hosts, status })
+}
+
+/// Reads a plan to its end, and hands over each host when its last record was read; answers the stream's first line,
+/// and the worst verdict of executions further up in the pipe.
+///
+/// # Errors
+/// As [`read`], also after hosts were handed over; and what `each` answers.
+pub fn read_each(
+    input: impl BufRead,
+    mut each: impl FnMut(WorkHost) -> Result<(), Diagnostic>,
+) -> Result<(Run, Status), Diagnostic> {
     let mut reader = Reader::new(input);
     let mut run = None;
-    let mut hosts: Vec<WorkHost> = Vec::new();
+    let mut current: Option<WorkHost> = None;
+    let mut steps = 0;
+    let mut whole = |host: WorkHost, steps: &mut usize| {
+        host.secrets_are_there()?;
+        host.transactions_hold()?;
+        *steps += host.steps.len();
+        each(host)
+    };
     while let Some((record, line)) = reader.next_record().map_err(|error| broken(&error))? {
         if let Record::Run(it) = record {
             run = Some(it);
             continue;
         }
-        match (record, hosts.last_mut()) {
-            (Record::Host(host), _) => hosts.push(WorkHost {
-                host,
-                secret: None,
-                lines: vec![line],
-                steps: Vec::new(),
-                status: None,
-            }),
+        match (record, &mut current) {
+            (Record::Host(host), _) => {
+                let next =
+                    WorkHost { host, secret: None, lines: vec![line], steps: Vec::new(), status: None };
+                if let Some(host) = current.replace(next) {
+                    whole(host, &mut steps)?;
+                }
+            }
             (Record::Secret(secret), Some(host)) => {
                 host.secret = Some(secret);
                 host.lines.push(line);
@@ -82,16 +106,15 @@ pub fn read(input: impl BufRead) -> Result<Work, Diagnostic> {
     }
     let status = reader.finish().map_err(|error| broken(&error))?.status;
     let Some(run) = run else { return Err(broken(&StreamError::Empty)) };
-    for host in &hosts {
-        host.secrets_are_there()?;
-        host.transactions_hold()?;
+    if let Some(host) = current {
+        whole(host, &mut steps)?;
     }
-    if hosts.iter().all(|host| host.steps.is_empty()) {
+    if steps == 0 {
         return Err(Diagnostic::new("there is nothing to execute: the stream holds no step").hint(
             "put the tools that plan before this one: `pq-inventory HOST | pq-server | pq-platform | pq-instance | pq-apply`",
         ));
     }
-    Ok(Work { run, hosts, status })
+    Ok((run, status))
 }
 
 /// A stream that is not whole, in the words of the person who typed the pipe.

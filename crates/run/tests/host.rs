@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pq_run::{Decisions, HostRun, Mode, Stop, Take, Work, read};
+use pq_run::{Decisions, HostRun, Mode, Stop, Take, Told, Work, read};
 use pq_steps::{AbsPath, Output, Probe};
 use pq_store::Records;
 use pq_stream::{Event, Outcome, Redactor, Status};
@@ -23,6 +23,20 @@ fn work(steps: &[&str]) -> Work {
         .collect();
     let stream = format!("{HEAD}{lines}{{\"type\":\"end\",\"hosts\":1,\"status\":0}}\n");
     read(stream.as_bytes()).unwrap()
+}
+
+/// What became of which step.
+#[derive(Default)]
+struct Outcomes(Vec<String>);
+
+impl Told for Outcomes {
+    fn event(&mut self, event: &Event) {
+        if event.outcome != Outcome::Started {
+            self.0.push(format!("{} {:?}", event.id, event.outcome));
+        }
+    }
+
+    fn note(&mut self, _: &str) {}
 }
 
 /// Runs a plan, and answers what became of which step, and the status.
@@ -45,11 +59,11 @@ fn run_deciding(
     steps: &[&str],
 ) -> (Vec<String>, Status) {
     let work = work(steps);
-    let decisions = Decisions::read(take, &work).unwrap();
+    let decisions = Decisions::new(take).unwrap();
     let steps = &work.hosts[0].steps;
     let mut records = Records::open(state).unwrap();
     let unfinished = records.transactions.all().unwrap();
-    let mut told = Vec::new();
+    let mut told = Outcomes::default();
     let verdict = HostRun {
         machine,
         earlier: &records.earlier().unwrap(),
@@ -62,16 +76,12 @@ fn run_deciding(
         data_loss: &[],
         decisions: &decisions,
         stop: &Stop::default(),
-        tell: &mut |event: &Event| {
-            if event.outcome != Outcome::Started {
-                told.push(format!("{} {:?}", event.id, event.outcome));
-            }
-        },
+        told: &mut told,
     }
     .run(steps);
     let ids = steps.iter().map(|step| step.record.id.as_str()).collect();
     records.close(verdict.status == Status::Done, &ids).unwrap();
-    (told, verdict.status)
+    (told.0, verdict.status)
 }
 
 const FILE: &str = r#""id":"a/file","do":"file","path":"/srv/a/x","content":"x\n""#;
@@ -282,7 +292,9 @@ fn a_file_that_was_there_before_us_is_kept_unless_it_is_as_debian_brought_it() {
 #[test]
 fn a_decision_about_a_file_that_no_step_writes_is_refused() {
     let take = Take { ours: paths(&["/srv/a/y"]), ..Take::default() };
-    let error = Decisions::read(&take, &work(&[DIRECTORY, FILE])).unwrap_err();
+    let mut decisions = Decisions::new(&take).unwrap();
+    decisions.see(&work(&[DIRECTORY, FILE]).hosts[0]);
+    let error = decisions.all_fit().unwrap_err();
     assert_eq!(error.message, "`--take`: no step of the plan writes the whole of `/srv/a/y`");
     assert!(error.hints[0].contains("did you mean `/srv/a/x`"), "{error:?}");
 }

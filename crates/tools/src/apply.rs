@@ -5,14 +5,16 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use pq_cli::{EXIT_STATUS, Failure, OutputArgs};
-use pq_run::{Mode, Options, Take, execute, recover};
+use pq_fleet::Crew;
+use pq_run::{Mode, Options, Take, recover};
 use pq_secrets::KeyFiles;
 use pq_stream::{Diagnostic, Status};
 
-/// Execute a step list on this machine
+/// Execute a step list, on this machine and over ssh on others
 ///
 /// Reads the whole stream first: an incomplete one, a step it does not know or a missing secret, and nothing is
-/// touched. Then it looks at each step, changes what differs, and looks again.
+/// touched. Then it looks at each step, changes what differs, and looks again. Hosts whose connection is not local are
+/// reached with the system's ssh, several at a time; root's rights are had there with sudo where the login is not root's.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_STATUS)]
 struct Args {
@@ -25,6 +27,9 @@ struct Args {
     /// Undo all transactions whose run died, as boot does; reads no step list
     #[arg(long, conflicts_with = "check")]
     recover: bool,
+    /// Execute what comes over ssh
+    #[arg(long, hide = true, exclusive = true)]
+    remote: bool,
     #[command(flatten)]
     execution: ExecutionArgs,
     #[command(flatten)]
@@ -58,6 +63,18 @@ pub struct ExecutionArgs {
     /// asked for on the terminal)
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+    /// Work on so many hosts at a time
+    #[arg(short, long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: u16,
+    /// Begin no further host once so many have failed or could not be reached
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_fail: Option<u16>,
+    /// Do not ask before more than one host is changed
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Ask on the terminal for the password that sudo wants on the hosts whose inventory has none
+    #[arg(short = 'K', long)]
+    pub ask_become_pass: bool,
     /// Tell also what is as wanted
     #[arg(short, long)]
     pub verbose: bool,
@@ -98,6 +115,16 @@ impl ExecutionArgs {
             verbose: self.verbose,
         })
     }
+
+    /// How several hosts are worked on.
+    pub fn crew(&self) -> Crew {
+        Crew {
+            jobs: self.jobs.into(),
+            max_fail: self.max_fail.map(usize::from),
+            yes: self.yes,
+            ask_become_pass: self.ask_become_pass,
+        }
+    }
 }
 
 /// Runs `pq-apply`.
@@ -107,7 +134,11 @@ impl ExecutionArgs {
 pub fn run() -> Result<Status, Failure> {
     let args = Args::parse();
     if args.recover || args.rollback.is_some() {
-        return recover(args.rollback.as_deref(), args.output.form()?, args.execution.verbose);
+        let command = std::env::args().collect::<Vec<_>>().join(" ");
+        return recover(args.rollback.as_deref(), &command);
+    }
+    if args.remote {
+        return pq_fleet::serve();
     }
     if stdin().is_terminal() {
         return Err(Failure::input(
@@ -116,5 +147,7 @@ pub fn run() -> Result<Status, Failure> {
         ));
     }
     let mode = if args.check { Mode::Check } else { Mode::Apply };
-    execute(stdin().lock(), &args.execution.options(mode, &args.output)?)
+    let options = args.execution.options(mode, &args.output)?;
+    let plan = pq_fleet::read(stdin().lock(), &options).map_err(Failure::input)?;
+    pq_fleet::execute(plan, &options, &args.execution.crew())
 }

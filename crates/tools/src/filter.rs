@@ -4,14 +4,15 @@
 //! further down touches nothing. With `--check` or `--apply` nothing is executed before the stream was read to its end.
 
 use std::fs;
-use std::io::{self, BufRead, BufWriter, IsTerminal, Write, stdin, stdout};
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write, stdin, stdout};
 use std::path::{Component, Path, PathBuf};
+use std::thread;
 
 use clap::Args;
 use pq_cli::{Failure, Form, OutputArgs, tool_name};
 use pq_plan::{Plan, Planner};
 use pq_recipes::Catalogue;
-use pq_run::{Mode, execute};
+use pq_run::Mode;
 use pq_stream::{Diagnostic, Host, Reader, Record, Run, Status, StreamError, Writer};
 
 use crate::apply::ExecutionArgs;
@@ -66,9 +67,7 @@ pub(crate) fn run(args: &FilterArgs, layer: &mut dyn Layer) -> Result<Status, Fa
         ));
     }
     if let Some(mode) = mode {
-        let mut plan = Vec::new();
-        filter(input, &mut Writer::new(&mut plan), &mut Listing::none(), layer)?;
-        return execute(plan.as_slice(), &args.execution.options(mode, &args.output)?);
+        return execute(input, mode, args, layer);
     }
     let mut out = BufWriter::new(stdout().lock());
     let status = match args.output.form()? {
@@ -82,6 +81,32 @@ pub(crate) fn run(args: &FilterArgs, layer: &mut dyn Layer) -> Result<Status, Fa
     };
     out.flush().map_err(|error| Failure::output(&error))?;
     Ok(status)
+}
+
+/// Plans, and executes the plan once all of it was read. It is never held as a whole stream: each host's steps go at once to
+/// where they wait for their turn.
+fn execute(
+    input: impl BufRead,
+    mode: Mode,
+    args: &FilterArgs,
+    layer: &mut dyn Layer,
+) -> Result<Status, Failure> {
+    let options = args.execution.options(mode, &args.output)?;
+    let (plan, planned) = io::pipe()
+        .map_err(|error| Failure::failed(Diagnostic::new("cannot make a pipe").cause(error.to_string())))?;
+    let plan = thread::scope(|scope| {
+        let read = scope.spawn(|| pq_fleet::read(BufReader::new(plan), &options));
+        let mut planned = Writer::new(BufWriter::new(planned));
+        let written = filter(input, &mut planned, &mut Listing::none(), layer);
+        drop(planned);
+        let read = read.join().unwrap_or_else(|_| Err(Diagnostic::new("the plan could not be read")));
+        match written {
+            // It stopped reading, and says why.
+            Ok(_) | Err(Failure::ClosedPipe) => read.map_err(Failure::input),
+            Err(failure) => Err(failure),
+        }
+    })?;
+    pq_fleet::execute(plan, &options, &args.execution.crew())
 }
 
 /// Reads a stream to its end, and writes it with each host's steps.

@@ -3,6 +3,7 @@
 mod ansible;
 mod declared;
 mod explain;
+mod facts;
 mod held;
 mod lint;
 mod reveal;
@@ -15,6 +16,7 @@ use std::time::SystemTime;
 use clap::{ArgGroup, Parser};
 use nix::sys::stat::{Mode, umask};
 use pq_cli::{EXIT_STATUS, Failure, Form, OutputArgs};
+use pq_fleet::Crew;
 use pq_inventory::Inventory;
 use pq_secrets::KeyFiles;
 use pq_stream::{Diagnostic, Status, Writer};
@@ -24,8 +26,8 @@ use self::held::Held;
 /// Say which machines there are and what they should carry
 ///
 /// Reads an inventory directory in Ansible's layout (`hosts`, `group_vars/`, `host_vars/`, age files) and writes one
-/// record a machine, with every variable resolved and its secrets sealed. No machine is looked at. When something is
-/// wrong with one of the machines, nothing is written at all.
+/// record a machine, with every variable resolved and its secrets sealed. No machine is looked at, unless `--facts` asks
+/// them. When something is wrong with one of the machines, nothing is written at all.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_STATUS)]
 #[command(group(ArgGroup::new("revealing").args(["list", "host", "explain"])))]
@@ -68,11 +70,36 @@ struct Args {
     /// Let --reveal write secrets also into a pipe or a file
     #[arg(long, requires = "reveal")]
     yes: bool,
+    /// Ask each machine what it is, over ssh, and add a record `facts`: os, architecture, memory, cores, mounts, versions
+    /// of php and databases, instances. The machines are looked at, and nothing there is changed
+    #[arg(long, conflicts_with_all = ["list", "host", "explain", "lint", "text"])]
+    facts: bool,
+    /// Take the facts from this file instead: a stream that was written with --facts
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["facts", "list", "host", "explain", "lint", "text"])]
+    facts_from: Option<PathBuf>,
+    /// With --facts, ask so many machines at a time
+    #[arg(short, long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
+    /// With --facts, ask on the terminal for the password that sudo wants on the hosts whose inventory has none
+    #[arg(short = 'K', long)]
+    ask_become_pass: bool,
     /// Show every variable of each machine, and where it is set (text)
     #[arg(short, long, conflicts_with_all = ["list", "host", "explain", "lint"])]
     verbose: bool,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+impl Args {
+    /// Where facts come from, where they are wanted.
+    fn facts_source(&self) -> Option<facts::Source> {
+        let crew =
+            Crew { jobs: self.jobs.into(), max_fail: None, yes: true, ask_become_pass: self.ask_become_pass };
+        match &self.facts_from {
+            Some(file) => Some(facts::Source::File(file.clone())),
+            None => self.facts.then_some(facts::Source::Machines(crew)),
+        }
+    }
 }
 
 /// Runs `pq-inventory`.
@@ -86,12 +113,10 @@ pub fn run() -> Result<Status, Failure> {
     let form = args.output.form()?;
     let secrets = reveal::secrets(args.reveal, args.yes)?;
     demand_no_pattern(&args)?;
-    let directory = directory(args.inventory)?;
+    let directory = directory(args.inventory.clone())?;
     let mut status = Status::Done;
-    let inventory = Inventory::open(
-        &directory,
-        KeyFiles::new(&args.identity, &args.vault_password_file, args.passphrase_file.as_deref()),
-    )?;
+    let keys = KeyFiles::new(&args.identity, &args.vault_password_file, args.passphrase_file.as_deref());
+    let inventory = Inventory::open(&directory, keys.clone())?;
     let mut out = Held::new(secrets);
     if args.list {
         inventory.list::<Failure>(secrets, &mut out)?;
@@ -115,6 +140,15 @@ pub fn run() -> Result<Status, Failure> {
             Form::Text => lint::text(&findings),
         };
         out.write_all(text.as_bytes())?;
+    } else if let Some(source) = args.facts_source() {
+        let mut lines = Vec::new();
+        inventory.stream(&args.patterns, SystemTime::now(), |line| {
+            lines.push(line.to_owned());
+            Ok::<_, Failure>(())
+        })?;
+        for line in facts::added(lines, &source, &keys)? {
+            Writer::new(&mut out).copy(&line)?;
+        }
     } else {
         match form {
             Form::Json => {

@@ -1,0 +1,152 @@
+//! Shows several machines one after the other, while all of them are at work.
+//!
+//! One is on stage: what happens there is shown while it happens. What the others say waits until it is their turn:
+//! those that are over first, then whoever has something to say. So the output is grouped by machine, as the stream's
+//! grammar wants it, and a person can read it. Always true here: a machine that says nothing holds up nobody.
+
+use std::time::Duration;
+
+use pq_cli::{Form, report, tell, tool_name};
+use pq_run::{Mode, Show, Verdict};
+use pq_stream::{Diagnostic, End, Event, Run, Status};
+
+/// What is heard of a machine.
+#[derive(Debug)]
+pub enum Heard {
+    /// Something happened to a step.
+    Event(Event),
+    /// Something that belongs to no step.
+    Note(String),
+    /// It is over.
+    Over(Over),
+}
+
+/// How a machine's run ended.
+#[derive(Debug)]
+pub struct Over {
+    /// How many steps ended how, and what follows.
+    pub verdict: Verdict,
+    /// Where no verdict came: why, in a word.
+    pub word: Option<&'static str>,
+    /// And for people.
+    pub why: Vec<Diagnostic>,
+    /// How long it took.
+    pub time: Duration,
+}
+
+/// A machine, as it is shown.
+#[derive(Debug)]
+pub struct Shown {
+    /// Its name.
+    pub host: String,
+    /// Its records that are no steps.
+    pub lines: Vec<String>,
+    waiting: Vec<Heard>,
+    over: bool,
+}
+
+impl Shown {
+    /// A machine of which nothing was heard yet.
+    pub fn new(host: String, lines: Vec<String>) -> Self {
+        Shown { host, lines, waiting: Vec::new(), over: false }
+    }
+}
+
+/// Where machines are shown.
+pub struct Stage {
+    show: Show,
+    hosts: Vec<Shown>,
+    on_stage: Option<usize>,
+    status: Status,
+    words: Vec<(String, &'static str)>,
+}
+
+impl Stage {
+    /// An empty stage; `status` is the worst so far.
+    pub fn new(form: Form, verbose: bool, mode: Mode, run: &Run, hosts: Vec<Shown>, status: Status) -> Self {
+        let mut show = Show::new(form, verbose, mode);
+        show.run(run);
+        Stage { show, hosts, on_stage: None, status, words: Vec::new() }
+    }
+
+    /// Takes what was heard of a machine.
+    pub fn take(&mut self, at: usize, heard: Heard) {
+        if let Heard::Over(over) = &heard {
+            self.status = self.status.max(over.verdict.status);
+        }
+        if self.on_stage.is_none() {
+            self.enter(at);
+        }
+        if self.on_stage == Some(at) {
+            self.show(at, heard);
+        } else if let Some(host) = self.hosts.get_mut(at) {
+            host.over |= matches!(heard, Heard::Over(_));
+            host.waiting.push(heard);
+        }
+        while self.on_stage.is_none()
+            && let Some(next) = self.next()
+        {
+            self.enter(next);
+            let waiting = self.hosts.get_mut(next).map(|host| std::mem::take(&mut host.waiting));
+            waiting.into_iter().flatten().for_each(|heard| self.show(next, heard));
+        }
+    }
+
+    /// Who comes next: one that is over, else one that has something to say.
+    fn next(&self) -> Option<usize> {
+        let waits = |host: &Shown| !host.waiting.is_empty();
+        let over = self.hosts.iter().position(|host| host.over && waits(host));
+        over.or_else(|| self.hosts.iter().position(waits))
+    }
+
+    fn enter(&mut self, at: usize) {
+        self.on_stage = Some(at);
+        if let Some(host) = self.hosts.get_mut(at) {
+            self.show.host(&host.host, &std::mem::take(&mut host.lines));
+        }
+    }
+
+    fn show(&mut self, at: usize, heard: Heard) {
+        let Some(Shown { host, .. }) = self.hosts.get(at) else { return };
+        match heard {
+            Heard::Event(event) => self.show.event(&event),
+            Heard::Note(note) => {
+                let tool = tool_name();
+                let of = if self.hosts.len() > 1 { format!("host `{host}`: ") } else { String::new() };
+                tell(&format!("{tool}: note: {of}{}\n", pq_cli::printable(&note).replace('\n', " ")));
+            }
+            Heard::Over(over) => {
+                over.why.iter().for_each(report);
+                match over.word {
+                    None => self.show.verdict(host, over.verdict, over.time),
+                    Some(word) => {
+                        self.show.unfinished(host, over.verdict, word);
+                        self.words.push((host.clone(), word));
+                    }
+                }
+                self.on_stage = None;
+            }
+        }
+    }
+
+    /// Ends the stream, and with several machines names those without a verdict once more; answers the worst status.
+    pub fn close(mut self) -> Status {
+        let hosts = self.hosts.len();
+        if hosts > 1 {
+            self.show.hosts(hosts, &self.words);
+        }
+        self.show.end(End { host: None, hosts: Some(hosts), status: self.status, counts: None });
+        if let Some(error) = self.show.lost() {
+            report(&Diagnostic::new("cannot write to standard output").cause(error.to_string()).hint(
+                "what was to be done was done, but not all of it was told; run the same command again with `--check`",
+            ));
+            self.status = self.status.max(Status::Failed);
+        }
+        self.status
+    }
+
+    /// The worst status so far.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+}
