@@ -100,3 +100,23 @@ fn some_steps_alone_are_executed_by_their_ids() -> Result<()> {
     assert!(none.stderr.contains("did you mean `two/*`? nothing was touched"), "{}", none.stderr);
     Ok(())
 }
+
+#[test]
+fn on_a_terminal_what_is_at_work_is_shown_and_in_a_pipe_it_is_not() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = bare(&lab, "live")?;
+    machine.write("/root/plan", PLAN)?;
+    let shown = machine.run(["script", "-qec", "pq-apply --text </root/plan", "/dev/null"])?.success()?;
+    assert!(
+        shown.stdout.contains("one/work: work that takes a while;") && shown.stdout.contains("3 steps left"),
+        "{}",
+        shown.stdout
+    );
+    // Nothing of it stays: the last line is the verdict.
+    let last = shown.stdout.trim_end().rsplit(['\n', '\r']).find(|line| !line.trim().is_empty());
+    assert!(last.is_some_and(|line| line.contains("4 changed")), "{:?}", shown.stdout);
+    machine.sh("rm -rf /srv/one /srv/two")?.success()?;
+    let piped = apply(&machine, PLAN, &["--text"])?.success()?;
+    assert!(!piped.stderr.contains("left") && !piped.stdout.contains("left"), "{}", piped.stderr);
+    Ok(())
+}

@@ -59,7 +59,7 @@ pub fn execute(mut plan: Plan, options: &Options, crew: &Crew) -> Result<Status,
     let mut jobs = Vec::with_capacity(plan.members.len());
     let mut hosts = Vec::with_capacity(plan.members.len());
     for mut member in std::mem::take(&mut plan.members) {
-        hosts.push(Shown::new(member.host.clone(), std::mem::take(&mut member.lines)));
+        hosts.push(Shown::new(member.host.clone(), std::mem::take(&mut member.lines), member.steps));
         jobs.push(Job::of(member, &mut opener, asked.as_ref()).map_err(Failure::input)?);
     }
     let changed: Vec<&str> = jobs.iter().filter(|job| job.acts()).map(|job| job.host.as_str()).collect();

@@ -41,14 +41,15 @@ pub struct Shown {
     pub host: String,
     /// Its records that are no steps.
     pub lines: Vec<String>,
+    steps: usize,
     waiting: Vec<Heard>,
     over: bool,
 }
 
 impl Shown {
-    /// A machine of which nothing was heard yet.
-    pub fn new(host: String, lines: Vec<String>) -> Self {
-        Shown { host, lines, waiting: Vec::new(), over: false }
+    /// A machine with so many steps, of which nothing was heard yet.
+    pub fn new(host: String, lines: Vec<String>, steps: usize) -> Self {
+        Shown { host, lines, steps, waiting: Vec::new(), over: false }
     }
 }
 
@@ -64,7 +65,7 @@ pub struct Stage {
 impl Stage {
     /// An empty stage; `status` is the worst so far.
     pub fn new(form: Form, verbose: bool, mode: Mode, run: &Run, hosts: Vec<Shown>, status: Status) -> Self {
-        let mut show = Show::new(form, verbose, mode);
+        let mut show = Show::new(form, verbose, mode, hosts.iter().map(|host| host.steps).sum());
         show.run(run);
         Stage { show, hosts, on_stage: None, status, words: Vec::new() }
     }
@@ -73,6 +74,9 @@ impl Stage {
     pub fn take(&mut self, at: usize, heard: Heard) {
         if let Heard::Over(over) = &heard {
             self.status = self.status.max(over.verdict.status);
+        }
+        if let (Heard::Event(event), Some(host)) = (&heard, self.hosts.get(at)) {
+            self.show.live(&host.host, event);
         }
         if self.on_stage.is_none() {
             self.enter(at);
@@ -113,10 +117,11 @@ impl Stage {
             Heard::Note(note) => {
                 let tool = tool_name();
                 let of = if self.hosts.len() > 1 { format!("host `{host}`: ") } else { String::new() };
-                tell(&format!("{tool}: note: {of}{}\n", pq_cli::printable(&note).replace('\n', " ")));
+                let note = pq_cli::printable(&note).replace('\n', " ");
+                self.show.above(|| tell(&format!("{tool}: note: {of}{note}\n")));
             }
             Heard::Over(over) => {
-                over.why.iter().for_each(report);
+                self.show.above(|| over.why.iter().for_each(report));
                 match over.word {
                     None => self.show.verdict(host, over.verdict, over.time),
                     Some(word) => {

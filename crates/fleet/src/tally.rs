@@ -110,6 +110,8 @@ pub fn shown(problem: Problem, redactor: &Redactor) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use pq_stream::Status;
+
     use super::*;
 
     fn event(id: &str, outcome: Outcome) -> Event {

@@ -7,6 +7,7 @@ mod change;
 mod edits;
 mod execute;
 mod host;
+mod live;
 mod only;
 mod order;
 mod recovery;

@@ -7,6 +7,7 @@ use pq_cli::{Form, printable};
 use pq_stream::{Counts, Difference, End, Event, Outcome, Problem, Record, Run, Writer};
 
 use crate::host::{Mode, Verdict};
+use crate::live::Live;
 use crate::tell::in_words;
 
 const BOLD: &str = "\u{1b}[1m";
@@ -23,17 +24,28 @@ pub struct Show {
     verbose: bool,
     mode: Mode,
     out: Option<Box<dyn Write>>,
+    live: Live,
     lost: Option<io::Error>,
 }
 
 impl Show {
-    /// Shows in `form` on standard output.
-    pub fn new(form: Form, verbose: bool, mode: Mode) -> Self {
+    /// Shows in `form` on standard output; `steps` are to be told of.
+    pub fn new(form: Form, verbose: bool, mode: Mode, steps: usize) -> Self {
         let out: Box<dyn Write> = match form {
             Form::Json => Box::new(io::stdout()),
             Form::Text => Box::new(anstream::stdout()),
         };
-        Show { form, verbose, mode, out: Some(out), lost: None }
+        Show { form, verbose, mode, out: Some(out), live: Live::new(form, steps), lost: None }
+    }
+
+    /// Something happens to a step, whether or not it is its machine's turn to be shown.
+    pub fn live(&mut self, host: &str, event: &Event) {
+        self.live.event(host, event);
+    }
+
+    /// Writes something to people that stays, above what is at work.
+    pub fn above<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.live.above(write)
     }
 
     /// The stream's first line.
@@ -101,6 +113,7 @@ impl Show {
 
     /// The stream's last line.
     pub fn end(&mut self, end: End) {
+        self.live.end();
         if self.form == Form::Json {
             self.record(&Record::End(end));
         }
@@ -120,7 +133,7 @@ impl Show {
 
     fn line(&mut self, text: &str) {
         let Some(out) = &mut self.out else { return };
-        let written = writeln!(out, "{text}").and_then(|()| out.flush());
+        let written = self.live.above(|| writeln!(out, "{text}").and_then(|()| out.flush()));
         self.closed_on_error(written);
     }
 
