@@ -160,10 +160,10 @@ fn a_bare_machine_becomes_a_wiki_and_a_second_run_changes_nothing() -> Result<()
     machine.sh("rm /etc/nginx/sites-available/wiki.conf && systemctl stop pq-dav.service")?.success()?;
     let check = pipe(&machine, "pq-apply --check")?;
     assert_eq!(check.code, 3, "{}", check.stderr);
-    assert_eq!(told(&check.stdout, &["differs", "failed"]), ["wiki/site differs", "dav/service differs"]);
+    assert_eq!(told(&check.stdout, &["differs", "failed"]), ["dav/service differs", "wiki/site differs"]);
     let repair = pipe(&machine, "pq-apply")?;
     assert_eq!(repair.code, 0, "{:?}{}", told(&repair.stdout, &["failed"]), repair.stderr);
-    assert_eq!(told(&repair.stdout, &["changed", "failed"]), ["wiki/site changed", "dav/service changed"]);
+    assert_eq!(told(&repair.stdout, &["changed", "failed"]), ["dav/service changed", "wiki/site changed"]);
     reads_back(&machine)?;
     assert_eq!(pipe(&machine, "pq-apply --check")?.code, 0);
 

@@ -106,7 +106,8 @@ fn on_a_terminal_what_is_at_work_is_shown_and_in_a_pipe_it_is_not() -> Result<()
     let Some(lab) = lab::available() else { return Ok(()) };
     let machine = bare(&lab, "live")?;
     machine.write("/root/plan", PLAN)?;
-    let shown = machine.run(["script", "-qec", "pq-apply --text </root/plan", "/dev/null"])?.success()?;
+    let command = machine.command(["script", "-qec", "pq-apply --text </root/plan", "/dev/null"]);
+    let shown = command.env("TERM", "xterm").output()?.success()?;
     assert!(
         shown.stdout.contains("one/work: work that takes a while;") && shown.stdout.contains("3 steps left"),
         "{}",

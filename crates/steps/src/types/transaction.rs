@@ -48,7 +48,7 @@ impl Converge for Transaction {
     }
 
     fn apply(&self, _machine: &mut dyn System) -> Result<(), Error> {
-        Ok(())
+        Err(Error::failed("a transaction does nothing by itself", "its steps do"))
     }
 
     fn validate(&self) -> Result<(), String> {
