@@ -132,6 +132,11 @@ impl Stage {
                     None => {
                         self.announce(at);
                         self.show.verdict(&host, over.verdict, over.time);
+                        match over.verdict.status {
+                            Status::Done => {}
+                            Status::Differs => self.words.push((host, "differs")),
+                            _ => self.words.push((host, "failed")),
+                        }
                     }
                     Some(word) => {
                         // Where nothing happened, the last line says all.
@@ -147,7 +152,7 @@ impl Stage {
         }
     }
 
-    /// Ends the stream, and with several machines names those without a verdict once more; answers the worst status.
+    /// Ends the stream, and with several machines names once more those where not all is well; answers the worst status.
     pub fn close(mut self) -> Status {
         let hosts = self.hosts.len();
         if hosts > 1 {
