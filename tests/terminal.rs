@@ -276,3 +276,47 @@ fn a_file_keeps_its_owner_and_its_mode_whoever_changes_it() {
     desk.does("pq-secret seal inventory/group_vars/prod.yml");
     assert_eq!(mode(&desk.at("inventory/group_vars/prod.yml.age")), 0o640);
 }
+
+/// A plan for two machines at which nothing listens.
+const TWO: &str = r#"{"type":"run","format":1,"inventory":"/i","digest":"0","time":"2026-11-23T00:00:00Z"}
+{"type":"host","host":"one","groups":[],"connection":{"kind":"ssh","address":"127.0.0.1","port":1},"vars":{"ansible_ssh_common_args":"-F none"}}
+{"type":"step","host":"one","id":"a/dir","title":"a directory","do":"directory","path":"/srv/a"}
+{"type":"host","host":"two","groups":[],"connection":{"kind":"ssh","address":"127.0.0.1","port":1},"vars":{"ansible_ssh_common_args":"-F none"}}
+{"type":"step","host":"two","id":"a/dir","title":"a directory","do":"directory","path":"/srv/a"}
+{"type":"end","hosts":2,"status":0}
+"#;
+
+#[test]
+fn before_several_machines_are_changed_a_person_is_asked() {
+    let desk = Desk::new();
+    fs::write(desk.at("plan"), TWO).unwrap();
+    let mut terminal = desk.sits("pq-apply <plan");
+    terminal.exp_string("change 2 hosts (one, two)? [y/N] ").unwrap();
+    terminal.send_line("").unwrap();
+    let said = ends(&mut terminal, "2");
+    assert!(said.contains("nothing was touched") && !said.contains("unreachable"), "{said}");
+
+    let mut terminal = desk.sits("pq-apply <plan");
+    terminal.exp_string("[y/N] ").unwrap();
+    terminal.send_line("y").unwrap();
+    let said = ends(&mut terminal, "75");
+    assert!(said.contains("one: unreachable") && said.contains("two: unreachable"), "{said}");
+
+    // Nobody is asked who looks only, or has said so before.
+    for options in ["--check", "--yes"] {
+        let mut terminal = desk.sits(&format!("pq-apply {options} <plan"));
+        let said = ends(&mut terminal, "75");
+        assert!(!said.contains("[y/N]") && said.contains("2 hosts: 0 well, "), "{said}");
+    }
+}
+
+#[test]
+fn the_password_of_sudo_is_asked_for_and_not_shown() {
+    let desk = Desk::new();
+    fs::write(desk.at("plan"), TWO).unwrap();
+    let mut terminal = desk.sits("pq-apply --yes --ask-become-pass <plan");
+    let mut seen = terminal.exp_string("password for sudo on the other machines: ").unwrap();
+    terminal.send_line(TYPED).unwrap();
+    seen += &ends(&mut terminal, "75");
+    assert!(!seen.contains("canary"), "{seen}");
+}

@@ -40,7 +40,6 @@ fn a_stream_that_is_not_whole_and_right_touches_nothing() -> Result<()> {
         ("secret in an argument", &argv, "a secret stands where none may"),
         ("failed before", &failed, "failed with exit status 2"),
         ("short of a host", &short, "holds 2 hosts, and 1 came"),
-        ("another machine", &elsewhere, "over ssh"),
     ] {
         for options in [&[][..], &["--check"]] {
             let output = apply(&machine, plan, options)?;
@@ -55,6 +54,14 @@ fn a_stream_that_is_not_whole_and_right_touches_nothing() -> Result<()> {
             assert!(untouched(&machine)?, "{name}");
         }
     }
+
+    // Another machine is not mistaken for this one.
+    let output = apply(&machine, &elsewhere, &[])?;
+    assert_eq!(output.code, 75, "{}{}", output.stdout, output.stderr);
+    for text in ["cannot reach host `small`", "Could not resolve hostname", "nothing was touched there"] {
+        assert!(output.stderr.contains(text), "{text}: {}", output.stderr);
+    }
+    assert!(untouched(&machine)?);
 
     let nobody = machine
         .command(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "pq-apply"])

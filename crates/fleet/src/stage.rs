@@ -56,8 +56,11 @@ impl Shown {
 /// Where machines are shown.
 pub struct Stage {
     show: Show,
+    form: Form,
     hosts: Vec<Shown>,
     on_stage: Option<usize>,
+    /// Whether whoever is on stage was announced.
+    announced: bool,
     status: Status,
     words: Vec<(String, &'static str)>,
 }
@@ -67,7 +70,7 @@ impl Stage {
     pub fn new(form: Form, verbose: bool, mode: Mode, run: &Run, hosts: Vec<Shown>, status: Status) -> Self {
         let mut show = Show::new(form, verbose, mode, hosts.iter().map(|host| host.steps).sum());
         show.run(run);
-        Stage { show, hosts, on_stage: None, status, words: Vec::new() }
+        Stage { show, form, hosts, on_stage: None, announced: false, status, words: Vec::new() }
     }
 
     /// Takes what was heard of a machine.
@@ -104,16 +107,24 @@ impl Stage {
     }
 
     fn enter(&mut self, at: usize) {
-        self.on_stage = Some(at);
-        if let Some(host) = self.hosts.get_mut(at) {
+        (self.on_stage, self.announced) = (Some(at), false);
+    }
+
+    /// A machine's records, or its name above what happened there.
+    fn announce(&mut self, at: usize) {
+        if let Some(host) = self.hosts.get_mut(at).filter(|_| !self.announced) {
+            self.announced = true;
             self.show.host(&host.host, &std::mem::take(&mut host.lines));
         }
     }
 
     fn show(&mut self, at: usize, heard: Heard) {
-        let Some(Shown { host, .. }) = self.hosts.get(at) else { return };
+        let Some(host) = self.hosts.get(at).map(|it| it.host.clone()) else { return };
         match heard {
-            Heard::Event(event) => self.show.event(&event),
+            Heard::Event(event) => {
+                self.announce(at);
+                self.show.event(&event);
+            }
             Heard::Note(note) => {
                 let tool = tool_name();
                 let of = if self.hosts.len() > 1 { format!("host `{host}`: ") } else { String::new() };
@@ -123,10 +134,22 @@ impl Stage {
             Heard::Over(over) => {
                 self.show.above(|| over.why.iter().for_each(report));
                 match over.word {
-                    None => self.show.verdict(host, over.verdict, over.time),
+                    None => {
+                        self.announce(at);
+                        self.show.verdict(&host, over.verdict, over.time);
+                        match over.verdict.status {
+                            Status::Done => {}
+                            Status::Differs => self.words.push((host, "differs")),
+                            _ => self.words.push((host, "failed")),
+                        }
+                    }
                     Some(word) => {
-                        self.show.unfinished(host, over.verdict, word);
-                        self.words.push((host.clone(), word));
+                        // Where nothing happened, the last line says all.
+                        if self.form == Form::Json {
+                            self.announce(at);
+                        }
+                        self.show.unfinished(&host, over.verdict, word);
+                        self.words.push((host, word));
                     }
                 }
                 self.on_stage = None;
@@ -134,7 +157,7 @@ impl Stage {
         }
     }
 
-    /// Ends the stream, and with several machines names those without a verdict once more; answers the worst status.
+    /// Ends the stream, and with several machines names once more those where not all is well; answers the worst status.
     pub fn close(mut self) -> Status {
         let hosts = self.hosts.len();
         if hosts > 1 {

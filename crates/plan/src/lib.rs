@@ -20,3 +20,4 @@ pub use choice::Choice;
 pub use complaints::complaints;
 pub use instance::keys::is_of_one;
 pub use planner::{Part, Plan, Planner};
+pub use pq_template::with_room;

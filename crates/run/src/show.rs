@@ -98,15 +98,16 @@ impl Show {
         }
     }
 
-    /// Several machines are over; those without a verdict are named once more.
-    pub fn hosts(&mut self, count: usize, unfinished: &[(String, &str)]) {
+    /// Several machines are over; those where not all is well are named once more.
+    pub fn hosts(&mut self, count: usize, others: &[(String, &str)]) {
         if self.form == Form::Json {
             return;
         }
-        let well = count - unfinished.len();
-        let mut text = format!("{BOLD}{count} hosts{PLAIN}: {well} told all");
-        for (host, word) in unfinished {
-            text.push_str(&format!(", {RED}{host}{PLAIN} {word}"));
+        let well = count.saturating_sub(others.len());
+        let mut text = format!("{BOLD}{count} hosts{PLAIN}: {well} well");
+        for (host, word) in others {
+            let colour = if *word == "differs" { YELLOW } else { RED };
+            text.push_str(&format!(", {colour}{host}{PLAIN} {word}"));
         }
         self.line(&text);
     }

@@ -64,4 +64,5 @@ pub use minijinja::value;
 pub use minijinja::{Error, ErrorKind};
 pub use omit::omit;
 pub use reads::Reads;
+pub use spent::with_room;
 pub use templates::Templates;

@@ -142,11 +142,12 @@ pub(crate) fn compiling<R>(compile: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Runs what may need a large stack.
+/// Runs what may need a large stack. Whoever renders many templates runs all of it so: each of them would have a stack
+/// made for itself.
 ///
 /// # Errors
 /// That there is no such stack.
-pub(crate) fn with_room<R: Send>(run: impl FnOnce() -> R + Send) -> Result<R, Error> {
+pub fn with_room<R: Send>(run: impl FnOnce() -> R + Send) -> Result<R, Error> {
     let before = SPENT.get();
     if before.roomy {
         return Ok(run());

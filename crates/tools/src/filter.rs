@@ -10,7 +10,7 @@ use std::thread;
 
 use clap::Args;
 use pq_cli::{Failure, Form, OutputArgs, tool_name};
-use pq_plan::{Plan, Planner};
+use pq_plan::{Plan, Planner, with_room};
 use pq_recipes::Catalogue;
 use pq_run::Mode;
 use pq_stream::{Diagnostic, Host, Reader, Record, Run, Status, StreamError, Writer};
@@ -34,7 +34,7 @@ pub struct FilterArgs {
 }
 
 /// What one planner does.
-pub(crate) trait Layer {
+pub(crate) trait Layer: Send {
     /// Plans one host.
     fn plan(&mut self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic>;
 
@@ -125,8 +125,10 @@ fn filter<W: Write>(
         let closes =
             matches!(&record, Record::Host(_)) || matches!(&record, Record::End(end) if end.host.is_none());
         if closes && let (Some(host), Some(planner)) = (pending.take(), &planner) {
-            let plan =
-                layer.plan(planner, &host).map_err(|error| Failure::input(quoted(error, &inventory)))?;
+            // One stack for all templates of the host.
+            let plan = with_room(|| layer.plan(planner, &host))
+                .unwrap_or_else(|error| Err(Diagnostic::new("cannot plan").cause(error.to_string())))
+                .map_err(|error| Failure::input(quoted(error, &inventory)))?;
             listing.host(&host.host, &plan);
             for step in plan.steps {
                 write(out.write(&Record::Step(step)))?;
