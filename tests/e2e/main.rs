@@ -3,10 +3,13 @@
 //! `make e2e T=name` runs those whose name holds `name`.
 
 mod demo;
+mod hostile;
 mod kill;
 mod laws;
+mod planted;
 mod refuse;
 mod secrets;
 mod stop;
+mod tampered;
 mod world;
 mod writer;

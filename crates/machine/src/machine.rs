@@ -194,7 +194,7 @@ impl System for Machine {
     }
 
     fn unpack(&mut self, archive: &Archive, into: &AbsPath) -> Result<(), Error> {
-        archive::unpack(archive, into)
+        archive::unpack(archive, into, self.users()?.numbers(&archive.meta)?)
     }
 
     fn install(&mut self, packages: &[&str]) -> Result<(), Error> {

@@ -10,7 +10,9 @@ use crate::types::{
     Absent, Assert, Certificate, Command, Copy, Cron, Directory, Download, File, Http, Line, Release,
     Symlink, Venv,
 };
-use crate::types::{Firewall, FirewallRule, Group, Locale, Package, Reload, Service, Timezone, Unit, User};
+use crate::types::{
+    Firewall, FirewallRule, Group, Locale, Package, Reload, Service, Timezone, Unit, Unpack, User,
+};
 use crate::{Converge, Text};
 
 macro_rules! step_types {
@@ -56,6 +58,7 @@ step_types! {
     "command" Command "A command is run unless the machine shows that it need not be"
     "download" Download "A file with a known digest is there"
     "release" Release "A release is unpacked, with what is kept outside it linked in"
+    "unpack" Unpack "What is in an archive is unpacked into a directory"
     "venv" Venv "A Python environment holds exactly the pinned packages"
     "certificate" Certificate "A certificate from the machine's own authority is there"
     "http" Http "A server on this machine answers as it should"

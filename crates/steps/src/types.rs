@@ -26,6 +26,8 @@ mod service;
 mod symlink;
 mod timezone;
 mod unit;
+mod unpack;
+mod unpacked;
 mod user;
 mod venv;
 
@@ -51,6 +53,7 @@ pub use service::Service;
 pub use symlink::Symlink;
 pub use timezone::Timezone;
 pub use unit::Unit;
+pub use unpack::Unpack;
 pub use user::User;
 pub use venv::Venv;
 
