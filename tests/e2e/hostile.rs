@@ -15,7 +15,7 @@ const SECONDS: f64 = 20.0;
 
 /// What stands around the directory that is unpacked into, to the second and the byte.
 const AROUND: &str = "
-    find /srv /etc /root /home /tmp /opt /usr/local -xdev -not -path '/srv/hostile/out*' -not -path '/root/sources/*' \
+    find /srv /etc /root /home /tmp /opt /usr/local -xdev -not -path '/srv/hostile/out*' -not -path '/root/sources*' \
         -not -path /srv/hostile -not -path /root/used -not -path /root -printf '%p %y %m %u:%g %s %T@ %C@ %l\\n' | sort
     sha256sum /srv/canary /srv/hostile/canary /etc/passwd /etc/shadow
 ";
@@ -43,7 +43,12 @@ fn steps(digest: &str) -> [Map<String, Value>; 2] {
 }
 
 /// What is wrong with a case's end.
-fn wrong(machine: &Machine, hostile: &Hostile, step: &Map<String, Value>, around: &str) -> Result<Vec<String>> {
+fn wrong(
+    machine: &Machine,
+    hostile: &Hostile,
+    step: &Map<String, Value>,
+    around: &str,
+) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     let (output, used) = apply_measured(machine, &laws::plan(std::slice::from_ref(step)))?;
     let said = said(&output);
@@ -53,7 +58,9 @@ fn wrong(machine: &Machine, hostile: &Hostile, step: &Map<String, Value>, around
             if output.code != 1 {
                 wrong.push(format!("status {}", output.code));
             }
-            wrong.extend(words.iter().filter(|word| !said.contains(**word)).map(|word| format!("no `{word}`")));
+            wrong.extend(
+                words.iter().filter(|word| !said.contains(**word)).map(|word| format!("no `{word}`")),
+            );
             if !out.is_empty() || machine.sh("test ! -e /srv/hostile/out")?.code != 0 {
                 wrong.push(format!("there is {out}"));
             }
@@ -71,7 +78,8 @@ fn wrong(machine: &Machine, hostile: &Hostile, step: &Map<String, Value>, around
     }
     let now = machine.sh(AROUND)?.success()?.stdout;
     if now != around {
-        wrong.push("something around it is not as it was".to_owned());
+        let changed: Vec<&str> = now.lines().filter(|line| !around.contains(line)).collect();
+        wrong.push(format!("around it is not as it was: {changed:?}"));
     }
     if used.kilobytes > MEMORY || used.seconds > SECONDS {
         wrong.push(format!("{} KB, {:.1} s", used.kilobytes, used.seconds));
@@ -105,7 +113,11 @@ fn a_hostile_archive_leaves_the_machine_as_it_was() -> Result<()> {
             }
             let used = machine.read("/root/used")?;
             let mut used = used.split_whitespace().filter_map(|it| it.parse::<f64>().ok());
-            most = (most.0.max(used.next().unwrap_or(0.0) as u64), used.next().unwrap_or(0.0).max(most.1));
+            let (kilobytes, seconds) = (used.next().unwrap_or(0.0) as u64, used.next().unwrap_or(0.0));
+            if kilobytes > most.0 || seconds > most.1 {
+                println!("{} ({}): {kilobytes} KB, {seconds:.2} s", hostile.name, step["do"]);
+            }
+            most = (most.0.max(kilobytes), seconds.max(most.1));
             machine.sh("rm -rf /srv/hostile/out /srv/hostile/.??*")?.success()?;
         }
     }

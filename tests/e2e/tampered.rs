@@ -41,8 +41,11 @@ fn steps(case: &str, wanted: &str) -> [Map<String, Value>; 2] {
 fn wrong(machine: &Machine, step: &Map<String, Value>, words: &[String]) -> Result<Vec<String>> {
     let (output, used) = apply_measured(machine, &laws::plan(std::slice::from_ref(step)))?;
     let said = said(&output);
-    let mut wrong: Vec<String> =
-        words.iter().filter(|word| !said.contains(word.as_str())).map(|word| format!("no `{word}`")).collect();
+    let mut wrong: Vec<String> = words
+        .iter()
+        .filter(|word| !said.contains(word.as_str()))
+        .map(|word| format!("no `{word}`"))
+        .collect();
     if output.code != 1 {
         wrong.push(format!("status {}", output.code));
     }
@@ -67,10 +70,13 @@ fn a_tampered_download_is_refused_before_anything_opens_it() -> Result<()> {
     let wanted = sha256(&app);
     machine.write("/root/good", app.clone())?;
     machine.write("/root/tampered.py", SERVER)?;
-    machine.sh("mkdir /srv/tampered; systemd-run --unit tampered python3 /root/tampered.py; sleep 1")?.success()?;
+    machine
+        .sh("mkdir /srv/tampered; systemd-run --unit tampered python3 /root/tampered.py; sleep 1")?
+        .success()?;
     let mut faults = Vec::new();
     for (case, words) in CASES {
-        let served = machine.sh(&format!("cat /root/served-{case} 2>/dev/null | sha256sum | cut -c1-64"))?.stdout;
+        let served =
+            machine.sh(&format!("cat /root/served-{case} 2>/dev/null | sha256sum | cut -c1-64"))?.stdout;
         let filled = |word: &&str| word.replace("FOUND", served.trim()).replace("WANTED", &wanted);
         let mut words: Vec<String> = words.iter().map(filled).collect();
         words.push(format!("http://127.0.0.1:8087/{case}"));

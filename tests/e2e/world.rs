@@ -105,7 +105,11 @@ pub fn said(output: &Output) -> String {
         }
     }
     let mut all = String::new();
-    output.stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).for_each(|it| texts(&it, &mut all));
+    output
+        .stdout
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .for_each(|it| texts(&it, &mut all));
     all
 }
 

@@ -13,6 +13,7 @@ use pq_steps::{
 };
 
 use crate::packages::Packages;
+use crate::place::Place;
 use crate::policy::Policy;
 use crate::units::{self, Units};
 use crate::users::Users;
@@ -99,6 +100,10 @@ impl Probe for Machine {
 
     fn list(&self, path: &AbsPath) -> Result<Option<Vec<String>>, Error> {
         look::list(path)
+    }
+
+    fn guarded(&self, path: &AbsPath) -> Result<bool, Error> {
+        Ok(Place::find(path)?.is_none_or(|place| place.ours))
     }
 
     fn package(&self, name: &str) -> Result<Option<Package>, Error> {
