@@ -173,7 +173,7 @@ fn a_link_that_is_exchanged_while_root_writes_is_followed_by_no_step_type() -> R
         ln -s /etc/canary.d .tmp-free.evil; ln -s /etc/canary.d ..tmp-free.pq-tmp.evil; ln -s /etc/canary .free.pq-tmp.evil
     ";
     let begun = Instant::now();
-    let (mut runs, mut done) = (0, BTreeMap::new());
+    let (mut runs, mut round, mut done) = (0, 0, BTreeMap::new());
     while begun.elapsed() < Duration::from_secs(60) {
         let user = "setpriv --reuid planter --regid planter --clear-groups";
         let fresh = format!(
@@ -184,11 +184,13 @@ fn a_link_that_is_exchanged_while_root_writes_is_followed_by_no_step_type() -> R
         let racer = machine
             .command(["sh", "-c", &format!("{user} python3 /opt/exchange.py {ROUND} {pairs}")])
             .start()?;
+        round += 1;
         let until = Instant::now() + Duration::from_secs(ROUND);
         'round: for path in ["file", "dir", "way/file", "way/sub", "way/new", "new", "free"].iter().cycle() {
             for step in steps(&format!("/srv/planted/{path}"), runs) {
                 // Where something of another type stands, an archive is not unpacked.
-                if *path == "free" && step["do"] != "unpack" {
+                let alone = ["unpack", "release"][round % 2];
+                if *path == "free" && step["do"] != alone {
                     continue;
                 }
                 runs += 1;

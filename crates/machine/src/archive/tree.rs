@@ -4,11 +4,10 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use pq_steps::Archive;
@@ -16,6 +15,7 @@ use rustix::fs::{Mode, OFlags, mkdirat, openat, renameat, symlinkat};
 
 use super::entry::{Entry, What};
 use super::{Refused, name};
+use crate::fresh::{Numbers, set};
 
 /// Most bytes that all names together may have: they are held in memory.
 const NAMES: usize = 64 << 20;
@@ -144,8 +144,8 @@ impl<'a> Tree<'a> {
         if written != size {
             return Err(Refused::Damaged(format!("it ends within `{}`", path.display())));
         }
-        // The mode above passes through the umask.
-        file.set_permissions(Permissions::from_mode(mode)).map_err(|error| Refused::write(path, error))
+        // The mode above passes through the umask, or an access list of the directory.
+        set(&file, Numbers { mode: Some(mode), owner: None }).map_err(|error| Refused::write(path, error))
     }
 
     /// Puts the links in place; what the archive has there is kept in `.paquerette/shipped`.
