@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::world::{apply_measured, bare, said, serve, sha256};
 
-/// Most kilobytes and seconds of the processor that one run may take. The largest case holds 64 MiB of names, and zstd
-/// and xz may want as much again; the longest makes 50 000 files and removes them.
+/// Most kilobytes and seconds of the processor that one run may take. The largest case holds 32 MiB of names; zstd
+/// and xz may want twice that. The longest makes 50 000 files and removes them.
 const MEMORY: u64 = 192 << 10;
 const SECONDS: f64 = 60.0;
 

@@ -18,7 +18,7 @@ use super::{Refused, name};
 use crate::fresh::{Numbers, set};
 
 /// Most bytes that all names together may have: they are held in memory.
-const NAMES: usize = 64 << 20;
+const NAMES: usize = 32 << 20;
 
 /// What came out at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

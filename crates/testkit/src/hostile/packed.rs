@@ -83,10 +83,10 @@ fn many() -> Vec<Hostile> {
             },
         ),
         Hostile::refused(
-            "five thousand names of twelve long directories",
-            ["have more than 67108864 bytes"],
+            "three thousand names of twelve long directories",
+            ["have more than 33554432 bytes"],
             || {
-                packed((0..5_000).map(|it| {
+                packed((0..3_000).map(|it| {
                     let name = format!("{}{}", scattered(it), format!("/{}", "d".repeat(255)).repeat(11));
                     [long(EntryType::GNULongName, &name), directory("cut")].concat()
                 }))
