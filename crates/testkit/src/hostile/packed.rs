@@ -49,16 +49,16 @@ fn each(name: &str, pack: Packer) -> Vec<Hostile> {
             Box::new(move || [good(), pack(&tar(&[file("first", "evil")]))].concat()),
         ),
         refused(
-            "half a gigabyte of zeros",
+            "128 MiB of zeros",
             "as of a decompression bomb",
             Box::new(move || {
-                pack(&tar(&[entry(EntryType::Regular, b"zeros", b"", 0o644, &vec![0; 512 << 20])]))
+                pack(&tar(&[entry(EntryType::Regular, b"zeros", b"", 0o644, &vec![0; 128 << 20])]))
             }),
         ),
         refused(
-            "half a gigabyte of zeros behind the end",
+            "128 MiB of zeros behind the end",
             "as of a decompression bomb",
-            Box::new(move || pack(&[tar(&[file("first", "1")]), vec![0; 512 << 20]].concat())),
+            Box::new(move || pack(&[tar(&[file("first", "1")]), vec![0; 128 << 20]].concat())),
         ),
         Hostile::harmless(case(name, "a bomb in it stays what it is"), ["bomb.gz 0644"], move || {
             let bomb = gz(&gz(&vec![0; 64 << 20]));
@@ -92,8 +92,8 @@ fn many() -> Vec<Hostile> {
                 }))
             },
         ),
-        Hostile::refused("a name of half a gigabyte", ["longer than 1048576 bytes"], || {
-            let name = "n".repeat(512 << 20);
+        Hostile::refused("a name of 128 MiB", ["longer than 1048576 bytes"], || {
+            let name = "n".repeat(128 << 20);
             zst(&tar(&[long(EntryType::GNULongName, &name), file("cut", "")]))
         }),
     ]

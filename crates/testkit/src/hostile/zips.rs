@@ -325,8 +325,8 @@ fn sizes() -> Vec<Hostile> {
                 ])
             },
         ),
-        Hostile::refused("zip: half a gigabyte of zeros", ["as of a decompression bomb"], || {
-            after_first(&[zipped("zeros", 0o100_644, DEFLATED, &vec![0; 512 << 20])])
+        Hostile::refused("zip: 128 MiB of zeros", ["as of a decompression bomb"], || {
+            after_first(&[zipped("zeros", 0o100_644, DEFLATED, &vec![0; 128 << 20])])
         }),
         Hostile::harmless("zip: a bomb in it stays what it is", ["bomb.zip 0644"], || {
             let bomb = zip(&[zipped("zeros", 0o100_644, DEFLATED, &vec![0; 64 << 20])]);
