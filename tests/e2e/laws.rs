@@ -3,7 +3,7 @@
 use pq_testkit::lab::{self, Machine, Output, Result};
 use pq_testkit::laws::{self, Example};
 
-use crate::world::{apply, bare};
+use crate::world::{self, apply, bare};
 
 /// The machine as it was before an example, as far as the examples reach.
 const RESET: &str = "
@@ -31,9 +31,7 @@ fn serve(machine: &Machine) -> Result<()> {
     for (path, bytes) in laws::sources() {
         machine.write(&format!("/root/sources/{path}"), bytes)?;
     }
-    let server = "systemd-run --unit law-sources python3 -m http.server -d /root/sources -b 127.0.0.1 8087 &&
-                  for i in $(seq 50); do python3 -c 'import urllib.request as r; r.urlopen(\"http://127.0.0.1:8087/\")' && break; sleep 0.1; done";
-    machine.sh(server)?.success().map(drop)
+    world::serve(machine, "/root/sources")
 }
 
 /// One example from one start: prepared, checked, applied, and applied again. The state in which it ends.

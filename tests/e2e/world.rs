@@ -5,6 +5,7 @@ use std::process::Command;
 
 use pq_testkit::lab::{Error, Image, Lab, Machine, Output, Result, Running, Suite};
 use pq_tests::{TOOLS, tools};
+use sha2::{Digest, Sha256};
 
 /// What an operator would call the state of a machine, line by line: files with owner, mode and content, accounts,
 /// packages, units. Without what may differ between two machines that are the same (keys, times, logs, caches).
@@ -62,6 +63,69 @@ pub fn apply_killed(machine: &Machine, plan: &str, nth: usize) -> Result<Output>
         .env("PQ_IDENTITY", IDENTITY)
         .stdin(plan)
         .output()
+}
+
+/// What a run took.
+pub struct Used {
+    /// Its memory when it was largest.
+    pub kilobytes: u64,
+    /// Seconds of the processor.
+    pub seconds: f64,
+}
+
+/// Runs a command and writes what it took to /root/used: kilobytes, seconds.
+const MEASURE: &str = "
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+open('/root/used', 'w').write(f'{used.ru_maxrss} {used.ru_utime + used.ru_stime}')
+sys.exit(code if code >= 0 else 128 - code)
+";
+
+/// Runs pq-apply on a plan, and tells what it took.
+pub fn apply_measured(machine: &Machine, plan: &str) -> Result<(Output, Used)> {
+    let output = machine.command(["python3", "-c", MEASURE, "pq-apply"]).stdin(plan).output()?;
+    let used = machine.read("/root/used")?;
+    let mut numbers = used.split_whitespace();
+    let mut next = || numbers.next().and_then(|number| number.parse::<f64>().ok()).unwrap_or(f64::MAX);
+    Ok((output, Used { kilobytes: next() as u64, seconds: next() }))
+}
+
+/// All texts in what a run wrote on its standard output.
+pub fn said(output: &Output) -> String {
+    fn texts(value: &serde_json::Value, into: &mut String) {
+        match value {
+            serde_json::Value::String(text) => {
+                into.push_str(text);
+                into.push('\n');
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| texts(item, into)),
+            serde_json::Value::Object(map) => map.values().for_each(|item| texts(item, into)),
+            _ => {}
+        }
+    }
+    let mut all = String::new();
+    output
+        .stdout
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .for_each(|it| texts(&it, &mut all));
+    all
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Serves a directory of the machine at http://127.0.0.1:8087/.
+pub fn serve(machine: &Machine, directory: &str) -> Result<()> {
+    let server = format!(
+        "mkdir -p {directory}
+         systemd-run --unit sources python3 -m http.server -d {directory} -b 127.0.0.1 8087 &&
+         for i in $(seq 50); do python3 -c 'import urllib.request as r; r.urlopen(\"http://127.0.0.1:8087/\")' && break; sleep 0.1; done"
+    );
+    machine.sh(&server)?.success().map(drop)
 }
 
 /// The top of the source tree.

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pq_steps::{AbsPath, Download, Error};
 use pq_stream::Diagnostic;
@@ -17,6 +17,12 @@ use crate::web;
 
 /// How long is waited before each further try.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// From when on a server has to have sent enough.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The fewest bytes a second that a server has to send: below this, 2 GiB take a month.
+const SLOWEST: u64 = 1024;
 
 /// Why a try did not succeed, and whether another may.
 struct Miss {
@@ -63,6 +69,7 @@ fn attempt(agent: &Agent, download: &Download, place: &Place) -> Result<(), Miss
     let mut reader = body.into_reader();
     let (mut hasher, mut length) = (Sha256::new(), 0);
     let mut buffer = vec![0; 64 * 1024];
+    let begun = Instant::now();
     loop {
         let read = reader.read(&mut buffer).map_err(|error| {
             broken(format!("it broke off after {length} bytes: {}", crate::cause::words(&error)))
@@ -73,6 +80,13 @@ fn attempt(agent: &Agent, download: &Download, place: &Place) -> Result<(), Miss
         length += read as u64;
         if length > download.max_bytes {
             return Err(too_large(download).into());
+        }
+        let took = begun.elapsed();
+        if took > PATIENCE && length < took.as_secs() * SLOWEST {
+            let slow = format!("it comes too slowly: {length} bytes in {} seconds", took.as_secs());
+            return Err(
+                Error::from(cannot().cause(slow).hint("run again, or fetch it from elsewhere")).into()
+            );
         }
         hasher.update(&buffer[..read]);
         fresh

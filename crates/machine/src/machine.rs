@@ -14,6 +14,7 @@ use pq_steps::{
 
 use crate::inhibit::Inhibitor;
 use crate::packages::Packages;
+use crate::place::Place;
 use crate::policy::Policy;
 use crate::units::{self, Units};
 use crate::users::Users;
@@ -104,6 +105,10 @@ impl Probe for Machine {
 
     fn list(&self, path: &AbsPath) -> Result<Option<Vec<String>>, Error> {
         look::list(path)
+    }
+
+    fn guarded(&self, path: &AbsPath) -> Result<bool, Error> {
+        Ok(Place::find(path)?.is_none_or(|place| place.ours))
     }
 
     fn package(&self, name: &str) -> Result<Option<Package>, Error> {
@@ -206,7 +211,7 @@ impl System for Machine {
     }
 
     fn unpack(&mut self, archive: &Archive, into: &AbsPath) -> Result<(), Error> {
-        archive::unpack(archive, into)
+        archive::unpack(archive, into, self.users()?.numbers(&archive.meta)?)
     }
 
     fn install(&mut self, packages: &[&str]) -> Result<(), Error> {

@@ -188,8 +188,8 @@ fn split(path: &[u8]) -> VecDeque<OsString> {
     path.split(|byte| *byte == b'/').filter(plain).map(|part| OsString::from_vec(part.to_vec())).collect()
 }
 
-/// Whether nobody but root, or who we are, can put something into a directory.
-fn is_ours(stat: &Stat) -> bool {
+/// Whether nobody but root, or who we are, can put something into a directory, or write to a file.
+pub fn is_ours(stat: &Stat) -> bool {
     let (me, mine) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let owner = stat.st_uid == 0 || stat.st_uid == me;
     let group = stat.st_mode & 0o020 == 0 || stat.st_gid == 0 || stat.st_gid == mine;

@@ -262,6 +262,8 @@ fn one_place(one: &AnyStep, other: &AnyStep) -> bool {
         AnyStep::File(step) => Some(step.path.as_str().to_owned()),
         AnyStep::Symlink(step) => Some(step.path.as_str().to_owned()),
         AnyStep::Cron(step) => Some(step.place()),
+        AnyStep::Release(step) => Some(step.path.as_str().to_owned()),
+        AnyStep::Unpack(step) => Some(step.into.as_str().to_owned()),
         AnyStep::Unit(step) => Some(format!("/etc/systemd/system/{}", step.name)),
         _ => None,
     };

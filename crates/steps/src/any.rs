@@ -12,7 +12,7 @@ use crate::types::{
 };
 use crate::types::{
     Firewall, FirewallRule, Group, Locale, Package, Reload, Remove, Service, Timezone, Transaction, Unit,
-    User,
+    Unpack, User,
 };
 use crate::{AbsPath, Converge, Text};
 
@@ -59,6 +59,7 @@ step_types! {
     "command" Command "A command is run unless the machine shows that it need not be"
     "download" Download "A file with a known digest is there"
     "release" Release "A release is unpacked, with what is kept outside it linked in"
+    "unpack" Unpack "What is in an archive is unpacked into a directory"
     "venv" Venv "A Python environment holds exactly the pinned packages"
     "certificate" Certificate "A certificate from the machine's own authority is there"
     "http" Http "A server on this machine answers as it should"

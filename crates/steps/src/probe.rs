@@ -39,6 +39,14 @@ pub trait Probe {
     /// Where it is no directory, or cannot be read.
     fn list(&self, path: &AbsPath) -> Result<Option<Vec<String>>, Error>;
 
+    /// Whether only root can put something where a path is: all directories on the way are root's, and no others may
+    /// write to them. So it is for programs that find a path by its name, as links of others could lead them astray.
+    /// True where the directory is not there.
+    ///
+    /// # Errors
+    /// Where it cannot be looked at.
+    fn guarded(&self, path: &AbsPath) -> Result<bool, Error>;
+
     /// A Debian package that is installed; `None` where it is not (removed with its configuration kept is not).
     ///
     /// # Errors

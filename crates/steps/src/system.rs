@@ -66,8 +66,8 @@ pub trait System: Probe {
     /// Unpacks an archive into a new directory owned by root, and syncs it. Files keep only their execute bit.
     ///
     /// # Errors
-    /// Where the directory exists, the archive is damaged, an entry would leave the directory or is neither file,
-    /// directory nor inner symbolic link, or a limit is passed.
+    /// Where the directory exists, the archive has another digest or is damaged, an entry would leave the directory or
+    /// is neither file, directory nor inner symbolic link, or a limit is passed; nothing is left then.
     fn unpack(&mut self, archive: &Archive, into: &AbsPath) -> Result<(), Error>;
 
     /// Installs packages in one transaction that removes none and starts no service.
@@ -141,8 +141,11 @@ pub struct Download {
 /// An archive to unpack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archive {
-    /// The file; its format is told by its first bytes (tar, plain or in gzip, bzip2, xz, zstd).
+    /// The file, to which only root may write; its format is told by its first bytes (zip, or tar, plain or in gzip,
+    /// bzip2, xz, zstd).
     pub path: AbsPath,
+    /// Its SHA-256 in hexadecimal.
+    pub sha256: String,
     /// How many leading directories of each entry's name are dropped.
     pub strip: usize,
     /// Most bytes that may come out.
@@ -152,6 +155,8 @@ pub struct Archive {
     /// What becomes a symbolic link: path below the directory → its target. What the archive has there moves to
     /// `.paquerette/shipped/<path>`.
     pub links: BTreeMap<String, String>,
+    /// Mode and owner of the directory itself, 0755 and root by default.
+    pub meta: Meta,
 }
 
 /// What systemd can do to a unit.

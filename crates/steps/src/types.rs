@@ -28,6 +28,8 @@ mod symlink;
 mod timezone;
 mod transaction;
 mod unit;
+mod unpack;
+mod unpacked;
 mod user;
 mod venv;
 
@@ -55,6 +57,7 @@ pub use symlink::Symlink;
 pub use timezone::Timezone;
 pub use transaction::{Rollback, Transaction};
 pub use unit::Unit;
+pub use unpack::Unpack;
 pub use user::User;
 pub use venv::Venv;
 

@@ -136,6 +136,47 @@ fn an_environment_whose_python_was_replaced_is_made_anew() {
 }
 
 #[test]
+fn an_environment_is_not_made_where_somebody_else_can_plant_links() {
+    let (fields, mut machine) = example("venv");
+    let theirs = json!({"do": "directory", "path": "/srv/law/venv", "owner": "www-data"});
+    apply(&mut machine, theirs).unwrap();
+    let before = machine.snapshot();
+    for error in [check(&machine, fields.clone()).unwrap_err(), apply(&mut machine, fields).unwrap_err()] {
+        assert!(error.to_string().contains("cannot make python environment"), "{error}");
+        assert!(format!("{error:?}").contains("not only root can write"), "{error:?}");
+    }
+    assert_eq!(machine.snapshot(), before);
+}
+
+#[test]
+fn a_directory_is_unpacked_anew_for_another_archive_or_another_depth_and_somebody_elses_stays() {
+    let (fields, mut machine) = example("unpack");
+    apply(&mut machine, fields.clone()).unwrap();
+    assert_eq!(check(&machine, fields.clone()), Ok(Check::InSync));
+    // What is unpacked needs its archive no more.
+    apply(&mut machine, json!({"do": "absent", "path": "/srv/law/unpack/1.tar"})).unwrap();
+    assert_eq!(check(&machine, fields.clone()), Ok(Check::InSync));
+    let mut deeper = fields.clone();
+    deeper["strip"] = json!(0);
+    let absent = Error::absent("file", "/srv/law/unpack/1.tar");
+    assert_eq!(check(&machine, deeper), Err(absent.clone()));
+    apply(&mut machine, json!({"do": "absent", "path": "/srv/law/unpack/app"})).unwrap();
+    assert_eq!(check(&machine, fields.clone()), Err(absent));
+    machine.put("/srv/law/unpack/app/index.php", "somebody's\n");
+    let error = check(&machine, fields).unwrap_err();
+    assert!(error.to_string().contains("a directory stands there that paquerette did not make"), "{error}");
+}
+
+#[test]
+fn an_archive_with_another_digest_is_not_unpacked() {
+    let (mut fields, mut machine) = example("unpack");
+    fields["sha256"] = json!("0".repeat(64));
+    let error = apply(&mut machine, fields).unwrap_err();
+    assert!(error.to_string().contains("SHA-256"), "{error}");
+    assert_eq!(text(&machine, "/srv/law/unpack/app/VERSION"), None);
+}
+
+#[test]
 fn a_certificate_is_renewed_when_two_thirds_of_its_life_are_over() {
     let (fields, mut machine) = example("certificate");
     apply(&mut machine, fields.clone()).unwrap();
@@ -215,6 +256,11 @@ fn what_cannot_be_executed_is_refused_when_it_is_read() {
         json!({"do": "release", "path": "/srv", "url": "https://h/x", "sha256": digest}),
         json!({"do": "release", "path": "/srv/r", "url": "https://h/x", "sha256": digest, "links": {"../x": "y"}}),
         json!({"do": "release", "path": "/srv/r", "url": "https://h/x", "sha256": digest, "links": {"a": "x", "a/b": "y"}}),
+        json!({"do": "unpack", "archive": "/a.zip", "into": "/srv"}),
+        json!({"do": "unpack", "archive": "/a.zip", "into": "/srv/x", "sha256": "0A"}),
+        json!({"do": "unpack", "archive": "/srv/x/a.zip", "into": "/srv/x"}),
+        json!({"do": "unpack", "archive": "/a.zip", "into": "/srv/x", "mode": "0775"}),
+        json!({"do": "unpack", "archive": "/a.zip", "into": "/srv/x", "owner": "www-data"}),
         json!({"do": "venv", "path": "/srv/v", "requirements": "radicale"}),
         json!({"do": "certificate", "names": ["*.x.test"], "chain": "/a", "key": "/b", "authority": "/c"}),
         json!({"do": "http", "url": "https://h/", "status": 99}),

@@ -14,6 +14,9 @@ pub fn parts(name: &[u8], strip: usize) -> Result<Vec<Vec<u8>>, String> {
     if parts.contains(&b"..".as_slice()) {
         return Err("leads out of the archive".to_owned());
     }
+    if parts.iter().any(|part| part.len() > 255) {
+        return Err("holds a part that is longer than 255 bytes".to_owned());
+    }
     let parts: Vec<Vec<u8>> = parts.into_iter().skip(strip).map(<[u8]>::to_vec).collect();
     match parts.first() {
         Some(first) if first == b".paquerette" => {

@@ -1,17 +1,24 @@
 //! The directory into which an archive's entries come out.
+//!
+//! Always true here: it is reached through its open handle, and all on the way inside it was made here.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use pq_steps::Archive;
-use tar::{Entry, EntryType};
+use rustix::fs::{Mode, OFlags, mkdirat, openat, renameat, symlinkat};
 
+use super::entry::{Entry, What};
 use super::{Refused, name};
+use crate::fresh::{Numbers, set};
+
+/// Most bytes that all names together may have: they are held in memory.
+const NAMES: usize = 32 << 20;
 
 /// What came out at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,135 +30,166 @@ enum Made {
 
 /// The directory, and what is in it so far.
 pub struct Tree<'a> {
-    root: &'a Path,
+    root: &'a OwnedFd,
     archive: &'a Archive,
     made: HashMap<PathBuf, Made>,
     bytes_left: u64,
     entries_left: u64,
+    names_left: usize,
 }
 
 impl<'a> Tree<'a> {
     /// An empty directory that is ours alone.
-    pub fn new(root: &'a Path, archive: &'a Archive) -> Self {
+    pub fn new(root: &'a OwnedFd, archive: &'a Archive) -> Self {
         let (bytes_left, entries_left) = (archive.max_bytes, archive.max_entries);
-        Tree { root, archive, made: HashMap::new(), bytes_left, entries_left }
+        Tree { root, archive, made: HashMap::new(), bytes_left, entries_left, names_left: NAMES }
     }
 
     /// Takes out one entry.
-    pub fn take<R: Read>(&mut self, mut entry: Entry<'_, R>) -> Result<(), Refused> {
-        let kind = entry.header().entry_type();
-        if kind == EntryType::XGlobalHeader {
-            return Ok(());
+    pub fn take(&mut self, entry: &Entry, content: &mut dyn Read) -> Result<(), Refused> {
+        let refused = |cause: String| Refused::entry(&entry.name, cause);
+        let parts = name::parts(&entry.name, self.archive.strip).map_err(refused)?;
+        if let What::Refused(cause) = &entry.what {
+            return Err(refused(cause.clone()));
         }
-        let full = entry.path_bytes().into_owned();
-        let refused = |cause: String| Refused::Entry(shown(&full), cause);
-        let parts = name::parts(&full, self.archive.strip).map_err(refused)?;
-        self.entries_left = self.entries_left.checked_sub(1).ok_or_else(|| {
-            Refused::Limit(format!("it holds more than {} entries", self.archive.max_entries))
-        })?;
-        // Version 7 of Unix wrote directories as files whose name ends in a slash.
-        let directory = kind == EntryType::Directory || (kind == EntryType::Regular && full.ends_with(b"/"));
-        if !directory && !matches!(kind, EntryType::Regular | EntryType::Symlink) {
-            return Err(refused(format!("is {}", words(kind))));
-        }
-        let Some((_, parents)) = parts.split_last() else { return Ok(()) };
+        self.count()?;
+        let Some((_, parents)) = parts.split_last() else {
+            return match entry.what == What::Directory || self.archive.strip > 0 {
+                true => Ok(()),
+                false => Err(refused("has no name".to_owned())),
+            };
+        };
         let path = joined(&parts);
-        if directory {
-            return self.directory(&parts).map_err(|cause| cause.named(&full));
+        self.directories(parents, &entry.name)?;
+        if entry.what == What::Directory {
+            return self.directory(path, &entry.name).map(drop);
         }
-        self.directory(parents).map_err(|cause| cause.named(&full))?;
         if self.made.contains_key(&path) {
             return Err(refused("stands twice in the archive".to_owned()));
         }
-        match kind {
-            EntryType::Symlink => {
-                let target = entry.link_name_bytes().unwrap_or_default().into_owned();
-                name::stays_inside(&target, parents.len()).map_err(refused)?;
-                std::os::unix::fs::symlink(OsStr::from_bytes(&target), self.root.join(&path))
+        match &entry.what {
+            What::Link(target) => {
+                name::stays_inside(target, parents.len()).map_err(refused)?;
+                symlinkat(target.as_slice(), self.root, &path)
                     .map_err(|error| Refused::write(&path, error))?;
-                self.made.insert(path, Made::Link);
+                self.note(path, Made::Link)
             }
-            _ => {
-                self.file(&mut entry, &path)?;
-                self.made.insert(path, Made::File);
+            What::File { size, executable } => {
+                self.file(content, &path, *size, *executable)?;
+                self.note(path, Made::File)
             }
+            What::Directory | What::Refused(_) => Ok(()),
         }
+    }
+
+    /// Counts one thing that comes out.
+    fn count(&mut self) -> Result<(), Refused> {
+        self.entries_left = self.entries_left.checked_sub(1).ok_or_else(|| {
+            Refused::Limit(format!("it holds more than {} entries", self.archive.max_entries))
+        })?;
         Ok(())
     }
 
-    /// Makes a directory and those that it is in, unless they came out before.
-    fn directory(&mut self, parts: &[Vec<u8>]) -> Result<(), InTheWay> {
+    fn note(&mut self, path: PathBuf, made: Made) -> Result<(), Refused> {
+        self.names_left = self
+            .names_left
+            .checked_sub(path.as_os_str().len())
+            .ok_or_else(|| Refused::Unwanted(format!("its names have more than {NAMES} bytes together")))?;
+        self.made.insert(path, made);
+        Ok(())
+    }
+
+    /// Makes the directories that something is in, unless they came out before.
+    fn directories(&mut self, parts: &[Vec<u8>], entry: &[u8]) -> Result<(), Refused> {
         for length in 1..=parts.len() {
-            let path = joined(&parts[..length]);
-            match self.made.get(&path) {
-                Some(Made::Directory) => continue,
-                Some(Made::File) => return Err(InTheWay::Stands(path, "file")),
-                Some(Made::Link) => return Err(InTheWay::Stands(path, "link")),
-                None => {}
+            if self.directory(joined(&parts[..length]), entry)? {
+                self.count()?;
             }
-            fs::DirBuilder::new()
-                .mode(0o755)
-                .create(self.root.join(&path))
-                .map_err(|error| InTheWay::Io(path.clone(), error))?;
-            self.made.insert(path, Made::Directory);
         }
         Ok(())
     }
 
-    /// Writes a file; of its mode only the owner's right to execute counts.
-    fn file<R: Read>(&mut self, entry: &mut Entry<'_, R>, path: &Path) -> Result<(), Refused> {
+    /// Makes a directory, unless it came out before; whether it is new.
+    fn directory(&mut self, path: PathBuf, entry: &[u8]) -> Result<bool, Refused> {
+        let through =
+            |what| Refused::entry(entry, format!("would go through the {what} `{}`", path.display()));
+        match self.made.get(&path) {
+            Some(Made::Directory) => return Ok(false),
+            Some(Made::File) => return Err(through("file")),
+            Some(Made::Link) => return Err(through("link")),
+            None => {}
+        }
+        mkdirat(self.root, &path, Mode::from_raw_mode(0o755))
+            .map_err(|error| Refused::write(&path, error))?;
+        self.note(path, Made::Directory).map(|()| true)
+    }
+
+    /// Writes a file.
+    fn file(
+        &mut self,
+        content: &mut dyn Read,
+        path: &Path,
+        size: u64,
+        executable: bool,
+    ) -> Result<(), Refused> {
         let too_much = |most| Refused::Limit(format!("more than {most} bytes would come out"));
-        let size = entry.size();
         self.bytes_left =
             self.bytes_left.checked_sub(size).ok_or_else(|| too_much(self.archive.max_bytes))?;
-        let mode = if entry.header().mode().is_ok_and(|mode| mode & 0o100 != 0) { 0o755 } else { 0o644 };
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(self.root.join(path))
-            .map_err(|error| Refused::write(path, error))?;
-        let written = pour(entry, &mut file, path)?;
+        let mode = if executable { 0o755 } else { 0o644 };
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file: File = openat(self.root, path, flags, Mode::from_raw_mode(mode))
+            .map_err(|error| Refused::write(path, error))?
+            .into();
+        let written = pour(content, &mut file, path)?;
         if written != size {
             return Err(Refused::Damaged(format!("it ends within `{}`", path.display())));
         }
-        // The mode above passes through the umask.
-        file.set_permissions(fs::Permissions::from_mode(mode)).map_err(|error| Refused::write(path, error))
+        // The mode above passes through the umask, or an access list of the directory.
+        set(&file, Numbers { mode: Some(mode), owner: None }).map_err(|error| Refused::write(path, error))
     }
 
     /// Puts the links in place; what the archive has there is kept in `.paquerette/shipped`.
     pub fn finish(&mut self) -> Result<(), Refused> {
         if self.made.is_empty() {
-            return Err(Refused::Damaged(format!(
-                "nothing is left of it without its {} leading directories",
-                self.archive.strip
-            )));
+            return Err(Refused::Damaged(match self.archive.strip {
+                0 => "it is empty".to_owned(),
+                strip => format!("nothing is left of it without its {strip} leading directories"),
+            }));
         }
         let archive = self.archive;
         for (link, target) in &archive.links {
-            let refused = |cause: String| Refused::Entry(link.clone(), cause);
-            let parts = name::parts(link.as_bytes(), 0).map_err(refused)?;
-            let Some((_, parents)) = parts.split_last() else { return Err(refused("is no path".to_owned())) };
-            self.directory(parents).map_err(|cause| cause.named(link.as_bytes()))?;
+            let refused = |cause: &str| Refused::entry(link.as_bytes(), cause);
+            let parts = name::parts(link.as_bytes(), 0).map_err(|cause| refused(&cause))?;
+            let Some((_, parents)) = parts.split_last() else { return Err(refused("is no path")) };
+            self.directories(parents, link.as_bytes())?;
             let path = joined(&parts);
             if self.made.remove(&path).is_some() {
-                let shipped = Path::new(".paquerette/shipped").join(&path);
-                let parent = self.root.join(shipped.parent().unwrap_or(Path::new("")));
-                fs::create_dir_all(&parent).map_err(|error| Refused::write(&parent, error))?;
-                fs::rename(self.root.join(&path), self.root.join(&shipped))
-                    .map_err(|error| Refused::write(&shipped, error))?;
-                self.made.retain(|made, _| !made.starts_with(&path));
+                self.set_aside(&path)?;
             }
-            std::os::unix::fs::symlink(target, self.root.join(&path))
-                .map_err(|error| Refused::write(&path, error))?;
-            self.made.insert(path, Made::Link);
+            symlinkat(target.as_str(), self.root, &path).map_err(|error| Refused::write(&path, error))?;
+            self.note(path, Made::Link)?;
         }
+        Ok(())
+    }
+
+    /// Moves what the archive has at a path to where it is kept; no entry can stand there.
+    fn set_aside(&mut self, path: &Path) -> Result<(), Refused> {
+        let shipped = Path::new(".paquerette/shipped").join(path);
+        let parents: Vec<&Path> = shipped.ancestors().skip(1).filter(|it| *it != Path::new("")).collect();
+        for parent in parents.into_iter().rev() {
+            match mkdirat(self.root, parent, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+                Err(error) => return Err(Refused::write(parent, error)),
+            }
+        }
+        renameat(self.root, path, self.root, &shipped).map_err(|error| Refused::write(&shipped, error))?;
+        self.made.retain(|made, _| !made.starts_with(path));
         Ok(())
     }
 }
 
 /// Copies an entry, and tells a bad archive from a bad disk.
-fn pour(from: &mut impl Read, to: &mut File, path: &Path) -> Result<u64, Refused> {
+fn pour(from: &mut dyn Read, to: &mut File, path: &Path) -> Result<u64, Refused> {
     let mut buffer = vec![0; 64 * 1024];
     let mut written = 0;
     loop {
@@ -167,37 +205,6 @@ fn pour(from: &mut impl Read, to: &mut File, path: &Path) -> Result<u64, Refused
     }
 }
 
-/// Why a directory of an entry cannot be made.
-enum InTheWay {
-    Stands(PathBuf, &'static str),
-    Io(PathBuf, io::Error),
-}
-
-impl InTheWay {
-    fn named(self, entry: &[u8]) -> Refused {
-        match self {
-            InTheWay::Stands(path, what) => {
-                Refused::Entry(shown(entry), format!("would go through the {what} `{}`", path.display()))
-            }
-            InTheWay::Io(path, error) => Refused::Write(path, error),
-        }
-    }
-}
-
 fn joined(parts: &[Vec<u8>]) -> PathBuf {
     parts.iter().map(|part| OsStr::from_bytes(part)).collect()
-}
-
-fn shown(name: &[u8]) -> String {
-    name.escape_ascii().to_string().chars().take(200).collect()
-}
-
-fn words(kind: EntryType) -> &'static str {
-    match kind {
-        EntryType::Link => "a hard link, and only files, directories and inner symbolic links come out",
-        EntryType::Char | EntryType::Block => "a device",
-        EntryType::Fifo => "a named pipe",
-        EntryType::GNUSparse => "a sparse file, which is not read",
-        _ => "of a kind that is not read",
-    }
 }

@@ -25,6 +25,15 @@ impl World {
         World { directory: tempfile::tempdir().unwrap(), machine: Machine::local() }
     }
 
+    /// One on a file system that need not be synced, where there is one: much goes in and out of it.
+    fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        match memory.is_dir() {
+            true => World { directory: tempfile::tempdir_in(memory).unwrap(), machine: Machine::local() },
+            false => World::new(),
+        }
+    }
+
     fn at(&self, name: &str) -> AbsPath {
         AbsPath::new(self.real(name).to_str().unwrap()).unwrap()
     }

@@ -1,15 +1,15 @@
 //! A release is unpacked, whole or not at all, with what is kept outside it linked in.
 //!
-//! Always true here: at the path stands nothing, or a release whose marker tells its archive's digest; the marker
-//! is written before the directory gets its name. A directory without a marker is somebody else's and stays.
-//! Which release is the current one is a link, and a step, of its own.
+//! It is a directory as `unpack` makes them, whose archive is fetched and removed again, with links in it. Which release
+//! is the current one is a link, and a step, of its own.
 
 use std::collections::BTreeMap;
 
-use pq_stream::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::unpack::{default_max_bytes, default_max_entries};
+use super::unpacked::{Found, Unpacked, is_below_another};
 use super::{in_the_way, rules};
 use crate::ledger::{Thing, ThingKind};
 use crate::{
@@ -45,86 +45,46 @@ fn default_strip() -> usize {
     1
 }
 
-fn default_max_bytes() -> u64 {
-    4 << 30
-}
-
-fn default_max_entries() -> u64 {
-    500_000
-}
-
-/// What stands at the path.
-enum Found {
-    Nothing,
-    Ours { whole: bool },
-}
-
 impl Release {
-    fn below(&self, name: &str) -> Result<AbsPath, Error> {
-        self.path.join(name).map_err(|cause| self.cannot(cause))
-    }
-
-    /// A path beside the release, of something that only exists while it is made.
-    fn beside(&self, what: &str) -> Result<AbsPath, Error> {
-        let parent = self.path.parent().ok_or_else(|| self.cannot("it has no parent directory"))?;
-        parent.join(&format!(".tmp-{}{what}", self.path.name())).map_err(|cause| self.cannot(cause))
-    }
-
-    fn cannot(&self, cause: impl std::fmt::Display) -> Error {
-        Error::failed(format!("cannot make release `{}`", self.path), cause)
-    }
-
-    fn look(&self, machine: &dyn Probe) -> Result<Found, Error> {
-        let Some(is) = machine.stat(&self.path)? else { return Ok(Found::Nothing) };
-        if is.kind != Kind::Directory {
-            return Err(in_the_way("release", &self.path, &is));
-        }
-        match machine.read(&self.below(".paquerette/release")?)? {
-            Some(marker) => Ok(Found::Ours { whole: marker == self.marker() }),
-            None => Err(Diagnostic::new(format!("cannot make release `{}`", self.path))
-                .cause("a directory stands there that paquerette did not make")
-                .hint("move it away, then run again")
-                .into()),
+    fn unpacked(&self) -> Unpacked<'_> {
+        Unpacked {
+            what: "release",
+            path: &self.path,
+            sha256: &self.sha256,
+            strip: self.strip,
+            usual_strip: default_strip(),
         }
     }
 
-    fn marker(&self) -> Vec<u8> {
-        format!("{}\n", self.sha256).into_bytes()
-    }
-
-    /// Fetches, unpacks and marks the release under another name.
-    fn prepare(&self, machine: &mut dyn System, fresh: &AbsPath) -> Result<(), Error> {
-        let archive = self.beside(".archive")?;
+    /// Fetches the archive and puts what is in it in its place.
+    fn make(&self, machine: &mut dyn System) -> Result<(), Error> {
+        let unpacked = self.unpacked();
+        let fetched = unpacked.beside(".archive")?;
+        machine.remove(&fetched)?;
         let download =
             Download { url: self.url.clone(), sha256: self.sha256.clone(), max_bytes: self.max_bytes };
-        machine.download(&download, &archive)?;
-        let unpacked = machine.unpack(
-            &Archive {
-                path: archive.clone(),
-                strip: self.strip,
-                max_bytes: self.max_bytes,
-                max_entries: self.max_entries,
-                links: self.links.clone(),
-            },
-            fresh,
-        );
-        machine.remove(&archive)?;
-        unpacked?;
-        let ours = fresh.join(".paquerette").map_err(|cause| self.cannot(cause))?;
-        machine.make_dir(&ours, &Meta::new(Mode::from_bits(0o755), "root", "root"))?;
-        let marker = ours.join("release").map_err(|cause| self.cannot(cause))?;
-        machine.write(&marker, &self.marker(), &Meta::new(Mode::from_bits(0o644), "root", "root"))
+        machine.download(&download, &fetched)?;
+        let archive = Archive {
+            path: fetched,
+            sha256: self.sha256.clone(),
+            strip: self.strip,
+            max_bytes: self.max_bytes,
+            max_entries: self.max_entries,
+            links: self.links.clone(),
+            meta: Meta::default(),
+        };
+        unpacked.make(machine, &archive, true)
     }
 
     /// Puts right the links of a release that is otherwise whole.
     fn link(&self, machine: &mut dyn System) -> Result<(), Error> {
         let meta = Meta::new(Mode::from_bits(0o755), "root", "root");
         for (name, target) in &self.links {
-            let path = self.below(name)?;
+            let path = self.unpacked().below(name)?;
             if machine.read_link(&path)?.as_ref() == Some(target) {
                 continue;
             }
-            let shipped = self.below(&format!(".paquerette/shipped/{name}"))?;
+            let shipped = self.unpacked().below(&format!(".paquerette/shipped/{name}"))?;
             match machine.stat(&path)? {
                 Some(is) if is.kind != Kind::Symlink => {
                     if machine.stat(&shipped)?.is_some() {
@@ -152,49 +112,38 @@ fn make_parent(machine: &mut dyn System, path: &AbsPath, meta: &Meta) -> Result<
 
 impl Converge for Release {
     fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
+        let unpacked = self.unpacked();
         let mut found = Differences::new();
-        match self.look(machine)? {
+        match unpacked.look(machine)? {
             Found::Nothing => return Ok(Differences::missing("release")),
-            Found::Ours { whole: false } => found.push("archive", Some("another"), Some(&self.sha256)),
-            Found::Ours { whole: true } => {
+            Found::Ours { whole: false, .. } => found.push("archive", Some("another"), Some(&self.sha256)),
+            Found::Ours { whole: true, .. } => {
                 for (name, target) in &self.links {
-                    let is = machine.read_link(&self.below(name)?)?;
+                    let is = machine.read_link(&unpacked.below(name)?)?;
                     if is.as_ref() != Some(target) {
                         found.push(&format!("link {name}"), is.as_deref(), Some(target));
                     }
                 }
             }
         }
-        let replaced = self.beside(".old")?;
-        if machine.stat(&replaced)?.is_some() {
-            found.push(replaced.as_str(), Some("left over"), Some("absent"));
-        }
+        unpacked.left_over(machine, &mut found)?;
         Ok(found.into_check())
     }
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
-        let (fresh, replaced) = (self.beside("")?, self.beside(".old")?);
-        if let Found::Ours { whole: true } = self.look(machine)? {
-            self.link(machine)?;
-            return machine.remove(&replaced);
+        match self.unpacked().look(machine)? {
+            Found::Ours { whole: true, .. } => {
+                self.link(machine)?;
+                self.unpacked().tidy(machine)
+            }
+            _ => self.make(machine),
         }
-        machine.remove(&fresh)?;
-        machine.remove(&self.beside(".archive")?)?;
-        self.prepare(machine, &fresh)?;
-        machine.remove(&replaced)?;
-        if machine.stat(&self.path)?.is_some() {
-            machine.rename(&self.path, &replaced)?;
-        }
-        machine.rename(&fresh, &self.path)?;
-        machine.remove(&replaced)
     }
 
     fn validate(&self) -> Result<(), String> {
         rules::url("url", &self.url)?;
         rules::sha256("sha256", &self.sha256)?;
-        if self.path.parent().is_none_or(|parent| parent.as_str() == "/") {
-            return Err(format!("`path` `{}` is a directory of the system itself", self.path));
-        }
+        is_below_another("path", &self.path)?;
         for (name, target) in &self.links {
             let bad = |why: &str| Err(format!("`links`: `{}` {why}", name.escape_debug()));
             if self.path.join(name).is_err() || name.split('/').next() == Some(".paquerette") {

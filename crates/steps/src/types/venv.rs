@@ -69,6 +69,17 @@ impl Venv {
         AbsPath::new(self.python.as_str()).map_err(|cause| self.cannot(cause))
     }
 
+    /// Refuses a place where others than root can put a link: python and pip would write through it as root.
+    fn is_guarded(&self, machine: &dyn Probe) -> Result<(), Error> {
+        match machine.guarded(&self.path)? {
+            true => Ok(()),
+            false => Err(Diagnostic::new(format!("cannot make python environment `{}`", self.path))
+                .cause("not only root can write to a directory on the way, and could put a link there")
+                .hint("put the environment where all directories on the way are root's")
+                .into()),
+        }
+    }
+
     /// What is wrong with the environment, apart from what stands beside it.
     fn own(&self, machine: &dyn Probe) -> Result<Differences, Error> {
         let mut found = Differences::new();
@@ -213,6 +224,9 @@ impl Converge for Venv {
             }
         }
         let check = found.into_check();
+        if check != Check::InSync {
+            self.is_guarded(machine)?;
+        }
         if check != Check::InSync && machine.stat(&self.python()?)?.is_none() {
             return Err(Error::absent("program", self.python.as_str()));
         }
@@ -222,6 +236,7 @@ impl Converge for Venv {
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
         let (old, fresh) = (self.beside(".old")?, self.beside(".new")?);
         if self.own(machine)?.into_check() != Check::InSync {
+            self.is_guarded(machine)?;
             self.set_aside(machine, &old, &fresh)?;
             if let Err(error) = self.make(machine, &fresh) {
                 // Why it failed matters more than why the one before cannot come back, which check tells.

@@ -41,7 +41,8 @@ macro_rules! files {
 
 const FILES: &[(&str, &str)] = files! {
     "absent" "assert" "certificate" "command" "copy" "cron" "directory" "download" "file" "firewall" "firewall_rule" "group"
-    "http" "line" "locale" "package" "release" "reload" "remove" "service" "symlink" "timezone" "transaction" "unit" "user" "venv"
+    "http" "line" "locale" "package" "release" "reload" "remove" "service" "symlink" "timezone" "transaction" "unit" "unpack"
+    "user" "venv"
 };
 
 /// All examples, in the order of their types' names.

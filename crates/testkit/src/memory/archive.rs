@@ -13,6 +13,10 @@ pub(super) fn unpack(disk: &mut Disk, archive: &Archive, into: &AbsPath) -> Resu
     let Some(What::File(bytes)) = disk.follow(archive.path.as_str()).map(|node| node.what.clone()) else {
         return Err(Error::absent("file", archive.path.as_str()));
     };
+    let digest = super::sha256(&bytes);
+    if digest != archive.sha256 {
+        return Err(cannot(&format!("its SHA-256 is {digest}, not {}", archive.sha256)));
+    }
     disk.make(into.as_str(), What::Directory, 0o755)?;
     let (mut entries, mut total) = (0, 0);
     for entry in tar::Archive::new(bytes.as_slice()).entries().map_err(|error| cannot(&error))? {

@@ -73,6 +73,12 @@ impl Probe for MemoryMachine {
         }
     }
 
+    fn guarded(&self, path: &AbsPath) -> Result<bool, Error> {
+        let real = self.disk.resolve(path.as_str(), false).unwrap_or_default();
+        let open = |node: &super::disk::Node| node.owner != "root" || node.mode & 0o022 != 0;
+        Ok(!real.match_indices('/').any(|(end, _)| self.disk.get(&real[..end.max(1)]).is_some_and(open)))
+    }
+
     fn package(&self, name: &str) -> Result<Option<Package>, Error> {
         let installed = self.installed.get(name);
         Ok(installed

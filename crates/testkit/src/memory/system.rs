@@ -153,7 +153,8 @@ impl System for MemoryMachine {
     }
 
     fn unpack(&mut self, archive: &Archive, into: &AbsPath) -> Result<(), Error> {
-        archive::unpack(&mut self.disk, archive, into)
+        archive::unpack(&mut self.disk, archive, into)?;
+        self.dress(into.as_str(), &archive.meta)
     }
 
     fn install(&mut self, packages: &[&str]) -> Result<(), Error> {
