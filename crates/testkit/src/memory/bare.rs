@@ -34,6 +34,8 @@ const PROGRAMS: &[&str] = &[
     "/usr/bin/touch",
     "/usr/bin/true",
     "/usr/sbin/groupadd",
+    "/usr/sbin/groupdel",
+    "/usr/sbin/userdel",
     "/usr/sbin/useradd",
     "/usr/sbin/usermod",
 ];

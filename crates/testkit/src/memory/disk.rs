@@ -44,6 +44,8 @@ pub(super) struct Disk {
     /// How many more there may be.
     pub left: Option<usize>,
     pub killed: bool,
+    /// Whether who is killed dies of it, by a panic.
+    pub dead: bool,
 }
 
 /// What passes between two changes: more than the coarseness of a real file system's times.
@@ -58,6 +60,7 @@ impl Disk {
         if let Some(left) = &mut self.left {
             if *left == 0 {
                 self.killed = true;
+                assert!(!self.dead, "killed by the test");
                 return Err(Error::failed("killed", "by the test"));
             }
             *left -= 1;

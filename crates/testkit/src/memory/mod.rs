@@ -130,6 +130,12 @@ impl MemoryMachine {
         self.disk.killed = false;
     }
 
+    /// Has whoever changes the machine die after this many more elementary changes: by a panic, with nothing done behind it.
+    pub fn die_after(&mut self, changes: usize) {
+        self.kill_after(changes);
+        self.disk.dead = true;
+    }
+
     /// Whether the kill happened.
     pub fn killed(&self) -> bool {
         self.disk.killed
@@ -139,6 +145,7 @@ impl MemoryMachine {
     pub fn revive(&mut self) {
         self.disk.left = None;
         self.disk.killed = false;
+        self.disk.dead = false;
     }
 
     /// How many elementary changes there have been.

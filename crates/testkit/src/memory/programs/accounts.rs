@@ -1,4 +1,4 @@
-//! `groupadd`, `useradd`, `usermod`: `/etc/passwd` and `/etc/group`, each replaced whole.
+//! `groupadd`, `useradd`, `usermod`, `groupdel`, `userdel`: `/etc/passwd` and `/etc/group`, each replaced whole.
 
 use pq_steps::{Command, Error, Output};
 
@@ -156,5 +156,35 @@ pub(super) fn usermod(machine: &mut MemoryMachine, command: &Command) -> Result<
     if let Some(wanted) = &options.groups {
         join(machine, options.name, wanted)?;
     }
+    done()
+}
+
+pub(super) fn groupdel(machine: &mut MemoryMachine, command: &Command) -> Result<Output, Error> {
+    delete(machine, command, GROUPS, "groupdel: group")
+}
+
+/// The user goes first, then the memberships, then its own group, where it has one.
+pub(super) fn userdel(machine: &mut MemoryMachine, command: &Command) -> Result<Output, Error> {
+    let output = delete(machine, command, USERS, "userdel: user")?;
+    if output.status == 0 {
+        let arguments = arguments(command);
+        let name = arguments.last().copied().unwrap_or_default();
+        join(machine, name, &[])?;
+        delete(machine, command, GROUPS, "userdel: group")?;
+    }
+    Ok(output)
+}
+
+/// Takes the line of the name at the end of the arguments out of a file.
+fn delete(machine: &mut MemoryMachine, command: &Command, file: &str, what: &str) -> Result<Output, Error> {
+    let arguments = arguments(command);
+    let name = arguments.last().copied().unwrap_or_default();
+    let text = machine.disk.text(file);
+    if line_of(&text, name).is_none() {
+        return fails(6, format!("{what} '{name}' does not exist"));
+    }
+    let left = text.lines().filter(|line| line.split(':').next() != Some(name));
+    let left: String = left.map(|line| format!("{line}\n")).collect();
+    machine.disk.replace(file, left.as_bytes())?;
     done()
 }

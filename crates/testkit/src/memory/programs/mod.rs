@@ -18,13 +18,15 @@ use super::{MemoryMachine, Program};
 /// All programs by name; each can be run once its file is there.
 pub(super) fn all() -> BTreeMap<String, Program> {
     type Does = fn(&mut MemoryMachine, &Command) -> Result<Output, Error>;
-    let table: [(&str, Does); 13] = [
+    let table: &[(&str, Does)] = &[
         ("true", small::yes),
         ("false", small::no),
         ("touch", small::touch),
         ("rm", small::rm),
         ("test", small::test),
         ("groupadd", accounts::groupadd),
+        ("groupdel", accounts::groupdel),
+        ("userdel", accounts::userdel),
         ("useradd", accounts::useradd),
         ("usermod", accounts::usermod),
         ("locale", locale::locale),
@@ -33,7 +35,7 @@ pub(super) fn all() -> BTreeMap<String, Program> {
         ("python3.11", python::python),
         ("sleep", small::yes),
     ];
-    table.into_iter().map(|(name, does)| (name.to_owned(), Arc::new(does) as Program)).collect()
+    table.iter().map(|(name, does)| ((*name).to_owned(), Arc::new(*does) as Program)).collect()
 }
 
 impl MemoryMachine {
