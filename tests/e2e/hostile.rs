@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::world::{apply_measured, bare, said, serve, sha256};
 
-/// Most kilobytes and seconds of the processor that one run may take. The largest case holds 32 MiB of names; zstd
-/// and xz may want twice that. The longest makes 50 000 files and removes them.
-const MEMORY: u64 = 192 << 10;
+/// Most kilobytes and seconds of the processor that one run may take. The largest case holds 32 MiB of names, in
+/// twice as much memory; the longest makes 50 000 files and removes them.
+const MEMORY: u64 = 96 << 10;
 const SECONDS: f64 = 60.0;
 
 /// What stands around the directory that is unpacked into, to the second and the byte.
