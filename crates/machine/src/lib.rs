@@ -13,6 +13,7 @@ mod download;
 mod files;
 mod fresh;
 mod http;
+mod kernel;
 mod left;
 mod look;
 mod machine;

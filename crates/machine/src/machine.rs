@@ -16,7 +16,7 @@ use crate::packages::Packages;
 use crate::policy::Policy;
 use crate::units::{self, Units};
 use crate::users::Users;
-use crate::{apt, archive, certificate, children, download, files, http, look, os, readonly};
+use crate::{apt, archive, certificate, children, download, files, http, kernel, look, os, readonly};
 
 /// The machine on which this program runs.
 #[derive(Debug, Default)]
@@ -216,6 +216,10 @@ impl System for Machine {
         let users = self.users()?;
         self.forget();
         children::run(command, &users)
+    }
+
+    fn set_kernel(&mut self, path: &AbsPath, value: &str) -> Result<(), Error> {
+        kernel::set(path, value)
     }
 
     fn issue(&mut self, request: &CertificateRequest) -> Result<(), Error> {

@@ -197,6 +197,7 @@ fn one_place(one: &AnyStep, other: &AnyStep) -> bool {
         AnyStep::Symlink(step) => Some(step.path.as_str().to_owned()),
         AnyStep::Cron(step) => Some(step.place()),
         AnyStep::Unit(step) => Some(format!("/etc/systemd/system/{}", step.name)),
+        AnyStep::Sysctl(step) => Some(step.place()),
         _ => None,
     };
     place(one).is_some_and(|path| place(other) == Some(path))

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::types::Sysctl;
 use crate::types::{
     Absent, Assert, Certificate, Command, Copy, Cron, Directory, Download, File, Http, Line, Release,
     Symlink, Venv,
@@ -69,6 +70,7 @@ step_types! {
     "timezone" Timezone "The machine keeps a time zone"
     "firewall_rule" FirewallRule "The firewall has a rule for a port"
     "firewall" Firewall "The firewall is on, and what it does to other packets"
+    "sysctl" Sysctl "The kernel has a setting, now and after every boot"
 }
 
 /// A step that cannot be executed as it is written.

@@ -85,6 +85,12 @@ pub trait System: Probe {
     /// As [`Probe::ask`].
     fn run(&mut self, command: &Command) -> Result<Output, Error>;
 
+    /// Gives a setting of the running kernel, a file below `/proc/sys`, a value, in one write.
+    ///
+    /// # Errors
+    /// Where there is none of that name, or the kernel refuses.
+    fn set_kernel(&mut self, path: &AbsPath, value: &str) -> Result<(), Error>;
+
     /// Issues a certificate from the machine's own authority, making the authority first where there is none.
     ///
     /// # Errors

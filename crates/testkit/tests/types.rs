@@ -218,6 +218,9 @@ fn what_cannot_be_executed_is_refused_when_it_is_read() {
         json!({"do": "venv", "path": "/srv/v", "requirements": "radicale"}),
         json!({"do": "certificate", "names": ["*.x.test"], "chain": "/a", "key": "/b", "authority": "/c"}),
         json!({"do": "http", "url": "https://h/", "status": 99}),
+        json!({"do": "sysctl", "name": "net.*.x", "value": "1"}),
+        json!({"do": "sysctl", "name": "vm.swappiness", "value": "1\nvm.x=2"}),
+        json!({"do": "sysctl", "name": "vm.swappiness", "value": "@secret{pw}"}),
     ] {
         let Value::Object(mut body) = fields.clone() else { panic!("no object") };
         let kind = body.remove("do").unwrap();
@@ -303,4 +306,45 @@ fn a_copy_refuses_a_link_that_leads_out() {
     let link = json!({"do": "symlink", "path": "/srv/law/copy/from/sub/in", "target": "../defaults.conf"});
     apply(&mut machine, link).unwrap();
     apply(&mut machine, fields).unwrap();
+}
+
+#[test]
+fn a_setting_that_another_file_takes_back_at_boot_is_told_and_not_set() {
+    let (fields, mut machine) = example("sysctl");
+    machine.put("/usr/lib/sysctl.d/99-site.conf", "net.ipv4.ip_forward = 0\n");
+    let Ok(Check::Differs(found)) = check(&machine, fields.clone()) else { panic!("not seen") };
+    assert!(found.iter().any(|it| it.what == "/usr/lib/sysctl.d/99-site.conf"), "{found:?}");
+    let before = machine.snapshot();
+    let error = apply(&mut machine, fields.clone()).unwrap_err().to_string();
+    assert!(
+        error.contains("`/usr/lib/sysctl.d/99-site.conf` sets it to `0` at every boot, after us"),
+        "{error}"
+    );
+    assert_eq!(machine.snapshot(), before);
+    // A file of the same name in `/etc` stands in its place; a link to nowhere takes it out.
+    let masked = json!({"do": "symlink", "path": "/etc/sysctl.d/99-site.conf", "target": "/dev/null"});
+    apply(&mut machine, json!({"do": "directory", "path": "/etc/sysctl.d"})).unwrap();
+    apply(&mut machine, masked).unwrap();
+    apply(&mut machine, fields).unwrap();
+    assert_eq!(text(&machine, "/proc/sys/net/ipv4/ip_forward").as_deref(), Some("1\n"));
+}
+
+#[test]
+fn a_setting_that_the_kernel_does_not_have_is_absent_and_one_that_cannot_be_kept_is_refused() {
+    let mut machine = laws::machine();
+    let fields = json!({"do": "sysctl", "name": "net.bridge.bridge-nf-call-iptables", "value": "1"});
+    let absent = Err(Error::absent("setting of the kernel", "net.bridge.bridge-nf-call-iptables"));
+    assert_eq!(check(&machine, fields.clone()), absent);
+    assert_eq!(apply(&mut machine, fields), absent.map(drop));
+    let error = check(&machine, json!({"do": "sysctl", "name": "net.ipv4", "value": "1"})).unwrap_err();
+    assert!(error.to_string().contains("a group of settings"), "{error}");
+    machine.put("/proc/sys/vm/compact_memory", "");
+    apply(
+        &mut machine,
+        json!({"do": "file", "path": "/proc/sys/vm/compact_memory", "content": "", "mode": "0200"}),
+    )
+    .unwrap();
+    let error =
+        check(&machine, json!({"do": "sysctl", "name": "vm.compact_memory", "value": "1"})).unwrap_err();
+    assert!(error.to_string().contains("no value to read"), "{error}");
 }

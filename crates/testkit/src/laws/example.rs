@@ -41,7 +41,7 @@ macro_rules! files {
 
 const FILES: &[(&str, &str)] = files! {
     "absent" "assert" "certificate" "command" "copy" "cron" "directory" "download" "file" "firewall" "firewall_rule" "group"
-    "http" "line" "locale" "package" "release" "reload" "service" "symlink" "timezone" "unit" "user" "venv"
+    "http" "line" "locale" "package" "release" "reload" "service" "symlink" "sysctl" "timezone" "unit" "user" "venv"
 };
 
 /// All examples, in the order of their types' names.
