@@ -6,6 +6,7 @@ mod demo;
 mod kill;
 mod laws;
 mod refuse;
+mod repository;
 mod secrets;
 mod stop;
 mod world;

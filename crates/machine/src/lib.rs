@@ -22,6 +22,7 @@ mod packages;
 mod place;
 mod policy;
 mod readonly;
+mod sources;
 mod units;
 mod users;
 mod web;

@@ -193,6 +193,10 @@ impl System for Machine {
         download::fetch(download, to)
     }
 
+    fn fetch(&mut self, url: &str, max_bytes: u64) -> Result<Vec<u8>, Error> {
+        download::fetch_small(url, max_bytes)
+    }
+
     fn unpack(&mut self, archive: &Archive, into: &AbsPath) -> Result<(), Error> {
         archive::unpack(archive, into)
     }

@@ -197,6 +197,8 @@ fn one_place(one: &AnyStep, other: &AnyStep) -> bool {
         AnyStep::Symlink(step) => Some(step.path.as_str().to_owned()),
         AnyStep::Cron(step) => Some(step.place()),
         AnyStep::Unit(step) => Some(format!("/etc/systemd/system/{}", step.name)),
+        AnyStep::AptSource(step) => Some(step.place()),
+        AnyStep::Site(step) => Some(step.place()),
         AnyStep::Sysctl(step) => Some(step.place()),
         _ => None,
     };

@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::types::Sysctl;
 use crate::types::{
     Absent, Assert, Certificate, Command, Copy, Cron, Directory, Download, File, Http, Line, Release,
     Symlink, Venv,
 };
+use crate::types::{ApacheModule, AptSource, AuthorizedKey, Site, Sysctl};
 use crate::types::{Firewall, FirewallRule, Group, Locale, Package, Reload, Service, Timezone, Unit, User};
 use crate::{Converge, Text};
 
@@ -70,6 +70,10 @@ step_types! {
     "timezone" Timezone "The machine keeps a time zone"
     "firewall_rule" FirewallRule "The firewall has a rule for a port"
     "firewall" Firewall "The firewall is on, and what it does to other packets"
+    "authorized_key" AuthorizedKey "A public key opens a user's account over ssh, or does not"
+    "apache_module" ApacheModule "A module of apache2 is enabled, with what it depends on, or disabled"
+    "apt_source" AptSource "apt takes packages from a signed repository"
+    "site" Site "A site of a web server is enabled or disabled"
     "sysctl" Sysctl "The kernel has a setting, now and after every boot"
 }
 

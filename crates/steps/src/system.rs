@@ -60,6 +60,12 @@ pub trait System: Probe {
     /// Where it cannot be had, is too large, or has another digest; nothing is left at the path then.
     fn download(&mut self, download: &Download, to: &AbsPath) -> Result<(), Error>;
 
+    /// Fetches a few bytes. Nothing is known of them: whoever asked verifies them before they are trusted.
+    ///
+    /// # Errors
+    /// Where they cannot be had, or are too many.
+    fn fetch(&mut self, url: &str, max_bytes: u64) -> Result<Vec<u8>, Error>;
+
     /// Unpacks an archive into a new directory owned by root, and syncs it. Files keep only their execute bit.
     ///
     /// # Errors

@@ -6,8 +6,8 @@ use pq_stream::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{compare_meta, in_the_way};
-use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System, Text};
+use super::{compare_meta, ensure_directory, in_the_way, write_root};
+use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Mode, Probe, System, Text};
 
 /// The kernel has this setting, now and after every boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -172,12 +172,8 @@ impl Converge for Sysctl {
         }
         self.set(machine)?;
         let path = self.path(self.place())?;
-        if let Some(directory) = path.parent()
-            && machine.stat(&directory)?.is_none()
-        {
-            machine.make_dir(&directory, &Meta::new(Mode::from_bits(0o755), "root", "root"))?;
-        }
-        machine.write(&path, self.content().as_bytes(), &Meta::new(MODE, "root", "root"))
+        ensure_directory(machine, path.parent())?;
+        write_root(machine, &path, self.content().as_bytes())
     }
 
     fn validate(&self) -> Result<(), String> {

@@ -40,8 +40,8 @@ macro_rules! files {
 }
 
 const FILES: &[(&str, &str)] = files! {
-    "absent" "assert" "certificate" "command" "copy" "cron" "directory" "download" "file" "firewall" "firewall_rule" "group"
-    "http" "line" "locale" "package" "release" "reload" "service" "symlink" "sysctl" "timezone" "unit" "user" "venv"
+    "absent" "apache_module" "apt_source" "assert" "authorized_key" "certificate" "command" "copy" "cron" "directory" "download" "file" "firewall" "firewall_rule" "group"
+    "http" "line" "locale" "package" "release" "reload" "service" "site" "symlink" "sysctl" "timezone" "unit" "user" "venv"
 };
 
 /// All examples, in the order of their types' names.

@@ -151,6 +151,11 @@ impl System for MemoryMachine {
         self.disk.rename(&fresh, to.as_str())
     }
 
+    fn fetch(&mut self, url: &str, _: u64) -> Result<Vec<u8>, Error> {
+        let content = self.served.get(url).cloned();
+        content.ok_or_else(|| Error::failed(format!("cannot fetch `{url}`"), "404 not found"))
+    }
+
     fn unpack(&mut self, archive: &Archive, into: &AbsPath) -> Result<(), Error> {
         archive::unpack(&mut self.disk, archive, into)
     }
