@@ -15,11 +15,18 @@ const RESET: &str = "
     test ! -e /etc/locale.gen || sed -i 's/^[a-z]/# &/' /etc/locale.gen
     systemctl daemon-reload
     userdel lawuser; groupdel lawuser; groupdel lawgroup; groupdel lawpeople
+    userdel lawkey; groupdel lawkey
+    rm -f /etc/apt/sources.list.d/law.sources /etc/apt/keyrings/law.gpg
+    rm -f /etc/nginx/sites-*/law /etc/apache2/sites-*/law.conf
+    rm -f /etc/sysctl.d/60-paquerette-* /etc/sysctl.d/99-law.conf
+    echo 0 >/proc/sys/net/ipv4/ip_forward; echo 32768 60999 >/proc/sys/net/ipv4/ip_local_port_range
     true
 ";
 
 /// What an example may have changed, without keys and the copies that the account tools keep.
 const STATE: &str = "
+    cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_local_port_range
+    test ! -e /var/lib/apache2 || find /var/lib/apache2 -type f | sort
     find /srv/law /etc -not -path '*/__pycache__*' -printf '%p %y %m %u:%g %l\\n' | sort
     find /srv/law /etc -type f -not -name '*.pyc' -not -name 'passwd-' -not -name 'group-' -not -name '*shadow-' \
         -not -path '*/certificate/*' -print0 | sort -z | xargs -0 sha256sum

@@ -11,6 +11,7 @@ mod kill;
 mod laws;
 mod planted;
 mod refuse;
+mod repository;
 mod secrets;
 mod ssh;
 mod stop;

@@ -1,7 +1,8 @@
 //! Installs packages: one transaction that removes none and starts no service.
 //!
 //! Always true here: what an earlier, interrupted transaction left is configured first; the lists are fetched at most
-//! once, where they are missing or older than a day, or where apt does not find something in them. Questions are
+//! once, where they are missing or older than a day, where a source is new, or where apt does not find something in
+//! them. Of a source whose lists were never read nothing is known, so without them nothing is installed. Questions are
 //! answered by the packages' defaults, and configuration files that people changed stay.
 
 use std::path::Path;
@@ -14,6 +15,7 @@ use pq_stream::Diagnostic;
 use crate::children;
 use crate::packages::Packages;
 use crate::policy::Policy;
+use crate::sources::Sources;
 use crate::users::Users;
 
 /// How long another apt is waited for.
@@ -37,13 +39,19 @@ fn transaction(names: &[&str], users: &Users) -> Result<(), Error> {
     if interrupted {
         configure(users)?;
     }
-    let mut updated = None;
-    if !lists_are_young(Path::new(LISTS), SystemTime::now()) {
-        updated = Some(update(users));
+    let sources = Sources::look()?;
+    let (known, mut updated) = (sources.are_fetched(), None);
+    if !known || !lists_are_young(Path::new(LISTS), SystemTime::now()) {
+        let update = update(&sources, users);
+        // apt itself goes on without a source that it cannot read, and takes the package from another one.
+        if !known {
+            update.clone().map_err(|error| without_a_source(names, error))?;
+        }
+        updated = Some(update);
     }
     let mut output = apt(names, interrupted, users)?;
     if output.status != 0 && updated.is_none() && lists_are_to_blame(&output.stderr) {
-        updated = Some(update(users));
+        updated = Some(update(&sources, users));
         output = apt(names, interrupted, users)?;
     }
     match (output.status, updated) {
@@ -81,9 +89,33 @@ fn configure(users: &Users) -> Result<(), Error> {
     })
 }
 
-fn update(users: &Users) -> Result<(), Error> {
-    let command = quiet(vec!["apt-get", "update", "-q", "-o", "APT::Color=0"]);
-    patiently(|| children::run(&command, users))?.success(&command).map(drop)
+/// Fetches the lists of all sources.
+fn update(sources: &Sources, users: &Users) -> Result<(), Error> {
+    // Without the mode, apt 2.2 and newer end well where a server did not answer.
+    let mode = "APT::Update::Error-Mode=any";
+    let command = quiet(vec!["apt-get", "update", "-q", "-o", "APT::Color=0", "-o", mode]);
+    let output = patiently(|| children::run(&command, users))?;
+    if output.status == 0 {
+        return sources.note();
+    }
+    let told = |line: &&str| line.starts_with("E: ") || line.starts_with("W: GPG error: ");
+    let causes: Vec<String> = output.stderr.lines().filter(told).map(|line| line[3..].to_owned()).collect();
+    if causes.is_empty() {
+        return output.success(&command).map(drop);
+    }
+    let mut diagnostic = Diagnostic::new("apt cannot read the lists of all its sources");
+    diagnostic.causes = causes;
+    Err(diagnostic.into())
+}
+
+/// The error where a source is new and its lists cannot be had.
+fn without_a_source(names: &[&str], error: Error) -> Error {
+    let Diagnostic { message, causes, .. } = error.into_diagnostic();
+    let mut diagnostic = Diagnostic::new(format!("cannot install `{}`", names.join("`, `")))
+        .cause(format!("a source is new or was changed, and {message}"))
+        .hint("correct the source that is named, or take it away; packages could come from the wrong one");
+    diagnostic.causes.extend(causes);
+    diagnostic.into()
 }
 
 fn apt(names: &[&str], repair: bool, users: &Users) -> Result<Output, Error> {

@@ -40,10 +40,29 @@ impl From<Error> for Miss {
 pub fn fetch(download: &Download, to: &AbsPath) -> Result<(), Error> {
     let place = Place::of(to)?;
     let agent = web::outside()?;
+    patiently(|| attempt(&agent, download, &place))
+}
+
+/// Fetches a few bytes, of which nothing is known yet.
+pub fn fetch_small(url: &str, max_bytes: u64) -> Result<Vec<u8>, Error> {
+    let agent = web::outside()?;
+    patiently(|| {
+        let mut bytes = Vec::new();
+        let body = ask(&agent, url)?.into_reader().take(max_bytes.saturating_add(1)).read_to_end(&mut bytes);
+        body.map_err(|error| broken(url, broken_off(bytes.len() as u64, &error)))?;
+        match bytes.len() as u64 > max_bytes {
+            true => Err(too_large(url, max_bytes).into()),
+            false => Ok(bytes),
+        }
+    })
+}
+
+/// Tries again, where that may help.
+fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Miss>) -> Result<T, Error> {
     let mut pauses = PAUSES.iter();
     loop {
-        match attempt(&agent, download, &place) {
-            Ok(()) => return Ok(()),
+        match attempt() {
+            Ok(done) => return Ok(done),
             Err(Miss { error, again }) => match pauses.next() {
                 Some(pause) if again => thread::sleep(*pause),
                 _ => return Err(error),
@@ -52,18 +71,34 @@ pub fn fetch(download: &Download, to: &AbsPath) -> Result<(), Error> {
     }
 }
 
-fn attempt(agent: &Agent, download: &Download, place: &Place) -> Result<(), Miss> {
-    let cannot = || Diagnostic::new(format!("cannot fetch `{}`", download.url));
-    let broken = |cause: String| Miss { error: cannot().cause(cause).into(), again: true };
-    let answer = agent.get(&download.url).call().map_err(|error| broken(web::cause(&error)))?;
+fn cannot(url: &str) -> Diagnostic {
+    Diagnostic::new(format!("cannot fetch `{url}`"))
+}
+
+fn broken(url: &str, cause: String) -> Miss {
+    Miss { error: cannot(url).cause(cause).into(), again: true }
+}
+
+fn broken_off(length: u64, error: &std::io::Error) -> String {
+    format!("it broke off after {length} bytes: {}", crate::cause::words(error))
+}
+
+/// The body of a server's answer, where that is a good one.
+fn ask(agent: &Agent, url: &str) -> Result<ureq::Body, Miss> {
+    let answer = agent.get(url).call().map_err(|error| broken(url, web::cause(&error)))?;
     let status = answer.status();
     if !status.is_success() {
         let again = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
-        return Err(Miss { error: cannot().cause(format!("the server answers {status}")).into(), again });
+        return Err(Miss { error: cannot(url).cause(format!("the server answers {status}")).into(), again });
     }
-    let body = answer.into_body();
-    if body.content_length().is_some_and(|length| length > download.max_bytes) {
-        return Err(too_large(download).into());
+    Ok(answer.into_body())
+}
+
+fn attempt(agent: &Agent, download: &Download, place: &Place) -> Result<(), Miss> {
+    let Download { url, max_bytes, .. } = download;
+    let body = ask(agent, url)?;
+    if body.content_length().is_some_and(|length| length > *max_bytes) {
+        return Err(too_large(url, *max_bytes).into());
     }
     let mut fresh = Fresh::begin(place)?;
     let mut reader = body.into_reader();
@@ -71,21 +106,19 @@ fn attempt(agent: &Agent, download: &Download, place: &Place) -> Result<(), Miss
     let mut buffer = vec![0; 64 * 1024];
     let begun = Instant::now();
     loop {
-        let read = reader.read(&mut buffer).map_err(|error| {
-            broken(format!("it broke off after {length} bytes: {}", crate::cause::words(&error)))
-        })?;
+        let read = reader.read(&mut buffer).map_err(|error| broken(url, broken_off(length, &error)))?;
         if read == 0 {
             break;
         }
         length += read as u64;
-        if length > download.max_bytes {
-            return Err(too_large(download).into());
+        if length > *max_bytes {
+            return Err(too_large(url, *max_bytes).into());
         }
         let took = begun.elapsed();
         if took > PATIENCE && length < took.as_secs() * SLOWEST {
             let slow = format!("it comes too slowly: {length} bytes in {} seconds", took.as_secs());
             return Err(
-                Error::from(cannot().cause(slow).hint("run again, or fetch it from elsewhere")).into()
+                Error::from(cannot(url).cause(slow).hint("run again, or fetch it from elsewhere")).into()
             );
         }
         hasher.update(&buffer[..read]);
@@ -97,7 +130,7 @@ fn attempt(agent: &Agent, download: &Download, place: &Place) -> Result<(), Miss
     let digest = hex(&hasher.finalize());
     if !digest.eq_ignore_ascii_case(&download.sha256) {
         return Err(Error::from(
-            cannot()
+            cannot(url)
                 .cause(format!("its SHA-256 is {digest} ({length} bytes)"))
                 .cause(format!("wanted is {}", download.sha256))
                 .hint("what the server has is not what was pinned: do not install it before you know why"),
@@ -107,9 +140,9 @@ fn attempt(agent: &Agent, download: &Download, place: &Place) -> Result<(), Miss
     Ok(fresh.finish(Numbers { mode: Some(0o644), owner: None })?)
 }
 
-fn too_large(download: &Download) -> Error {
-    Diagnostic::new(format!("cannot fetch `{}`", download.url))
-        .cause(format!("it is larger than {} bytes", download.max_bytes))
+fn too_large(url: &str, max_bytes: u64) -> Error {
+    cannot(url)
+        .cause(format!("it is larger than {max_bytes} bytes"))
         .hint("raise `max_bytes` if that is right")
         .into()
 }

@@ -18,7 +18,9 @@ use crate::place::Place;
 use crate::policy::Policy;
 use crate::units::{self, Units};
 use crate::users::Users;
-use crate::{apt, archive, certificate, children, download, files, http, look, os, private, readonly};
+use crate::{
+    apt, archive, certificate, children, download, files, http, kernel, look, os, private, readonly,
+};
 
 /// The machine on which this program runs.
 #[derive(Debug, Default)]
@@ -210,6 +212,10 @@ impl System for Machine {
         download::fetch(download, to)
     }
 
+    fn fetch(&mut self, url: &str, max_bytes: u64) -> Result<Vec<u8>, Error> {
+        download::fetch_small(url, max_bytes)
+    }
+
     fn unpack(&mut self, archive: &Archive, into: &AbsPath) -> Result<(), Error> {
         archive::unpack(archive, into, self.users()?.numbers(&archive.meta)?)
     }
@@ -247,6 +253,10 @@ impl System for Machine {
             steps.iter().try_for_each(|step| step.apply(&mut machine))?;
             machine.run(command)
         })
+    }
+
+    fn set_kernel(&mut self, path: &AbsPath, value: &str) -> Result<(), Error> {
+        kernel::set(path, value)
     }
 
     fn issue(&mut self, request: &CertificateRequest) -> Result<(), Error> {

@@ -26,6 +26,7 @@ enum Phase {
 fn phase(planned: &Planned) -> Phase {
     match &planned.step {
         AnyStep::Assert(_) => Phase::Assert,
+        AnyStep::AptSource(_) => Phase::Sources,
         _ if planned.record.before.is_some() => Phase::Sources,
         AnyStep::Package(_) => Phase::Packages,
         _ if planned.record.after.is_some() => Phase::Services,
@@ -83,6 +84,11 @@ mod tests {
                 r#"{{"type":"step","host":"a","id":"{id}","title":"t","do":"directory"{mark},"path":"/{id}"}}"#
             )
         };
+        let source =
+            r#"{"type":"step","host":"a","id":"wiki/apt","title":"t","do":"apt_source","name":"wiki",
+            "uris":["https://deb.wiki.test"],"suites":["./"],"key_url":"https://deb.wiki.test/key",
+            "fingerprints":["46C18710DB2104884875DF15FE345D380D525D11"]}"#
+                .replace('\n', "");
         let lines = [
             r#"{"type":"run","format":1,"inventory":"/i","digest":"0","time":"2026-11-23T00:00:00Z"}"#
                 .to_owned(),
@@ -91,12 +97,13 @@ mod tests {
             step("platform/nginx/service", r#","after":"files""#),
             step("wiki/site", ""),
             step("wiki/conf", r#","before":"packages""#),
+            source,
             r#"{"type":"end","hosts":1,"status":0}"#.to_owned(),
         ];
         let work = crate::read(format!("{}\n", lines.join("\n")).as_bytes()).unwrap();
         let order = Order::of(&work.hosts[0].steps, &[]);
         let ids = |steps: &[&Planned]| steps.iter().map(|it| it.record.id.clone()).collect::<Vec<_>>();
-        assert_eq!(ids(&order.sources), ["wiki/conf"]);
+        assert_eq!(ids(&order.sources), ["wiki/conf", "wiki/apt"]);
         assert_eq!(ids(&order.rest), ["wiki/site"]);
         assert_eq!(ids(&order.services), ["platform/nginx/service"]);
     }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use pq_steps::types::Reload;
-use pq_steps::{Active, AnyStep, Check, Command, Converge, Error, Output};
+use pq_steps::{AbsPath, Active, AnyStep, Check, Command, Converge, Error, Output};
 use pq_store::Before;
 use pq_stream::{Diagnostic, Difference, Outcome, owner_of};
 
@@ -33,6 +33,9 @@ pub(crate) fn served(steps: &[Planned]) -> Vec<Served<'_>> {
         let Some(argv) = &step.test else { continue };
         let links = steps.iter().filter_map(|planned| match &planned.step {
             AnyStep::Symlink(link) if step.is_fed_by(&link.path) => link.leads_to(),
+            AnyStep::Site(site) if AbsPath::new(site.place()).is_ok_and(|path| step.is_fed_by(&path)) => {
+                site.file()
+            }
             _ => None,
         });
         let behind: BTreeSet<_> = links.collect();

@@ -265,6 +265,9 @@ fn one_place(one: &AnyStep, other: &AnyStep) -> bool {
         AnyStep::Release(step) => Some(step.path.as_str().to_owned()),
         AnyStep::Unpack(step) => Some(step.into.as_str().to_owned()),
         AnyStep::Unit(step) => Some(format!("/etc/systemd/system/{}", step.name)),
+        AnyStep::AptSource(step) => Some(step.place()),
+        AnyStep::Site(step) => Some(step.place()),
+        AnyStep::Sysctl(step) => Some(step.place()),
         _ => None,
     };
     place(one).is_some_and(|path| place(other) == Some(path))

@@ -10,6 +10,7 @@ use crate::types::{
     Absent, Assert, Certificate, Command, Copy, Cron, Directory, Download, File, Http, Line, Release,
     Symlink, Venv,
 };
+use crate::types::{ApacheModule, AptSource, AuthorizedKey, Site, Sysctl};
 use crate::types::{
     Firewall, FirewallRule, Group, Locale, Package, Reload, Remove, Service, Timezone, Transaction, Unit,
     Unpack, User,
@@ -75,6 +76,11 @@ step_types! {
     "timezone" Timezone "The machine keeps a time zone"
     "firewall_rule" FirewallRule "The firewall has a rule for a port"
     "firewall" Firewall "The firewall is on, and what it does to other packets"
+    "authorized_key" AuthorizedKey "A public key opens a user's account over ssh, or does not"
+    "apache_module" ApacheModule "A module of apache2 is enabled, with what it depends on, or disabled"
+    "apt_source" AptSource "apt takes packages from a signed repository"
+    "site" Site "A site of a web server is enabled or disabled"
+    "sysctl" Sysctl "The kernel has a setting, now and after every boot"
 }
 
 /// A step that cannot be executed as it is written.
@@ -142,6 +148,7 @@ impl AnyStep {
             AnyStep::File(step) => Some(step.path.clone()),
             AnyStep::Symlink(step) => Some(step.path.clone()),
             AnyStep::Absent(step) => Some(step.path.clone()),
+            AnyStep::Site(step) => AbsPath::new(step.place()).ok(),
             _ => None,
         }
     }

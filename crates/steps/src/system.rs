@@ -63,6 +63,12 @@ pub trait System: Probe {
     /// Where it cannot be had, is too large, or has another digest; nothing is left at the path then.
     fn download(&mut self, download: &Download, to: &AbsPath) -> Result<(), Error>;
 
+    /// Fetches a few bytes. Nothing is known of them: whoever asked verifies them before they are trusted.
+    ///
+    /// # Errors
+    /// Where they cannot be had, or are too many.
+    fn fetch(&mut self, url: &str, max_bytes: u64) -> Result<Vec<u8>, Error>;
+
     /// Unpacks an archive into a new directory owned by root, and syncs it. Files keep only their execute bit.
     ///
     /// # Errors
@@ -100,6 +106,12 @@ pub trait System: Probe {
     /// # Errors
     /// Where the steps cannot be done, the command cannot be run, or the machine cannot show them so.
     fn rehearse(&mut self, steps: &[&dyn Converge], command: &Command) -> Result<Output, Error>;
+
+    /// Gives a setting of the running kernel, a file below `/proc/sys`, a value, in one write.
+    ///
+    /// # Errors
+    /// Where there is none of that name, or the kernel refuses.
+    fn set_kernel(&mut self, path: &AbsPath, value: &str) -> Result<(), Error>;
 
     /// Issues a certificate from the machine's own authority, making the authority first where there is none.
     ///

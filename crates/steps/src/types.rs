@@ -2,7 +2,11 @@
 
 mod absent;
 mod accounts;
+mod apache;
+mod apache_module;
+mod apt_source;
 mod assert;
+mod authorized_key;
 mod certificate;
 mod command;
 mod copy;
@@ -16,6 +20,7 @@ mod group;
 mod http;
 mod line;
 mod locale;
+mod openpgp;
 mod package;
 mod reads;
 mod release;
@@ -24,7 +29,10 @@ mod remove;
 mod requirements;
 mod rules;
 mod service;
+mod site;
+mod ssh_key;
 mod symlink;
+mod sysctl;
 mod timezone;
 mod transaction;
 mod unit;
@@ -34,7 +42,10 @@ mod user;
 mod venv;
 
 pub use absent::Absent;
+pub use apache_module::ApacheModule;
+pub use apt_source::AptSource;
 pub use assert::Assert;
+pub use authorized_key::{AuthorizedKey, Presence};
 pub use certificate::Certificate;
 pub use command::Command;
 pub use copy::Copy;
@@ -53,7 +64,9 @@ pub use release::Release;
 pub use reload::{How, Reload};
 pub use remove::Remove;
 pub use service::Service;
+pub use site::{Server, Site};
 pub use symlink::Symlink;
+pub use sysctl::Sysctl;
 pub use timezone::Timezone;
 pub use transaction::{Rollback, Transaction};
 pub use unit::Unit;
@@ -81,6 +94,28 @@ fn in_the_way(wanted: &str, path: &crate::AbsPath, is: &Stat) -> Error {
         .cause(format!("{} stands there", is.kind.words()))
         .hint("move it away or correct the path, then run again")
         .into()
+}
+
+/// Writes a file of root, 0644, unless it is there as wanted. Of two files that a step has, the one that is right stays.
+fn write_root(machine: &mut dyn crate::System, path: &crate::AbsPath, content: &[u8]) -> Result<(), Error> {
+    let meta = crate::Meta::new(Mode::from_bits(0o644), "root", "root");
+    let right = machine.stat(path)?.is_some_and(|is| {
+        is.kind == crate::Kind::File && Some(is.mode) == meta.mode && is.owner == "root" && is.group == "root"
+    });
+    match right && machine.read(path)?.as_deref() == Some(content) {
+        true => Ok(()),
+        false => machine.write(path, content, &meta),
+    }
+}
+
+/// Makes a directory of root, 0755, where nothing is.
+fn ensure_directory(machine: &mut dyn crate::System, path: Option<crate::AbsPath>) -> Result<(), Error> {
+    match path {
+        Some(path) if machine.stat(&path)?.is_none() => {
+            machine.make_dir(&path, &crate::Meta::new(Mode::from_bits(0o755), "root", "root"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Runs a command that changes the machine, as root; a status other than 0 is an error.

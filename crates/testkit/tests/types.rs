@@ -9,6 +9,9 @@ use pq_testkit::laws;
 use pq_testkit::memory::MemoryMachine;
 use serde_json::{Value, json};
 
+/// A public key that nobody has the private one of.
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGxhdyBvZiB0aGUgbGFuZCwgYSBrZXkgb2Ygbm9ib2R5";
+
 fn step(fields: Value) -> AnyStep {
     let Value::Object(mut body) = fields else { panic!("no object") };
     let kind = body.remove("do").unwrap();
@@ -264,6 +267,17 @@ fn what_cannot_be_executed_is_refused_when_it_is_read() {
         json!({"do": "venv", "path": "/srv/v", "requirements": "radicale"}),
         json!({"do": "certificate", "names": ["*.x.test"], "chain": "/a", "key": "/b", "authority": "/c"}),
         json!({"do": "http", "url": "https://h/", "status": 99}),
+        json!({"do": "authorized_key", "user": "anna", "key": "ssh-ed25519 AAAA"}),
+        json!({"do": "authorized_key", "user": "anna", "key": KEY, "options": "no-such"}),
+        json!({"do": "authorized_key", "user": "anna", "key": KEY, "options": "pty", "state": "absent"}),
+        json!({"do": "authorized_key", "user": "-anna", "key": KEY}),
+        json!({"do": "apache_module", "name": "../x"}),
+        json!({"do": "site", "server": "caddy", "name": "x"}),
+        json!({"do": "site", "server": "nginx", "name": "a/b"}),
+        json!({"do": "site", "server": "apache2", "name": "x.conf"}),
+        json!({"do": "sysctl", "name": "net.*.x", "value": "1"}),
+        json!({"do": "sysctl", "name": "vm.swappiness", "value": "1\nvm.x=2"}),
+        json!({"do": "sysctl", "name": "vm.swappiness", "value": "@secret{pw}"}),
     ] {
         let Value::Object(mut body) = fields.clone() else { panic!("no object") };
         let kind = body.remove("do").unwrap();
@@ -349,4 +363,180 @@ fn a_copy_refuses_a_link_that_leads_out() {
     let link = json!({"do": "symlink", "path": "/srv/law/copy/from/sub/in", "target": "../defaults.conf"});
     apply(&mut machine, link).unwrap();
     apply(&mut machine, fields).unwrap();
+}
+
+#[test]
+fn a_setting_that_another_file_takes_back_at_boot_is_told_and_not_set() {
+    let (fields, mut machine) = example("sysctl");
+    machine.put("/usr/lib/sysctl.d/99-site.conf", "net.ipv4.ip_forward = 0\n");
+    let Ok(Check::Differs(found)) = check(&machine, fields.clone()) else { panic!("not seen") };
+    assert!(found.iter().any(|it| it.what == "/usr/lib/sysctl.d/99-site.conf"), "{found:?}");
+    let before = machine.snapshot();
+    let error = apply(&mut machine, fields.clone()).unwrap_err().to_string();
+    assert!(
+        error.contains("`/usr/lib/sysctl.d/99-site.conf` sets it to `0` at every boot, after us"),
+        "{error}"
+    );
+    assert_eq!(machine.snapshot(), before);
+    // A file of the same name in `/etc` stands in its place; a link to nowhere takes it out.
+    let masked = json!({"do": "symlink", "path": "/etc/sysctl.d/99-site.conf", "target": "/dev/null"});
+    apply(&mut machine, json!({"do": "directory", "path": "/etc/sysctl.d"})).unwrap();
+    apply(&mut machine, masked).unwrap();
+    apply(&mut machine, fields).unwrap();
+    assert_eq!(text(&machine, "/proc/sys/net/ipv4/ip_forward").as_deref(), Some("1\n"));
+}
+
+#[test]
+fn a_setting_that_the_kernel_does_not_have_is_absent_and_one_that_cannot_be_kept_is_refused() {
+    let mut machine = laws::machine();
+    let fields = json!({"do": "sysctl", "name": "net.bridge.bridge-nf-call-iptables", "value": "1"});
+    let absent = Err(Error::absent("setting of the kernel", "net.bridge.bridge-nf-call-iptables"));
+    assert_eq!(check(&machine, fields.clone()), absent);
+    assert_eq!(apply(&mut machine, fields), absent.map(drop));
+    let error = check(&machine, json!({"do": "sysctl", "name": "net.ipv4", "value": "1"})).unwrap_err();
+    assert!(error.to_string().contains("a group of settings"), "{error}");
+    machine.put("/proc/sys/vm/compact_memory", "");
+    apply(
+        &mut machine,
+        json!({"do": "file", "path": "/proc/sys/vm/compact_memory", "content": "", "mode": "0200"}),
+    )
+    .unwrap();
+    let error =
+        check(&machine, json!({"do": "sysctl", "name": "vm.compact_memory", "value": "1"})).unwrap_err();
+    assert!(error.to_string().contains("no value to read"), "{error}");
+}
+
+#[test]
+fn a_link_in_a_home_is_refused_and_what_it_leads_to_stays() {
+    for (path, what) in [("/srv/law/home/.ssh", "directory"), ("/srv/law/home/.ssh/authorized_keys", "file")]
+    {
+        let (fields, mut machine) = example("authorized_key");
+        if what == "file" {
+            apply(&mut machine, json!({"do": "directory", "path": "/srv/law/home/.ssh"})).unwrap();
+        }
+        apply(&mut machine, json!({"do": "symlink", "path": path, "target": "/root"})).unwrap();
+        let before = machine.snapshot();
+        for error in [check(&machine, fields.clone()).unwrap_err(), apply(&mut machine, fields).unwrap_err()]
+        {
+            let expected = format!("cannot make {what} `{path}`: a symbolic link stands there");
+            assert!(error.to_string().starts_with(&expected), "{error}");
+        }
+        assert_eq!(machine.snapshot(), before);
+    }
+}
+
+#[test]
+fn a_home_that_sshd_does_not_trust_is_told_and_one_that_is_missing_is_absent() {
+    let (fields, mut machine) = example("authorized_key");
+    apply(
+        &mut machine,
+        json!({"do": "directory", "path": "/srv/law/home", "mode": "0775", "owner": "lawkey"}),
+    )
+    .unwrap();
+    let error = check(&machine, fields.clone()).unwrap_err().to_string();
+    assert!(error.contains("others can write to its home `/srv/law/home` (0775)"), "{error}");
+    apply(&mut machine, json!({"do": "directory", "path": "/srv/law/home", "owner": "daemon"})).unwrap();
+    let error = check(&machine, fields.clone()).unwrap_err().to_string();
+    assert!(error.contains("its home `/srv/law/home` belongs to `daemon`"), "{error}");
+    apply(&mut machine, json!({"do": "absent", "path": "/srv/law/home"})).unwrap();
+    assert_eq!(check(&machine, fields), Err(Error::absent("directory", "/srv/law/home")));
+    let nobody = json!({"do": "authorized_key", "user": "anna", "key": KEY});
+    assert_eq!(check(&machine, nobody), Err(Error::absent("user", "anna")));
+    let gone = json!({"do": "authorized_key", "user": "anna", "key": KEY, "state": "absent"});
+    assert_eq!(check(&machine, gone), Ok(Check::InSync));
+}
+
+/// A machine with both web servers.
+fn web() -> MemoryMachine {
+    let mut machine = laws::machine();
+    apply(&mut machine, json!({"do": "package", "names": ["nginx", "apache2"]})).unwrap();
+    machine
+}
+
+#[test]
+fn a_module_that_conflicts_with_an_enabled_one_is_told_and_not_enabled() {
+    let mut machine = web();
+    let prefork = json!({"do": "apache_module", "name": "mpm_prefork"});
+    let Ok(Check::Differs(found)) = check(&machine, prefork.clone()) else { panic!("not seen") };
+    assert!(found.iter().any(|it| it.what == "module mpm_event, which conflicts"), "{found:?}");
+    let before = machine.snapshot();
+    let error = apply(&mut machine, prefork.clone()).unwrap_err().to_string();
+    assert!(error.contains("it conflicts with `mpm_event`"), "{error}");
+    assert_eq!(machine.snapshot(), before);
+    apply(&mut machine, json!({"do": "apache_module", "name": "mpm_event", "enabled": false})).unwrap();
+    apply(&mut machine, prefork.clone()).unwrap();
+    assert_eq!(check(&machine, prefork), Ok(Check::InSync));
+    assert!(text(&machine, "/var/lib/apache2/module/disabled_by_admin/mpm_event").is_some());
+    assert!(text(&machine, "/var/lib/apache2/module/enabled_by_maint/mpm_event").is_none());
+}
+
+#[test]
+fn a_module_that_another_needs_stays() {
+    let mut machine = web();
+    apply(&mut machine, json!({"do": "apache_module", "name": "ssl"})).unwrap();
+    let before = machine.snapshot();
+    let error =
+        apply(&mut machine, json!({"do": "apache_module", "name": "mime", "enabled": false})).unwrap_err();
+    assert!(error.to_string().contains("it is needed by `ssl`"), "{error}");
+    assert_eq!(machine.snapshot(), before);
+}
+
+#[test]
+fn what_a_web_server_does_not_have_is_absent() {
+    let mut machine = laws::machine();
+    let module = json!({"do": "apache_module", "name": "law"});
+    let site = json!({"do": "site", "server": "nginx", "name": "law"});
+    assert_eq!(
+        check(&machine, module.clone()),
+        Err(Error::absent("directory", "/etc/apache2/mods-available"))
+    );
+    assert_eq!(check(&machine, site.clone()), Err(Error::absent("directory", "/etc/nginx/sites-available")));
+    apply(&mut machine, json!({"do": "package", "names": ["nginx", "apache2"]})).unwrap();
+    assert_eq!(check(&machine, module), Err(Error::absent("module of apache2", "law")));
+    assert_eq!(check(&machine, site), Err(Error::absent("site", "/etc/nginx/sites-available/law")));
+}
+
+#[test]
+fn an_absolute_link_to_a_site_is_right_and_a_file_in_its_place_is_told_and_stays() {
+    let mut machine = web();
+    let default = json!({"do": "site", "server": "nginx", "name": "default"});
+    assert_eq!(check(&machine, default.clone()), Ok(Check::InSync));
+    let path = "/etc/nginx/sites-enabled/default";
+    apply(&mut machine, json!({"do": "absent", "path": path})).unwrap();
+    machine.put(path, "server { } # mine\n");
+    for enabled in [true, false] {
+        let mut step = default.clone();
+        step["enabled"] = json!(enabled);
+        for error in [check(&machine, step.clone()).unwrap_err(), apply(&mut machine, step).unwrap_err()] {
+            assert!(
+                error.to_string().starts_with(&format!("cannot make link `{path}`: a file stands there")),
+                "{error}"
+            );
+        }
+    }
+    assert_eq!(text(&machine, path).as_deref(), Some("server { } # mine\n"));
+}
+
+#[test]
+fn a_fetched_key_with_another_fingerprint_is_never_written_and_both_are_named() {
+    let mut machine = laws::machine();
+    machine
+        .serve("http://127.0.0.1:8087/other.asc", *include_bytes!("../../steps/src/types/openpgp/other.asc"));
+    let fields = json!({"do": "apt_source", "name": "law", "uris": ["https://deb.law.test"], "suites": ["./"],
+                        "key_url": "http://127.0.0.1:8087/other.asc",
+                        "fingerprints": ["46C18710DB2104884875DF15FE345D380D525D11"]});
+    let before = machine.snapshot();
+    let error = apply(&mut machine, fields.clone()).unwrap_err().to_string();
+    for part in [
+        "cannot trust the key of apt source `law`",
+        "`http://127.0.0.1:8087/other.asc`",
+        "301BC84BDB150D123B8C6E1EE19A7197F70BB3F0",
+        "wanted is 46C18710DB2104884875DF15FE345D380D525D11",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(machine.snapshot(), before);
+    machine.put("/etc/apt/keyrings/law.gpg", "garbage");
+    let Ok(Check::Differs(found)) = check(&machine, fields) else { panic!("not seen") };
+    assert!(found[0].is.as_deref().is_some_and(|is| is.starts_with("a file that ")), "{found:?}");
 }

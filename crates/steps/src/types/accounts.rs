@@ -35,6 +35,13 @@ pub(super) fn group(machine: &dyn Probe, name: &str) -> Result<Option<GroupEntry
     }))
 }
 
+/// The name of the group with that number.
+pub(super) fn group_of(machine: &dyn Probe, id: u32) -> Result<Option<String>, Error> {
+    let text = database(machine, "/etc/group")?;
+    let number = |line: &&str| line.split(':').nth(2).and_then(|number| number.parse().ok()) == Some(id);
+    Ok(text.lines().find(number).and_then(|line| line.split(':').next()).map(str::to_owned))
+}
+
 /// The user of that name.
 pub(super) fn user(machine: &dyn Probe, name: &str) -> Result<Option<UserEntry>, Error> {
     let text = database(machine, "/etc/passwd")?;

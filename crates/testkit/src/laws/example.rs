@@ -40,9 +40,9 @@ macro_rules! files {
 }
 
 const FILES: &[(&str, &str)] = files! {
-    "absent" "assert" "certificate" "command" "copy" "cron" "directory" "download" "file" "firewall" "firewall_rule" "group"
-    "http" "line" "locale" "package" "release" "reload" "remove" "service" "symlink" "timezone" "transaction" "unit" "unpack"
-    "user" "venv"
+    "absent" "apache_module" "apt_source" "assert" "authorized_key" "certificate" "command" "copy" "cron" "directory"
+    "download" "file" "firewall" "firewall_rule" "group" "http" "line" "locale" "package" "release" "reload" "remove"
+    "service" "site" "symlink" "sysctl" "timezone" "transaction" "unit" "unpack" "user" "venv"
 };
 
 /// All examples, in the order of their types' names.

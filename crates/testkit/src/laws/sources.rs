@@ -17,6 +17,10 @@ pub fn sources() -> BTreeMap<String, Vec<u8>> {
     for version in ["0.9", "1.0"] {
         files.insert(format!("law/law_hello-{version}-py3-none-any.whl"), wheel::of("law_hello", version));
     }
+    files.insert(
+        "law/key.asc".to_owned(),
+        include_bytes!("../../../steps/src/types/openpgp/law.asc").to_vec(),
+    );
     let link = |path: &String| {
         let name = path.trim_start_matches("law/");
         format!("<a href=\"{name}\">{name}</a>\n")

@@ -51,6 +51,8 @@ const FILES: &[(&str, &str)] = &[
     ("/etc/group", "root:x:0:\ndaemon:x:1:\nadm:x:4:\nwww-data:x:33:\nnogroup:x:65534:\n"),
     ("/etc/os-release", "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\nID=debian\n"),
     ("/etc/hostname", "memory\n"),
+    ("/proc/sys/net/ipv4/ip_forward", "0\n"),
+    ("/proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n"),
     ("/proc/self/mountinfo", "22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n"),
 ];
 

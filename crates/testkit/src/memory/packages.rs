@@ -70,7 +70,51 @@ pub(super) fn offers() -> BTreeMap<String, Offer> {
             ],
         ),
     ];
-    all.into_iter().map(|offer| (offer.name.clone(), offer)).collect()
+    all.into_iter().chain(web_servers()).map(|offer| (offer.name.clone(), offer)).collect()
+}
+
+/// nginx and apache2, as far as their sites and modules go.
+fn web_servers() -> Vec<Offer> {
+    let mut nginx = Offer::new("nginx", [("/etc/nginx/sites-available/default", "server { }\n")]);
+    let default = "/etc/nginx/sites-available/default".to_owned();
+    nginx.links.insert("/etc/nginx/sites-enabled/default".to_owned(), default);
+    let available = |file: &str| format!("/etc/apache2/mods-available/{file}");
+    let modules = [
+        ("mpm_event.load", "# Conflicts: mpm_worker mpm_prefork\nLoadModule mpm_event_module x\n"),
+        ("mpm_event.conf", "StartServers 2\n"),
+        ("mpm_prefork.load", "# Conflicts: mpm_event mpm_worker\nLoadModule mpm_prefork_module x\n"),
+        ("mpm_prefork.conf", "StartServers 5\n"),
+        ("env.load", "LoadModule env_module x\n"),
+        ("mime.load", "LoadModule mime_module x\n"),
+        ("mime.conf", "TypesConfig /etc/mime.types\n"),
+        ("setenvif.load", "LoadModule setenvif_module x\n"),
+        ("setenvif.conf", "BrowserMatch x y\n"),
+        ("socache_shmcb.load", "LoadModule socache_shmcb_module x\n"),
+        ("ssl.load", "# Depends: setenvif mime socache_shmcb\nLoadModule ssl_module x\n"),
+        ("ssl.conf", "SSLSessionCacheTimeout 300\n"),
+    ]
+    .map(|(file, content)| (available(file), content));
+    let site = ("/etc/apache2/sites-available/000-default.conf".to_owned(), "<VirtualHost *:80>\n");
+    let notes = [
+        "module/enabled_by_maint/mpm_event",
+        "module/enabled_by_maint/mime",
+        "site/enabled_by_admin/000-default",
+    ]
+    .map(|note| (format!("/var/lib/apache2/{note}"), ""));
+    let files = modules.iter().chain([&site]).chain(&notes);
+    let mut apache = Offer::new("apache2", files.map(|(path, content)| (path.as_str(), *content)));
+    for (kind, file) in [
+        ("mods", "mpm_event.conf"),
+        ("mods", "mpm_event.load"),
+        ("mods", "mime.conf"),
+        ("mods", "mime.load"),
+        ("mods", "env.load"),
+        ("sites", "000-default.conf"),
+    ] {
+        let target = format!("../{kind}-available/{file}");
+        apache.links.insert(format!("/etc/apache2/{kind}-enabled/{file}"), target);
+    }
+    vec![nginx, apache]
 }
 
 impl MemoryMachine {

@@ -152,6 +152,11 @@ impl System for MemoryMachine {
         self.disk.rename(&fresh, to.as_str())
     }
 
+    fn fetch(&mut self, url: &str, _: u64) -> Result<Vec<u8>, Error> {
+        let content = self.served.get(url).cloned();
+        content.ok_or_else(|| Error::failed(format!("cannot fetch `{url}`"), "404 not found"))
+    }
+
     fn unpack(&mut self, archive: &Archive, into: &AbsPath) -> Result<(), Error> {
         archive::unpack(&mut self.disk, archive, into)?;
         self.dress(into.as_str(), &archive.meta)
@@ -179,6 +184,12 @@ impl System for MemoryMachine {
         copy.revive();
         steps.iter().try_for_each(|step| step.apply(&mut copy))?;
         copy.execute(command)
+    }
+
+    fn set_kernel(&mut self, path: &AbsPath, value: &str) -> Result<(), Error> {
+        // Numbers come back with tabs between them.
+        let shown = value.split(' ').collect::<Vec<_>>().join("\t") + "\n";
+        self.disk.fill(path.as_str(), shown.as_bytes())
     }
 
     fn issue(&mut self, request: &CertificateRequest) -> Result<(), Error> {
