@@ -4,7 +4,7 @@ export LC_ALL=C
 left_out=(
     -path /var/log -o -path /var/cache -o -path /var/tmp -o -path /tmp -o -path /root -o -path /usr/local/bin
     -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /var/lib/ucf
-    -o -path /var/lib/paquerette/journal -o -path /var/lib/paquerette/history -o -path /var/lib/paquerette/reload
+    -o -path '/var/lib/paquerette/*'
     -o -path /var/lib/php/sessions -o -path /srv/paquerette/tmp -o -path '/srv/paquerette/www/*/kept/data/cache'
     -o -path /etc/machine-id -o -path '/etc/ssh/ssh_host_*' -o -path '/etc/*-' -o -path /etc/hostname -o -path /etc/hosts
     -o -path /etc/systemd/network -o -path /etc/ld.so.cache -o -name __pycache__

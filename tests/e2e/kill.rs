@@ -29,14 +29,14 @@ const SMALL: [&str; 2] = ["/etc", "/srv"];
 const WHOLE: [&str; 3] = ["/etc", "/srv", "/var"];
 
 /// The step that a killed run was in, by its last event.
-fn within(stdout: &str) -> String {
+pub fn within(stdout: &str) -> String {
     let mut events = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let started = events.rfind(|event| event["outcome"] == "started");
     started.and_then(|event| event["id"].as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// The lines that only one of two texts has.
-fn unlike(undisturbed: &str, rerun: &str) -> String {
+pub fn unlike(undisturbed: &str, rerun: &str) -> String {
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
     let (one, other) = (lines(undisturbed), lines(rerun));
     let missing = one.difference(&other).map(|line| format!("- {line}\n"));

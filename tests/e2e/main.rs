@@ -8,6 +8,7 @@ mod fleet;
 mod fleet_secrets;
 mod hostile;
 mod kill;
+mod kill_every;
 mod laws;
 mod planted;
 mod refuse;

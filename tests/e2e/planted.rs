@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use pq_testkit::lab::{self, Machine, Result};
 use pq_testkit::laws;
+use pq_tests::Matrix;
 use serde_json::{Map, Value, json};
 
 use crate::world::{apply, bare, said, serve, sha256};
@@ -102,6 +103,11 @@ fn prepared(lab: &lab::Lab, name: &str) -> Result<Machine> {
     Ok(machine)
 }
 
+/// What is there is nobody's work: it is to be written over.
+fn taken(step: &Map<String, Value>) -> &'static [&'static str] {
+    if step["do"] == "file" { &["--take", "ours", "/**"] } else { &[] }
+}
+
 #[test]
 fn a_planted_link_is_followed_by_no_step_type() -> Result<()> {
     let Some(lab) = lab::available() else { return Ok(()) };
@@ -135,7 +141,7 @@ fn a_planted_link_is_followed_by_no_step_type() -> Result<()> {
                 "rm -rf /srv/planted/* /srv/planted/.??* /root/ca /root/chain*; cd /srv/planted && {user} sh -c '{plant}'"
             );
             machine.sh(&fresh)?.success()?;
-            let output = apply(&machine, &laws::plan(std::slice::from_ref(&step)), &[])?;
+            let output = apply(&machine, &laws::plan(std::slice::from_ref(&step)), taken(&step))?;
             let mut wrong = Vec::new();
             if machine.sh(CANARIES)?.success()?.stdout != canaries
                 || machine.sh("test ! -e /etc/canary.new")?.code != 0
@@ -160,8 +166,10 @@ fn a_planted_link_is_followed_by_no_step_type() -> Result<()> {
 }
 
 #[test]
-fn a_link_that_is_exchanged_while_root_writes_is_followed_by_no_step_type() -> Result<()> {
+fn matrix_exchanged_a_link_that_is_exchanged_while_root_writes_is_followed_by_no_step_type() -> Result<()> {
     let Some(lab) = lab::available() else { return Ok(()) };
+    let mut matrix = Matrix::open("exchanged");
+    let whole = matrix.whole();
     let machine = prepared(&lab, "arexchanged")?;
     let canaries = machine.sh(CANARIES)?.success()?.stdout;
     // The racer's names: a file, a directory and a directory on the way, each exchanged with a link to a canary.
@@ -174,7 +182,7 @@ fn a_link_that_is_exchanged_while_root_writes_is_followed_by_no_step_type() -> R
     ";
     let begun = Instant::now();
     let (mut runs, mut round, mut done) = (0, 0, BTreeMap::new());
-    while begun.elapsed() < Duration::from_secs(60) {
+    while begun.elapsed() < Duration::from_secs(if whole { 60 } else { 10 }) {
         let user = "setpriv --reuid planter --regid planter --clear-groups";
         let fresh = format!(
             "rm -rf /srv/planted/* /srv/planted/.??* /root/ca /root/chain*; cd /srv/planted && {user} sh -c '{names}'"
@@ -194,7 +202,7 @@ fn a_link_that_is_exchanged_while_root_writes_is_followed_by_no_step_type() -> R
                     continue;
                 }
                 runs += 1;
-                let output = apply(&machine, &laws::plan(std::slice::from_ref(&step)), &[])?;
+                let output = apply(&machine, &laws::plan(std::slice::from_ref(&step)), taken(&step))?;
                 let done = done.entry(step["do"].as_str().unwrap_or_default().to_owned()).or_insert([0, 0]);
                 match output.code {
                     0 => done[0] += 1,
@@ -212,7 +220,9 @@ fn a_link_that_is_exchanged_while_root_writes_is_followed_by_no_step_type() -> R
     }
     println!("{runs} runs, of each type that succeeded and failed: {done:?}");
     let never: Vec<_> = done.iter().filter(|(_, [ok, _])| *ok == 0).map(|(kind, _)| kind.as_str()).collect();
-    // Where links can be planted, python is not run at all.
-    assert_eq!(never, ["venv"], "{done:?}");
+    // Where links can be planted, python is not run at all. A short race may spoil every run of another type.
+    assert!(never.contains(&"venv") && (never.len() == 1 || !whole), "{done:?}");
+    matrix.note(&format!("{runs} runs"), Ok(()), begun.elapsed());
+    matrix.finish();
     Ok(())
 }

@@ -1,0 +1,161 @@
+//! A plan that uses every step type, killed on real machines: what comes after a kill is another run, and its end is as if
+//! nothing had been.
+
+use std::time::{Duration, Instant};
+
+use pq_testkit::lab::{self, Image, Lab, Machine, Result, Suite};
+use pq_testkit::laws;
+use pq_tests::Matrix;
+
+use crate::kill::{unlike, within};
+use crate::world::{apply, apply_killed, canonical, install, serve, spawn_apply};
+
+/// What the state of a machine is compared by, below these.
+const BELOW: [&str; 3] = ["/etc", "/srv", "/var"];
+
+/// A repository of Debian packages, signed by a key of its own; its one package is not in the plan.
+const REPOSITORY: &str = "
+    export GNUPGHOME=/root/gnupg; mkdir -m 0700 /root/gnupg
+    gpg --batch --quiet --passphrase '' --quick-generate-key 'every <every@every.test>' ed25519 sign never
+    mkdir -p /root/sources/law/debian; cd /root/sources/law/debian
+    apt-ftparchive packages . >Packages
+    apt-ftparchive -o APT::FTPArchive::Release::Suite=./ release . >Release
+    gpg --batch --quiet --clearsign -o InRelease Release
+    gpg --armor --export >/root/key.asc
+    gpg --with-colons --list-keys | awk -F: '/^fpr/ { print $10; exit }' >/root/fingerprint
+";
+
+/// A machine with strace, what the plan downloads, and its packages at hand but not installed.
+fn prepared(lab: &Lab, name: &str) -> Result<Machine> {
+    let image = lab.snapshot_or("every", &Image::Base(Suite::Bookworm), "1", |machine| {
+        machine
+            .sh("apt-get update -qq && apt-get install -y -qq strace gpg apt-utils >/dev/null")?
+            .success()?;
+        machine.sh(REPOSITORY)?.success()?;
+        Ok(())
+    })?;
+    let machine = lab.boot(name, &image)?;
+    install(&machine)?;
+    for (path, bytes) in laws::sources() {
+        machine.write(&format!("/root/sources/{path}"), bytes)?;
+    }
+    serve(&machine, "/root/sources")?;
+    Ok(machine)
+}
+
+/// The plan, with the repository of this machine's image; its preparation is done.
+fn plan(machine: &Machine) -> Result<String> {
+    let every = laws::every().map_err(lab::Error::new)?;
+    apply(machine, &every.prepare, &[])?.success()?;
+    let lines = every.plan.lines().map(|line| {
+        let mut record: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+        if record["do"] == "apt_source" {
+            record["suites"] = serde_json::json!(["./"]);
+            record["key"] = machine.read("/root/key.asc")?.into();
+            record["fingerprints"] = serde_json::json!([machine.read("/root/fingerprint")?.trim()]);
+            for field in ["components", "architectures"] {
+                record.as_object_mut().map(|fields| fields.remove(field));
+            }
+        }
+        Ok(format!("{record}\n"))
+    });
+    lines.collect()
+}
+
+/// The end, after whatever happened before: a run, and one more that has nothing to do.
+fn end(machine: &Machine, plan: &str, undisturbed: &str) -> Result<std::result::Result<(), String>> {
+    let rerun = apply(machine, plan, &["--text"])?;
+    if rerun.code != 0 {
+        return Ok(Err(format!("the rerun ended with {}: {}{}", rerun.code, rerun.stdout, rerun.stderr)));
+    }
+    let again = apply(machine, plan, &["--text"])?;
+    if again.code != 0 || !again.stdout.contains(" 0 changed") {
+        return Ok(Err(format!("it is not settled: {}{}", again.stdout, again.stderr)));
+    }
+    let left = machine.sh("find / -xdev -name '*.pq-tmp*' -not -path '/proc/*'")?.stdout;
+    if !left.is_empty() {
+        return Ok(Err(format!("left: {left}")));
+    }
+    let unlike = unlike(undisturbed, &canonical(machine, &BELOW)?);
+    Ok(if unlike.is_empty() { Ok(()) } else { Err(unlike) })
+}
+
+fn undisturbed(lab: &Lab) -> Result<(String, usize)> {
+    let machine = prepared(lab, "everynot")?;
+    let plan = plan(&machine)?;
+    let first = apply(&machine, &plan, &[])?;
+    assert_eq!(first.code, 0, "{}{}", first.stdout, first.stderr);
+    Ok((canonical(&machine, &BELOW)?, first.stdout.matches("\"outcome\":\"changed\"").count()))
+}
+
+/// How many kills of the walk are tried in each `make test`.
+const KILLS: usize = 6;
+
+/// A walk: killed, run again and killed further on, to the end. Whole: before and after each step.
+#[test]
+fn matrix_kill_every_step_type_killed_all_along_ends_as_if_nothing_had_been() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let mut matrix = Matrix::open("kill_every");
+    let (undisturbed, steps) = undisturbed(&lab)?;
+    let machine = prepared(&lab, "everywalk")?;
+    let plan = plan(&machine)?;
+    let stride = 2 * steps / KILLS;
+    let mut kills = Vec::new();
+    while matrix.whole() || kills.len() < KILLS {
+        // Odd ones come before a step is done, even ones after.
+        let nth = if matrix.whole() { 1 + kills.len() % 2 } else { 1 + matrix.below(stride) };
+        let begun = Instant::now();
+        let killed = apply_killed(&machine, &plan, nth)?;
+        if killed.code == 0 {
+            break;
+        }
+        assert_eq!(killed.code, 137, "{}{}", killed.stdout, killed.stderr);
+        let when = if nth % 2 == 1 { "before" } else { "after" };
+        kills.push((format!("walk: {} {when}", within(&killed.stdout)), begun.elapsed()));
+    }
+    assert!(kills.len() >= KILLS / 2, "only {} kills hit", kills.len());
+    let verdict = end(&machine, &plan, &undisturbed)?;
+    for (point, time) in kills {
+        matrix.note(&point, verdict.clone(), time);
+    }
+    for point in matrix.draw((1..=30).map(|number| format!("point {number:02}")), 1) {
+        let begun = Instant::now();
+        let (what, verdict) = kill_once(&lab, &mut matrix, &point, steps, &undisturbed)?;
+        eprintln!("{point}: {what}");
+        matrix.note(&point, verdict, begun.elapsed());
+    }
+    matrix.finish();
+    Ok(())
+}
+
+/// One kill on a machine of its own, and a clean rerun; every third at a moment of the package transaction.
+fn kill_once(
+    lab: &Lab,
+    matrix: &mut Matrix,
+    point: &str,
+    steps: usize,
+    undisturbed: &str,
+) -> Result<(String, std::result::Result<(), String>)> {
+    let machine = prepared(lab, "everyonce")?;
+    let plan = plan(&machine)?;
+    let number: usize = point.rsplit(' ').next().and_then(|it| it.parse().ok()).unwrap_or(0);
+    let what = if number % 3 == 0 {
+        let running = spawn_apply(&machine, &plan)?;
+        let begun = Instant::now();
+        while machine.sh("pgrep -x dpkg >/dev/null || pgrep -x apt-get >/dev/null")?.code != 0 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "apt did not begin");
+        }
+        let moment = Duration::from_millis(matrix.below(15_000) as u64);
+        std::thread::sleep(moment);
+        running.kill();
+        let killed = running.wait()?;
+        format!("{} ms into apt, within `{}`", moment.as_millis(), within(&killed.stdout))
+    } else {
+        let nth = 1 + matrix.below(2 * steps);
+        let killed = apply_killed(&machine, &plan, nth)?;
+        assert_eq!(killed.code, 137, "{}{}", killed.stdout, killed.stderr);
+        format!("at note {nth}, within `{}`", within(&killed.stdout))
+    };
+    let verdict = end(&machine, &plan, undisturbed)?.map_err(|cause| format!("{what}: {cause}"));
+    Ok((what, verdict))
+}
