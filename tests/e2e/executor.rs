@@ -314,3 +314,23 @@ fn what_an_owner_wanted_goes_and_what_is_of_others_stays() -> Result<()> {
     assert_eq!(apply(&machine, &remove(",\"with_data\":true"), &["--check"])?.code, 0);
     Ok(())
 }
+
+#[test]
+fn who_holds_the_lock_of_packages_is_named_and_waited_for() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = bare(&lab, "aptheld")?;
+    machine.sh("apt-get update -qq")?.success()?;
+    let hold = "import fcntl, time; f = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); \
+                open('/run/held', 'w'); time.sleep(4)";
+    let holder = machine.spawn(["python3", "-c", hold])?;
+    wait_for("the lock", || Ok(machine.run(["test", "-e", "/run/held"])?.code == 0))?;
+    let tree = plan(&[r#""id":"one/tree","title":"tree","do":"package","names":["tree"]"#]);
+    let done = apply(&machine, &tree, &["--text"])?.success()?;
+    assert!(
+        done.stderr.contains("note: packages are being changed by `python3` (process "),
+        "{}",
+        done.stderr
+    );
+    assert!(done.stdout.contains("1 changed"), "{}", done.stdout);
+    holder.wait()?.success().map(drop)
+}

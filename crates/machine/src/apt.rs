@@ -13,6 +13,7 @@ use pq_steps::{AbsPath, Command, Error, Output, Text};
 use pq_stream::Diagnostic;
 
 use crate::children;
+use crate::held;
 use crate::packages::Packages;
 use crate::policy::Policy;
 use crate::sources::Sources;
@@ -27,7 +28,13 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const LISTS: &str = "/var/lib/apt/lists";
 
 /// Installs packages, with the policy file in the given directory (`/usr/sbin`).
-pub fn install(names: &[&str], policy: &AbsPath, users: &Users) -> Result<(), Error> {
+pub fn install(
+    names: &[&str],
+    policy: &AbsPath,
+    users: &Users,
+    told: &mut dyn FnMut(&str),
+) -> Result<(), Error> {
+    held::wait(LOCK, told);
     let policy = Policy::forbid(policy)?;
     let done = transaction(names, users);
     // The first error is the one to tell.

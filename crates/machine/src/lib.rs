@@ -13,6 +13,7 @@ mod download;
 mod facts;
 mod files;
 mod fresh;
+mod held;
 mod http;
 mod inhibit;
 mod kernel;

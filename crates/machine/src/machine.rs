@@ -220,10 +220,10 @@ impl System for Machine {
         archive::unpack(archive, into, self.users()?.numbers(&archive.meta)?)
     }
 
-    fn install(&mut self, packages: &[&str]) -> Result<(), Error> {
+    fn install(&mut self, packages: &[&str], told: &mut dyn FnMut(&str)) -> Result<(), Error> {
         let users = self.users()?;
         self.forget();
-        apt::install(packages, &sbin()?, &users)
+        apt::install(packages, &sbin()?, &users, told)
     }
 
     fn uninstall(&mut self, packages: &[&str]) -> Result<(), Error> {

@@ -7,6 +7,7 @@ use pq_steps::ledger::{Entry, Thing, ThingKind, What};
 use pq_steps::{AnyStep, Check, Error, Meta, Mode as Bits, System};
 use pq_stream::{Diagnostic, Difference, Outcome, owner_of};
 
+use crate::Told;
 use crate::edits::{Decided, Edit, beside, beside_thing, sha256};
 use crate::host::{HostRun, Progress};
 use crate::tell::in_words;
@@ -20,7 +21,7 @@ impl HostRun<'_> {
         planned: &Planned,
         differences: Vec<Difference>,
         progress: &mut Progress,
-        apply: impl FnOnce(&Planned, &mut dyn System) -> Result<(), Error>,
+        apply: impl FnOnce(&Planned, &mut dyn System, &mut dyn Told) -> Result<(), Error>,
     ) {
         let begun = self.begins(planned, progress);
         let result = self.attempt(planned, apply);
@@ -37,10 +38,10 @@ impl HostRun<'_> {
     pub(crate) fn attempt(
         &mut self,
         planned: &Planned,
-        apply: impl FnOnce(&Planned, &mut dyn System) -> Result<(), Error>,
+        apply: impl FnOnce(&Planned, &mut dyn System, &mut dyn Told) -> Result<(), Error>,
     ) -> Result<(), Diagnostic> {
         self.note(planned)?;
-        let applied = apply(planned, self.machine).map_err(Error::into_diagnostic);
+        let applied = apply(planned, self.machine, self.told).map_err(Error::into_diagnostic);
         if matches!(planned.step, AnyStep::Remove(_)) {
             // It writes the ledger itself.
             self.records

@@ -200,7 +200,7 @@ impl HostRun<'_> {
     /// One step: looked at, and done where it differs.
     pub(crate) fn step(&mut self, planned: &Planned, progress: &mut Progress) {
         if let Some(differences) = self.looked_at(planned, progress) {
-            self.change(planned, differences, progress, |planned, machine| {
+            self.change(planned, differences, progress, |planned, machine, _| {
                 planned.step.converge().apply(machine)
             });
         }
@@ -211,7 +211,7 @@ impl HostRun<'_> {
         let planned = service.reload;
         let Some(differences) = self.looked_at(planned, progress) else { return };
         let begun = self.begins(planned, progress);
-        let result = self.attempt(planned, |planned, machine| planned.step.converge().apply(machine));
+        let result = self.attempt(planned, |planned, machine, _| planned.step.converge().apply(machine));
         let result = result.map_err(|error| error.hint(self.bring_back(service)));
         self.ended(planned, differences, progress, result, begun);
     }
@@ -337,8 +337,8 @@ impl HostRun<'_> {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut result = None;
         for (planned, differences) in missing {
-            self.change(planned, differences, progress, |_, machine| {
-                result.get_or_insert_with(|| machine.install(&names)).clone()
+            self.change(planned, differences, progress, |_, machine, told| {
+                result.get_or_insert_with(|| machine.install(&names, &mut |note| told.note(note))).clone()
             });
         }
     }

@@ -116,7 +116,7 @@ impl HostRun<'_> {
                     progress.fail(&planned.record.id);
                     self.event(planned, progress, Outcome::Failed, differences, Some(error.clone()), None);
                 }
-                None => self.change(planned, differences, progress, |planned, machine| {
+                None => self.change(planned, differences, progress, |planned, machine, _| {
                     planned.step.converge().apply(machine)
                 }),
             }

@@ -48,7 +48,7 @@ impl HostRun<'_> {
                     Err(error) => return self.ends_before(planned, &members[at..], error, progress),
                 }
             }
-            self.change(member, differences, progress, |planned, machine| {
+            self.change(member, differences, progress, |planned, machine, _| {
                 planned.step.converge().apply(machine)
             });
         }
@@ -193,7 +193,7 @@ impl HostRun<'_> {
             Ok(Check::Differs(_)) | Err(Error::Absent(_)) => {}
             Err(error) => return Err(error.into_diagnostic()),
         }
-        let result = self.attempt(&planned, |planned, machine| planned.step.converge().apply(machine));
+        let result = self.attempt(&planned, |planned, machine, _| planned.step.converge().apply(machine));
         let outcome = if result.is_ok() { Outcome::Changed } else { Outcome::Failed };
         let noted = self.records.journal.end(&record.id, outcome);
         result?;

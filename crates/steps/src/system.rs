@@ -76,11 +76,12 @@ pub trait System: Probe {
     /// is neither file, directory nor inner symbolic link, or a limit is passed; nothing is left then.
     fn unpack(&mut self, archive: &Archive, into: &AbsPath) -> Result<(), Error>;
 
-    /// Installs packages in one transaction that removes none and starts no service.
+    /// Installs packages in one transaction that removes none and starts no service. Where somebody else has to be waited
+    /// for, `told` hears of it.
     ///
     /// # Errors
     /// Where apt fails, or would remove a package.
-    fn install(&mut self, packages: &[&str]) -> Result<(), Error>;
+    fn install(&mut self, packages: &[&str], told: &mut dyn FnMut(&str)) -> Result<(), Error>;
 
     /// Removes packages, and none else; their configuration stays.
     ///

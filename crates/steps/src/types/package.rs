@@ -48,7 +48,7 @@ impl Converge for Package {
         let names: Vec<&str> = wanting.iter().map(String::as_str).collect();
         match names.is_empty() {
             true => Ok(()),
-            false => machine.install(&names),
+            false => machine.install(&names, &mut |_| {}),
         }
     }
 

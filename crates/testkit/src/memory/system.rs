@@ -162,7 +162,7 @@ impl System for MemoryMachine {
         self.dress(into.as_str(), &archive.meta)
     }
 
-    fn install(&mut self, packages: &[&str]) -> Result<(), Error> {
+    fn install(&mut self, packages: &[&str], _: &mut dyn FnMut(&str)) -> Result<(), Error> {
         self.install_packages(packages)
     }
 
