@@ -190,13 +190,15 @@ impl WorkHost {
     }
 }
 
-/// Whether two steps write the same file or link.
+/// Whether two steps write the same file or link, or the same line of one.
 fn one_place(one: &AnyStep, other: &AnyStep) -> bool {
     let place = |step: &AnyStep| match step {
         AnyStep::File(step) => Some(step.path.as_str().to_owned()),
         AnyStep::Symlink(step) => Some(step.path.as_str().to_owned()),
         AnyStep::Cron(step) => Some(step.place()),
         AnyStep::Unit(step) => Some(format!("/etc/systemd/system/{}", step.name)),
+        AnyStep::ApacheModule(step) => Some(step.place()),
+        AnyStep::AuthorizedKey(step) => Some(step.place()),
         AnyStep::AptSource(step) => Some(step.place()),
         AnyStep::Site(step) => Some(step.place()),
         AnyStep::Sysctl(step) => Some(step.place()),

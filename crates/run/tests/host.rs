@@ -13,13 +13,16 @@ const HEAD: &str = r#"{"type":"run","format":1,"inventory":"/i","digest":"0","ti
 {"type":"host","host":"m","groups":["all"],"connection":{"kind":"local"},"instances":[],"vars":{}}
 "#;
 
-fn plan(steps: &[&str]) -> Vec<Planned> {
+fn stream(steps: &[&str]) -> String {
     let lines: String = steps
         .iter()
         .map(|step| format!("{{\"type\":\"step\",\"host\":\"m\",\"title\":\"t\",{step}}}\n"))
         .collect();
-    let stream = format!("{HEAD}{lines}{{\"type\":\"end\",\"hosts\":1,\"status\":0}}\n");
-    let mut work = read(stream.as_bytes()).unwrap();
+    format!("{HEAD}{lines}{{\"type\":\"end\",\"hosts\":1,\"status\":0}}\n")
+}
+
+fn plan(steps: &[&str]) -> Vec<Planned> {
+    let mut work = read(stream(steps).as_bytes()).unwrap();
     work.hosts.remove(0).steps
 }
 
@@ -186,5 +189,37 @@ fn a_plan_killed_at_any_change_and_run_again_ends_as_if_nothing_had_been() {
         let (told, status) = run(&mut machine, Mode::Apply, &steps);
         assert_eq!(status, Status::Done, "point {point}: {told:?}");
         assert_eq!(machine.snapshot(), undisturbed.snapshot(), "point {point}");
+    }
+}
+
+#[test]
+fn two_steps_never_write_one_place_whatever_their_types() {
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGxhdyBvZiB0aGUgbGFuZCwgYSBrZXkgb2Ygbm9ib2R5";
+    let key = |rest: &str| format!(r#""do":"authorized_key","user":"anna","key":"{KEY}{rest}"#);
+    let link = |path: &str| format!(r#""do":"symlink","path":"{path}","target":"x""#);
+    let text = |path: &str| format!(r#""do":"file","path":"{path}","content":"x""#);
+    for (one, other) in [
+        (key(r#"","options":"pty""#), key(r#" me""#)),
+        (r#""do":"site","server":"nginx","name":"a""#.to_owned(), link("/etc/nginx/sites-enabled/a")),
+        (
+            r#""do":"site","server":"apache2","name":"a""#.to_owned(),
+            link("/etc/apache2/sites-enabled/a.conf"),
+        ),
+        (
+            r#""do":"apache_module","name":"a""#.to_owned(),
+            r#""do":"apache_module","name":"a","enabled":false"#.to_owned(),
+        ),
+        (
+            r#""do":"sysctl","name":"vm.a","value":"1""#.to_owned(),
+            r#""do":"sysctl","name":"vm/a","value":"2""#.to_owned(),
+        ),
+        (
+            r#""do":"sysctl","name":"vm.a","value":"1""#.to_owned(),
+            text("/etc/sysctl.d/60-paquerette-vm.a.conf"),
+        ),
+    ] {
+        let (one, other) = (format!(r#""id":"a/one",{one}"#), format!(r#""id":"a/other",{other}"#));
+        let error = read(stream(&[&one, &other]).as_bytes()).unwrap_err();
+        assert!(error.causes[0].contains("`a/one` (\"t\") writes the same"), "{one} {other}: {error:?}");
     }
 }
