@@ -56,17 +56,12 @@ fn one(machine: &Machine, example: &Example, start: usize) -> Result<String> {
     let step = laws::plan(std::slice::from_ref(&example.step));
 
     machine.sh(RESET)?.success()?;
-    // One after the other: what a start spoils, it may have prepared.
-    for before in [&example.prepare, &example.starts[start]] {
-        if !before.is_empty() {
-            // What a start spoils may be what no step wrote, which is kept unless it is said otherwise.
-            let whole = |step: &serde_json::Map<_, serde_json::Value>| {
-                let kind = step.get("do").and_then(serde_json::Value::as_str).unwrap_or_default();
-                ["file", "cron", "unit"].contains(&kind) && !step.contains_key("seed")
-            };
-            let take: &[&str] = if before.iter().any(whole) { &["--take", "ours", "/**"] } else { &[] };
-            apply(machine, &laws::plan(before), take)?.success()?;
-        }
+    // Each by itself: what a start spoils, it may have prepared, and what it writes over may be what no step wrote.
+    for before in example.prepare.iter().chain(&example.starts[start]) {
+        let kind = before.get("do").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let whole = ["file", "cron", "unit"].contains(&kind) && !before.contains_key("seed");
+        let take: &[&str] = if whole { &["--take", "ours", "/**"] } else { &[] };
+        apply(machine, &laws::plan(std::slice::from_ref(before)), take)?.success()?;
     }
     holds(&apply(machine, &step, &["--check", "--text"])?, if already { 0 } else { 3 }, "");
     holds(&apply(machine, &step, &["--text"])?, 0, if already { " 0 changed" } else { " 1 changed" });
@@ -81,6 +76,10 @@ fn every_step_type_obeys_the_laws_on_a_real_machine() -> Result<()> {
     let machine = bare(&lab, "laws")?;
     serve(&machine)?;
     for example in laws::examples().map_err(lab::Error::new)? {
+        if !["sysctl", "authorized_key", "apache_module", "site", "apt_source"].contains(&example.kind()) {
+            continue;
+        } // TEMPORARY
+        eprintln!("{} {}", example.kind(), example.about); // TEMPORARY
         if example.only_looks {
             let step = laws::plan(std::slice::from_ref(&example.step));
             assert_eq!(apply(&machine, &step, &[])?.code, 0, "{}", example.kind());

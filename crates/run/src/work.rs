@@ -256,7 +256,7 @@ impl WorkHost {
     }
 }
 
-/// Whether two steps write the same file or link.
+/// Whether two steps write the same file or link, or the same line of one.
 fn one_place(one: &AnyStep, other: &AnyStep) -> bool {
     let place = |step: &AnyStep| match step {
         AnyStep::File(step) => Some(step.path.as_str().to_owned()),
@@ -265,6 +265,8 @@ fn one_place(one: &AnyStep, other: &AnyStep) -> bool {
         AnyStep::Release(step) => Some(step.path.as_str().to_owned()),
         AnyStep::Unpack(step) => Some(step.into.as_str().to_owned()),
         AnyStep::Unit(step) => Some(format!("/etc/systemd/system/{}", step.name)),
+        AnyStep::ApacheModule(step) => Some(step.place()),
+        AnyStep::AuthorizedKey(step) => Some(step.place()),
         AnyStep::AptSource(step) => Some(step.place()),
         AnyStep::Site(step) => Some(step.place()),
         AnyStep::Sysctl(step) => Some(step.place()),

@@ -16,13 +16,16 @@ const HEAD: &str = r#"{"type":"run","format":1,"inventory":"/i","digest":"0","ti
 {"type":"host","host":"m","groups":["all"],"connection":{"kind":"local"},"instances":[],"vars":{}}
 "#;
 
-fn work(steps: &[&str]) -> Work {
+fn stream(steps: &[&str]) -> String {
     let lines: String = steps
         .iter()
         .map(|step| format!("{{\"type\":\"step\",\"host\":\"m\",\"title\":\"t\",{step}}}\n"))
         .collect();
-    let stream = format!("{HEAD}{lines}{{\"type\":\"end\",\"hosts\":1,\"status\":0}}\n");
-    read(stream.as_bytes()).unwrap()
+    format!("{HEAD}{lines}{{\"type\":\"end\",\"hosts\":1,\"status\":0}}\n")
+}
+
+fn work(steps: &[&str]) -> Work {
+    read(stream(steps).as_bytes()).unwrap()
 }
 
 /// What became of which step.
@@ -406,4 +409,36 @@ fn what_a_service_cannot_load_is_taken_back_and_what_it_had_is_loaded() {
     assert_eq!(told.last().unwrap(), "platform/web/reload Failed");
     assert_eq!(status, Status::Failed);
     assert_eq!(text(&machine, "/etc/web/a").unwrap(), "one\n");
+}
+
+#[test]
+fn two_steps_never_write_one_place_whatever_their_types() {
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGxhdyBvZiB0aGUgbGFuZCwgYSBrZXkgb2Ygbm9ib2R5";
+    let key = |rest: &str| format!(r#""do":"authorized_key","user":"anna","key":"{KEY}{rest}"#);
+    let link = |path: &str| format!(r#""do":"symlink","path":"{path}","target":"x""#);
+    let text = |path: &str| format!(r#""do":"file","path":"{path}","content":"x""#);
+    for (one, other) in [
+        (key(r#"","options":"pty""#), key(r#" me""#)),
+        (r#""do":"site","server":"nginx","name":"a""#.to_owned(), link("/etc/nginx/sites-enabled/a")),
+        (
+            r#""do":"site","server":"apache2","name":"a""#.to_owned(),
+            link("/etc/apache2/sites-enabled/a.conf"),
+        ),
+        (
+            r#""do":"apache_module","name":"a""#.to_owned(),
+            r#""do":"apache_module","name":"a","enabled":false"#.to_owned(),
+        ),
+        (
+            r#""do":"sysctl","name":"vm.a","value":"1""#.to_owned(),
+            r#""do":"sysctl","name":"vm/a","value":"2""#.to_owned(),
+        ),
+        (
+            r#""do":"sysctl","name":"vm.a","value":"1""#.to_owned(),
+            text("/etc/sysctl.d/60-paquerette-vm.a.conf"),
+        ),
+    ] {
+        let (one, other) = (format!(r#""id":"a/one",{one}"#), format!(r#""id":"a/other",{other}"#));
+        let error = read(stream(&[&one, &other]).as_bytes()).unwrap_err();
+        assert!(error.causes[0].contains("`a/one` (\"t\") writes the same"), "{one} {other}: {error:?}");
+    }
 }

@@ -53,6 +53,11 @@ fn is_enabled(machine: &dyn Probe, name: &str) -> Result<bool, Error> {
 }
 
 impl ApacheModule {
+    /// Where its link is.
+    pub fn place(&self) -> String {
+        format!("{ENABLED}/{}.load", self.name)
+    }
+
     /// The module and all that it depends on, each behind those that it depends on itself.
     fn closure(&self, machine: &dyn Probe) -> Result<Vec<String>, Error> {
         let (mut found, mut begun) = (Vec::new(), BTreeSet::new());

@@ -39,7 +39,7 @@ pub struct AuthorizedKey {
 }
 
 /// Where a user's keys are, and whose they must be.
-struct Place {
+struct Account {
     home: AbsPath,
     directory: AbsPath,
     file: AbsPath,
@@ -50,6 +50,12 @@ const DIRECTORY: Mode = Mode::from_bits(0o700);
 const FILE: Mode = Mode::from_bits(0o600);
 
 impl AuthorizedKey {
+    /// Its line: the user's file, and the key in it.
+    pub fn place(&self) -> String {
+        let key = PublicKey::read(&self.key).map_or(String::new(), |key| key.fingerprint());
+        format!("~{}/.ssh/authorized_keys {key}", self.user)
+    }
+
     fn key(&self) -> Result<PublicKey, Error> {
         PublicKey::read(&self.key).map_err(|why| self.cannot(format!("the key {why}")).into())
     }
@@ -59,14 +65,14 @@ impl AuthorizedKey {
     }
 
     /// Where the user's keys are; none where there is no such user.
-    fn place(&self, machine: &dyn Probe) -> Result<Option<Place>, Error> {
+    fn account(&self, machine: &dyn Probe) -> Result<Option<Account>, Error> {
         let Some(user) = accounts::user(machine, &self.user)? else { return Ok(None) };
         let bad = |why: String| Error::from(self.cannot(format!("its home is not usable: {why}")));
         let home = AbsPath::new(user.home).map_err(bad)?;
         let directory = home.join(".ssh").map_err(bad)?;
         let file = directory.join("authorized_keys").map_err(bad)?;
         let group = accounts::group_of(machine, user.group)?.unwrap_or_else(|| user.group.to_string());
-        Ok(Some(Place { home, directory, file, group }))
+        Ok(Some(Account { home, directory, file, group }))
     }
 
     /// The user's home is there, and such that sshd trusts what is in it (`StrictModes`).
@@ -101,7 +107,7 @@ impl AuthorizedKey {
     }
 
     /// The lines of the user's file.
-    fn content(machine: &dyn Probe, place: &Place) -> Result<Option<Vec<u8>>, Error> {
+    fn content(machine: &dyn Probe, place: &Account) -> Result<Option<Vec<u8>>, Error> {
         let there = Self::stat(machine, &place.directory, Kind::Directory)?.is_some()
             && Self::stat(machine, &place.file, Kind::File)?.is_some();
         if there { machine.read(&place.file) } else { Ok(None) }
@@ -132,7 +138,7 @@ impl AuthorizedKey {
     }
 
     /// What sshd wants of the directory and the file; where a key only goes, they stay as they are.
-    fn meta(&self, place: &Place, mode: Mode) -> Meta {
+    fn meta(&self, place: &Account, mode: Mode) -> Meta {
         match self.state {
             Presence::Present => Meta::new(mode, &self.user, &place.group),
             Presence::Absent => Meta::default(),
@@ -144,7 +150,7 @@ impl Converge for AuthorizedKey {
     fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
         let key = self.key()?;
         let what = format!("key {}", key.fingerprint());
-        let place = self.place(machine)?;
+        let place = self.account(machine)?;
         let present = self.state == Presence::Present;
         let place = match place {
             Some(place) => place,
@@ -186,7 +192,7 @@ impl Converge for AuthorizedKey {
             return Ok(());
         }
         // Without a user there is no key, which was in sync.
-        let Some(place) = self.place(machine)? else { return Ok(()) };
+        let Some(place) = self.account(machine)? else { return Ok(()) };
         if self.state == Presence::Present {
             machine.make_dir(&place.directory, &self.meta(&place, DIRECTORY))?;
         }
