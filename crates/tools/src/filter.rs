@@ -126,7 +126,15 @@ fn filter<W: Write>(
     let mut waiting: Vec<Waiting> = Vec::new();
     let most = thread::available_parallelism().map_or(1, NonZero::get).min(8);
     let mut hosts = 0;
-    while let Some((record, line)) = reader.next_record().map_err(broken)? {
+    loop {
+        let (record, line) = match reader.next_record() {
+            Ok(Some(next)) => next,
+            Ok(None) => break,
+            Err(error) => {
+                unplanned(&waiting, out)?;
+                return Err(broken(error));
+            }
+        };
         let ends = matches!(&record, Record::End(end) if end.host.is_none());
         let full = matches!(&record, Record::Host(_)) && waiting.len() == most;
         if (ends || full)
@@ -158,6 +166,8 @@ fn filter<W: Write>(
             (_, None) => {}
         }
     }
+    // None waits any more, unless the stream has no end.
+    unplanned(&waiting, out)?;
     let end = reader.finish().map_err(broken)?.clone();
     if hosts == 0 {
         let error = Diagnostic::new("there is nothing to plan: the stream holds no host");
@@ -174,6 +184,12 @@ fn filter<W: Write>(
 struct Waiting {
     lines: Vec<String>,
     host: Option<Host>,
+}
+
+/// Writes hosts as they came, where the stream broke before they could be planned: what is told of the next tool's input is
+/// then true of this one's, too.
+fn unplanned<W: Write>(waiting: &[Waiting], out: &mut Writer<W>) -> Result<(), Failure> {
+    waiting.iter().flat_map(|it| &it.lines).try_for_each(|line| write(out.copy(line)))
 }
 
 /// Plans some hosts at a time, and writes each with its steps, in their order.
