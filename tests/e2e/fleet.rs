@@ -9,11 +9,6 @@ use serde_json::{Value, json};
 
 use crate::ssh::{Fleet, Told, suites};
 
-/// A cut line is known to be after two seconds.
-fn soon() -> Value {
-    json!({})
-}
-
 /// What each machine is to have: a directory, a file, work that takes a while, and what comes behind it.
 fn steps(host: &str) -> Vec<Value> {
     let work =
@@ -68,7 +63,7 @@ fn kept(machine: &Machine) -> Result<String> {
 fn six_machines_are_changed_once_and_their_faults_are_their_own() -> Result<()> {
     let Some(lab) = lab::available() else { return Ok(()) };
     let mut fleet = six(&lab, "fleet")?;
-    let plan = fleet.plan("root", &soon(), steps);
+    let plan = fleet.plan("root", &json!({}), steps);
 
     let check = fleet.apply(&plan, &["--check"])?;
     assert_eq!(check.code, 3, "{}{}", check.stdout, check.stderr);
@@ -111,6 +106,7 @@ fn faults(fleet: &mut Fleet) -> Result<()> {
     fleet.machines[2].sh("touch /srv/forbidden")?.success()?;
     let names: Vec<String> = fleet.machines.iter().map(|machine| machine.name().to_owned()).collect();
     let known = fleet.path("known");
+    // A cut line is known to be after two seconds.
     let soon = json!({
         "ansible_ssh_common_args": format!(
             "-F none -o UserKnownHostsFile={} -o ServerAliveInterval=1 -o ServerAliveCountMax=2", known.display()

@@ -13,7 +13,8 @@ use pq_stream::{ConnectionKind, Diagnostic, Host, Run, Secret, Status};
 use serde_json::Value;
 
 use crate::confirm::terminal;
-use crate::crew::{Crew, of_failure, sent_by};
+use crate::crew::{Crew, sent_by};
+use crate::ear::of_failure;
 use crate::ending::Ending;
 use crate::executor::executors;
 use crate::line::{Call, Hears};

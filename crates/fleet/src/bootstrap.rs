@@ -16,11 +16,13 @@ pub const KEPT_IN: &str = "/var/cache/paquerette";
 /// What `sudo` writes when it wants the password. A text that no other program writes.
 pub const ASKS: &str = "[paquerette] password for sudo:";
 
-/// Becomes root: `$1` is the second script, what follows its arguments.
-const AS_ROOT: &str = r#"if [ "$(id -u)" = 0 ]; then exec sh -c "$@"; else exec SUDO sh -c "$@"; fi"#;
+/// Becomes root: `$1` is the second script, what follows its name and arguments. Messages are in English, since they are
+/// looked at. That `/` belongs to who asks is what a shell knows of being root without starting a program.
+const AS_ROOT: &str =
+    r#"LC_ALL=C; export LC_ALL; if [ -O / ]; then s=$1; shift 2; eval "$s"; else exec SUDO sh -c "$@"; fi"#;
 
 /// The same for a login that must be root's.
-const IS_ROOT: &str = r#"if [ "$(id -u)" = 0 ]; then exec sh -c "$@"; else echo "the login is not root, and ansible_become is false" >&2; exit 77; fi"#;
+const IS_ROOT: &str = r#"if [ -O / ]; then s=$1; shift 2; eval "$s"; else echo "the login is not root, and ansible_become is false" >&2; exit 77; fi"#;
 
 /// Becomes the executor. `$1` is `wait` or `go`, then come machine, digest and size of each executor that there is.
 ///

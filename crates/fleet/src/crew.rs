@@ -6,24 +6,24 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use pq_cli::{Failure, report, tell, tool_name};
-use pq_run::{Mode, Opener, Options, Stop, Told, Verdict, WorkHost, execute_here, lock};
+use pq_run::{Mode, Opener, Options, Stop, Verdict, WorkHost, execute_here, lock};
 use pq_secrets::Vault;
 use pq_store::HostLock;
-use pq_stream::{Counts, Diagnostic, Event, Redactor, Run, Status};
+use pq_stream::{Counts, Diagnostic, Redactor, Run, Status};
 
 use crate::confirm::{confirm, terminal as of_a_person};
+use crate::ear::{Ear, Says, of_failure};
 use crate::ending::Ending;
 use crate::executor::executors;
 use crate::job::{Job, Work, fill};
-use crate::line::{Call, Hears};
+use crate::line::Call;
 use crate::login::Password;
 use crate::member::{Member, Place, Plan, There};
 use crate::order::{Frame, Order, Question};
 use crate::password::ask;
-use crate::said::Said;
 use crate::secrets::Filled;
 use crate::stage::{Heard, Over, Shown, Stage};
-use crate::tally::{Tally, shown};
+use crate::tally::Tally;
 
 /// How several machines are executed on.
 #[derive(Debug, Clone)]
@@ -37,8 +37,6 @@ pub struct Crew {
     /// Ask for the password of `sudo` on the terminal.
     pub ask_become_pass: bool,
 }
-
-pub use crate::member::read;
 
 /// Executes a plan that was read.
 ///
@@ -285,73 +283,5 @@ impl Team<'_> {
                 (counts, Ending::failed(error.cause(cause)))
             }),
         }
-    }
-}
-
-/// A failure before any step.
-pub(crate) fn of_failure(failure: Failure) -> Ending {
-    let (status, why) = match failure {
-        Failure::Because(status, why) => (status, why),
-        Failure::Told(status) => (status, Vec::new()),
-        Failure::ClosedPipe => (Status::Failed, Vec::new()),
-    };
-    Ending { status, word: if status == Status::Busy { "busy" } else { "failed" }, why }
-}
-
-/// Says what happens on this machine.
-struct Says<'a>(&'a mut dyn FnMut(Heard));
-
-impl Told for Says<'_> {
-    fn event(&mut self, event: &Event) {
-        (self.0)(Heard::Event(event.clone()));
-    }
-
-    fn note(&mut self, note: &str) {
-        (self.0)(Heard::Note(note.to_owned()));
-    }
-}
-
-/// Hears what happens on another.
-struct Ear<'a> {
-    tally: Tally<'a>,
-    redactor: &'a Redactor,
-    say: &'a mut dyn FnMut(Heard),
-    refused: Option<Ending>,
-}
-
-impl Hears for Ear<'_> {
-    fn hear(&mut self, said: Said) -> Result<bool, String> {
-        match said {
-            Said::Event(event) => {
-                let event = self.tally.take(event, self.redactor)?;
-                (self.say)(Heard::Event(event));
-                Ok(false)
-            }
-            Said::Note { note } => {
-                let note: String = self.redactor.redact(&note).chars().take(400).collect();
-                (self.say)(Heard::Note(note));
-                Ok(false)
-            }
-            Said::Refused { status, problems } => {
-                let why = problems.into_iter().take(10).map(|problem| {
-                    let problem = shown(problem, self.redactor);
-                    Diagnostic {
-                        message: format!("host `{}`: {}", self.tally.host(), problem.message),
-                        place: None,
-                        causes: problem.causes,
-                        hints: problem.hints,
-                    }
-                });
-                let failure = Failure::Because(status.max(Status::Busy), why.collect());
-                self.refused = Some(of_failure(failure));
-                Ok(true)
-            }
-            Said::End(_) => Ok(true),
-            _ => Err("it speaks out of turn".to_owned()),
-        }
-    }
-
-    fn at_work(&self) -> Option<String> {
-        self.tally.at_work().map(str::to_owned)
     }
 }

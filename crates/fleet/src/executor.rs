@@ -10,7 +10,9 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::thread;
 
+use nix::sys::signal::SigSet;
 use pq_stream::{Diagnostic, system_cause};
 use sha2::{Digest, Sha256};
 
@@ -49,6 +51,16 @@ pub fn executors() -> Result<&'static [Executor], Diagnostic> {
         None => beside(&std::env::current_exe().unwrap_or_default()),
     });
     found.as_deref().map_err(Clone::clone)
+}
+
+/// Looks for them while the plan is still read: they are read and their digests made meanwhile.
+pub fn prepare() {
+    thread::spawn(|| {
+        // Signals are for those who wait for them.
+        let _ = SigSet::all().thread_block();
+        // What is wrong with them is told to who needs one.
+        let _ = executors();
+    });
 }
 
 /// Those that belong to the running tool.

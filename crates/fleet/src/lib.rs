@@ -10,6 +10,7 @@ mod ask;
 mod bootstrap;
 mod confirm;
 mod crew;
+mod ear;
 mod ending;
 mod executor;
 mod far;
@@ -28,6 +29,6 @@ mod tally;
 mod words;
 
 pub use ask::{Asked, facts};
-pub use crew::{Crew, execute, read};
+pub use crew::{Crew, execute};
 pub use far::serve;
-pub use member::Plan;
+pub use member::{Plan, read};

@@ -10,6 +10,7 @@ use pq_cli::Form;
 use pq_run::{Decisions, Only, Options, Planned, WorkHost, read_each};
 use pq_stream::{ConnectionKind, Diagnostic, Record, Run, Secret, Status};
 
+use crate::executor;
 use crate::login::{Login, Password, Sudo};
 use crate::secrets::tokens;
 
@@ -80,9 +81,13 @@ pub fn read(input: impl BufRead, options: &Options) -> Result<Plan, Diagnostic> 
     let mut only = Only::new(&options.only)?;
     let mut decisions = Decisions::new(&options.take)?;
     let mut members = Vec::new();
+    let mut alone = true;
     let (run, status) = read_each(input, |mut host| {
         only.keep(&mut host);
         decisions.see(&host);
+        if host.host.connection.kind == ConnectionKind::Ssh && std::mem::take(&mut alone) {
+            executor::prepare();
+        }
         let lines = match options.form {
             Form::Json => std::mem::take(&mut host.lines),
             Form::Text => Vec::new(),

@@ -1,10 +1,11 @@
 //! A planner as a filter: what comes in goes on as it is, and each host's new steps go behind its last record.
 //!
-//! Always true here: one host is held at a time; where anything is wrong no `end` is written, so that an executor
+//! Always true here: no more hosts are held than are planned at a time, one a processor; where anything is wrong no `end` is written, so that an executor
 //! further down touches nothing. With `--check` or `--apply` nothing is executed before the stream was read to its end.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write, stdin, stdout};
+use std::num::NonZero;
 use std::path::{Component, Path, PathBuf};
 use std::thread;
 
@@ -34,9 +35,12 @@ pub struct FilterArgs {
 }
 
 /// What one planner does.
-pub(crate) trait Layer: Send {
+pub(crate) trait Layer: Send + Sync {
+    /// A host has come.
+    fn sees(&mut self, _host: &Host) {}
+
     /// Plans one host.
-    fn plan(&mut self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic>;
+    fn plan(&self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic>;
 
     /// Whether what was asked for was there, once every host was planned.
     fn finish(&self) -> Result<(), Diagnostic> {
@@ -119,42 +123,51 @@ fn filter<W: Write>(
     let mut reader = Reader::new(input);
     let mut planner = None;
     let mut inventory = PathBuf::new();
-    let mut pending: Option<Host> = None;
+    let mut waiting: Vec<Waiting> = Vec::new();
+    let most = thread::available_parallelism().map_or(1, NonZero::get).min(8);
     let mut hosts = 0;
-    while let Some((record, line)) = reader.next_record().map_err(broken)? {
-        let closes =
-            matches!(&record, Record::Host(_)) || matches!(&record, Record::End(end) if end.host.is_none());
-        if closes && let (Some(host), Some(planner)) = (pending.take(), &planner) {
-            // One stack for all templates of the host.
-            let plan = with_room(|| layer.plan(planner, &host))
-                .unwrap_or_else(|error| Err(Diagnostic::new("cannot plan").cause(error.to_string())))
-                .map_err(|error| Failure::input(quoted(error, &inventory)))?;
-            listing.host(&host.host, &plan);
-            for step in plan.steps {
-                write(out.write(&Record::Step(step)))?;
+    loop {
+        let (record, line) = match reader.next_record() {
+            Ok(Some(next)) => next,
+            Ok(None) => break,
+            Err(error) => {
+                unplanned(&waiting, out)?;
+                return Err(broken(error));
             }
+        };
+        let ends = matches!(&record, Record::End(end) if end.host.is_none());
+        let full = matches!(&record, Record::Host(_)) && waiting.len() == most;
+        if (ends || full)
+            && let Some(planner) = &planner
+        {
+            plan(std::mem::take(&mut waiting), planner, &inventory, layer, out, listing)?;
         }
-        match record {
-            Record::Run(run) => {
+        match (record, waiting.last_mut()) {
+            (Record::Run(run), _) => {
                 planner = Some(Planner::new(catalogue(&run).map_err(Failure::input)?));
                 inventory = PathBuf::from(run.inventory);
+                write(out.copy(&line))?;
             }
-            Record::Host(host) => {
+            (Record::Host(host), _) => {
                 hosts += 1;
-                pending = Some(host);
+                layer.sees(&host);
+                waiting.push(Waiting { lines: vec![line], host: Some(host) });
             }
-            // a host that failed further up in the pipe gets no further steps
-            Record::End(end)
-                if end.host.is_some() && !matches!(end.status, Status::Done | Status::Differs) =>
-            {
-                pending = None;
+            (record, Some(last)) => {
+                // a host that failed further up in the pipe gets no further steps
+                if let Record::End(end) = &record
+                    && !matches!(end.status, Status::Done | Status::Differs)
+                {
+                    last.host = None;
+                }
+                last.lines.push(line);
             }
             // the end is written when all is known to be well
-            Record::End(end) if end.host.is_none() => continue,
-            _ => {}
+            (_, None) => {}
         }
-        write(out.copy(&line))?;
     }
+    // None waits any more, unless the stream has no end.
+    unplanned(&waiting, out)?;
     let end = reader.finish().map_err(broken)?.clone();
     if hosts == 0 {
         let error = Diagnostic::new("there is nothing to plan: the stream holds no host");
@@ -165,6 +178,53 @@ fn filter<W: Write>(
     write(out.write(&Record::End(end)))?;
     write(out.flush())?;
     Ok(status)
+}
+
+/// A host whose records have come; it is planned unless it failed before.
+struct Waiting {
+    lines: Vec<String>,
+    host: Option<Host>,
+}
+
+/// Writes hosts as they came, where the stream broke before they could be planned: what is told of the next tool's input is
+/// then true of this one's, too.
+fn unplanned<W: Write>(waiting: &[Waiting], out: &mut Writer<W>) -> Result<(), Failure> {
+    waiting.iter().flat_map(|it| &it.lines).try_for_each(|line| write(out.copy(line)))
+}
+
+/// Plans some hosts at a time, and writes each with its steps, in their order.
+fn plan<W: Write>(
+    waiting: Vec<Waiting>,
+    planner: &Planner,
+    inventory: &Path,
+    layer: &dyn Layer,
+    out: &mut Writer<W>,
+    listing: &mut Listing,
+) -> Result<(), Failure> {
+    let failed = |cause: String| Err(Diagnostic::new("cannot plan").cause(cause));
+    // One stack for all templates of a host.
+    let planned =
+        |host| with_room(|| layer.plan(planner, host)).unwrap_or_else(|error| failed(error.to_string()));
+    let plans: Vec<Option<Result<Plan, Diagnostic>>> = thread::scope(|scope| {
+        let begun: Vec<_> = waiting
+            .iter()
+            .map(|it| it.host.as_ref().map(|host| scope.spawn(move || planned(host))))
+            .collect();
+        let ended = |one: thread::ScopedJoinHandle<'_, _>| {
+            one.join().unwrap_or_else(|_| failed("a thread ended before its host was planned".to_owned()))
+        };
+        begun.into_iter().map(|one| one.map(ended)).collect()
+    });
+    for (Waiting { lines, host }, plan) in waiting.into_iter().zip(plans) {
+        lines.iter().try_for_each(|line| write(out.copy(line)))?;
+        let (Some(host), Some(plan)) = (host, plan) else { continue };
+        let plan = plan.map_err(|error| Failure::input(quoted(error, inventory)))?;
+        listing.host(&host.host, &plan);
+        for step in plan.steps {
+            write(out.write(&Record::Step(step)))?;
+        }
+    }
+    Ok(())
 }
 
 /// The recipes that are built in, and those of the inventory.

@@ -30,10 +30,13 @@ struct Instances {
 }
 
 impl Layer for Instances {
-    fn plan(&mut self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
+    fn sees(&mut self, host: &Host) {
         for instance in &host.instances {
             self.seen.extend([instance.app.clone(), instance.id.clone()]);
         }
+    }
+
+    fn plan(&self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
         planner.instances(host, &self.choice)
     }
 

@@ -22,7 +22,7 @@ struct Args {
 struct Platform;
 
 impl Layer for Platform {
-    fn plan(&mut self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
+    fn plan(&self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
         planner.platform(host)
     }
 }

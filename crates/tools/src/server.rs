@@ -21,7 +21,7 @@ struct Args {
 struct Server;
 
 impl Layer for Server {
-    fn plan(&mut self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
+    fn plan(&self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
         planner.server(host)
     }
 }
