@@ -36,6 +36,7 @@ impl Live {
             let style = ProgressStyle::with_template("  {spinner} {msg} {elapsed}, {prefix}")
                 .unwrap_or_else(|_| ProgressStyle::default_spinner());
             line.set_style(style);
+            line.set_prefix(self.words());
             line.enable_steady_tick(TICK);
             self.line = Some(line);
         }
@@ -80,9 +81,13 @@ impl Live {
     }
 
     fn count(&mut self) {
-        let left = format!("{} {} left", self.left, if self.left == 1 { "step" } else { "steps" });
+        let words = self.words();
         if let Some(line) = self.line() {
-            line.set_prefix(left);
+            line.set_prefix(words);
         }
+    }
+
+    fn words(&self) -> String {
+        format!("{} {} left", self.left, if self.left == 1 { "step" } else { "steps" })
     }
 }

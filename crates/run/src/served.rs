@@ -20,6 +20,8 @@ pub(crate) struct Served<'p> {
     pub reload: &'p Planned,
     step: &'p Reload,
     test: Command,
+    /// Links that it reads, and where each leads.
+    links: Vec<(AbsPath, AbsPath)>,
     /// The steps that write what it reads.
     pub feeding: Vec<&'p Planned>,
 }
@@ -31,14 +33,18 @@ pub(crate) fn served(steps: &[Planned]) -> Vec<Served<'_>> {
     for reload in steps.iter().filter(|planned| planned.record.after.is_some()) {
         let AnyStep::Reload(step) = &reload.step else { continue };
         let Some(argv) = &step.test else { continue };
-        let links = steps.iter().filter_map(|planned| match &planned.step {
-            AnyStep::Symlink(link) if step.is_fed_by(&link.path) => link.leads_to(),
-            AnyStep::Site(site) if AbsPath::new(site.place()).is_ok_and(|path| step.is_fed_by(&path)) => {
-                site.file()
-            }
-            _ => None,
-        });
-        let behind: BTreeSet<_> = links.collect();
+        let links: Vec<(AbsPath, AbsPath)> = steps
+            .iter()
+            .filter_map(|planned| {
+                let target = match &planned.step {
+                    AnyStep::Symlink(link) => link.leads_to(),
+                    AnyStep::Site(site) => site.file(),
+                    _ => None,
+                };
+                planned.step.place().filter(|link| step.is_fed_by(link)).zip(target)
+            })
+            .collect();
+        let behind: BTreeSet<_> = links.iter().map(|(_, target)| target.clone()).collect();
         let feeds = |planned: &&Planned| {
             let path = planned.step.place();
             let marked = planned.record.before.is_some() || planned.record.after.is_some();
@@ -50,10 +56,19 @@ pub(crate) fn served(steps: &[Planned]) -> Vec<Served<'_>> {
         let feeding: Vec<_> =
             steps.iter().filter(feeds).filter(|planned| taken.insert(&planned.record.id)).collect();
         if !feeding.is_empty() {
-            services.push(Served { reload, step, test: Command::new(argv.clone()), feeding });
+            services.push(Served { reload, step, test: Command::new(argv.clone()), links, feeding });
         }
     }
     services
+}
+
+impl Served<'_> {
+    /// The names under which it reads what stands at a path.
+    fn names_of<'s>(&'s self, path: &'s AbsPath) -> impl Iterator<Item = &'s str> {
+        let links =
+            self.links.iter().filter(move |(_, target)| target == path).map(|(link, _)| link.as_str());
+        links.chain([path.as_str()])
+    }
 }
 
 impl HostRun<'_> {
@@ -72,8 +87,10 @@ impl HostRun<'_> {
                 continue;
             };
             let said = format!("{}{}", refused.stdout, refused.stderr);
-            let mends =
-                |planned: &&&Planned| planned.step.place().is_some_and(|path| said.contains(path.as_str()));
+            let mends = |planned: &&&Planned| {
+                let place = planned.step.place();
+                place.is_some_and(|path| service.names_of(&path).any(|name| said.contains(name)))
+            };
             if differing.iter().any(mends) {
                 continue;
             }
