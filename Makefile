@@ -21,13 +21,16 @@ ONLY = $(1)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz build tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory bench-fleet check schema bless
+.PHONY: help fuzz build dist tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory bench-fleet check schema bless
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the tools and the lab (release); installs nothing
 	$(CARGO) build --release --workspace --bins
+
+dist: tools ## build tools that start on any Debian and Ubuntu of today: target/dist/<architecture>/
+	@tests/dist/build
 
 tools: ## install what machines and tests need of Debian; silent when all is there
 	@tests/demo/tools
@@ -53,7 +56,7 @@ lab-down: lab ## take a machine away: NAME=demo; all of them, and the bridge: NA
 lab-ls: lab ## list machines and images
 	@$(LAB) ls
 
-test: tools build ## all tests; PQ_E2E=require: none may be left out
+test: tools build $(if $(filter require,$(PQ_E2E)),dist) ## all tests; PQ_E2E=require: none may be left out
 	$(TESTS) --workspace
 
 e2e: tools build ## the end-to-end tests whose name holds T: T=name

@@ -3,6 +3,7 @@
 //! `make e2e T=name` runs those whose name holds `name`.
 
 mod demo;
+mod dist;
 mod effects;
 mod executor;
 mod fleet;
