@@ -41,23 +41,30 @@ impl Only {
         Ok(Only { patterns, ids: BTreeSet::new(), left_out: 0 })
     }
 
-    /// Keeps the steps of a host whose ids fit one of the patterns.
+    /// Keeps the steps of a host whose ids fit one of the patterns; of a transaction all or none.
     pub fn keep(&mut self, host: &mut WorkHost) {
         if self.patterns.is_empty() {
             return;
         }
-        let before = host.steps.len();
-        host.steps.retain(|planned| {
+        let mut kept: BTreeSet<String> = BTreeSet::new();
+        for planned in &host.steps {
             let id = &planned.record.id;
             self.ids.insert(id.clone());
-            let mut kept = false;
             for pattern in &mut self.patterns {
-                let fits = pattern.matcher.is_match(id);
-                pattern.fits |= fits;
-                kept |= fits;
+                if pattern.matcher.is_match(id) {
+                    pattern.fits = true;
+                    kept.insert(id.clone());
+                }
             }
-            kept
-        });
+        }
+        for planned in &host.steps {
+            let together = || planned.step.named().iter().chain([&planned.record.id]);
+            if !planned.step.named().is_empty() && together().any(|id| kept.contains(id)) {
+                kept.extend(together().cloned());
+            }
+        }
+        let before = host.steps.len();
+        host.steps.retain(|planned| kept.contains(&planned.record.id));
         self.left_out += before - host.steps.len();
     }
 

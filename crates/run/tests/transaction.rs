@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nix::sys::signal::Signal;
-use pq_run::{Decisions, HostRun, Mode, Stop, Told, Work, read};
+use pq_run::{Decisions, HostRun, Mode, Only, Stop, Told, Work, read};
 use pq_steps::{AbsPath, Output, Probe};
 use pq_store::{Records, State, Unfinished};
 use pq_stream::{Event, Outcome, Redactor, Status};
@@ -227,4 +227,18 @@ fn data_are_not_destroyed_without_leave() {
     let (state, mut machine) = (tempfile::tempdir().unwrap(), machine(true));
     assert_eq!(run(state.path(), &mut machine, &[step], &[]).0, ["wiki/drop Failed"]);
     assert!(machine.stat(&AbsPath::new("/srv/wiki/1").unwrap()).unwrap().is_some());
+}
+
+#[test]
+fn of_a_transaction_all_steps_are_chosen_or_none() {
+    let dav = r#""id":"dav/dir","do":"directory","path":"/srv/dav""#;
+    let chosen = |pattern: &str| {
+        let mut work = work(&[STEPS[0], STEPS[1], STEPS[2], STEPS[3], dav]).unwrap();
+        Only::new(&[pattern.to_owned()]).unwrap().keep(&mut work.hosts[0]);
+        work.hosts[0].steps.iter().map(|step| step.record.id.clone()).collect::<Vec<_>>()
+    };
+    let all = ["wiki/conf", "wiki/migrate", "wiki/current", "wiki/upgrade"];
+    assert_eq!(chosen("wiki/upgrade"), all);
+    assert_eq!(chosen("wiki/conf"), all);
+    assert_eq!(chosen("dav/*"), ["dav/dir"]);
 }
