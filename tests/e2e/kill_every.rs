@@ -22,12 +22,13 @@ const REPOSITORY: &str = "
     apt-ftparchive -o APT::FTPArchive::Release::Suite=./ release . >Release
     gpg --batch --quiet --clearsign -o InRelease Release
     gpg --armor --export >/root/key.asc
+    echo 'Acquire::http::Proxy::127.0.0.1 "DIRECT";' >/etc/apt/apt.conf.d/99-here
     gpg --with-colons --list-keys | awk -F: '/^fpr/ { print $10; exit }' >/root/fingerprint
 ";
 
 /// A machine with strace, what the plan downloads, and its packages at hand but not installed.
 fn prepared(lab: &Lab, name: &str) -> Result<Machine> {
-    let image = lab.snapshot_or("every", &Image::Base(Suite::Bookworm), "1", |machine| {
+    let image = lab.snapshot_or("every", &Image::Base(Suite::Bookworm), "2", |machine| {
         machine
             .sh("apt-get update -qq && apt-get install -y -qq strace gpg apt-utils >/dev/null")?
             .success()?;
