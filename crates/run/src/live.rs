@@ -12,6 +12,9 @@ use pq_stream::{Event, Outcome};
 /// How often the line moves.
 const TICK: Duration = Duration::from_millis(120);
 
+/// What is said between two changes.
+const LOOKING: &str = "looking;";
+
 /// The line, where a person looks on.
 pub struct Live {
     wanted: bool,
@@ -36,6 +39,7 @@ impl Live {
             let style = ProgressStyle::with_template("  {spinner} {msg} {elapsed}, {prefix}")
                 .unwrap_or_else(|_| ProgressStyle::default_spinner());
             line.set_style(style);
+            line.set_message(LOOKING);
             line.set_prefix(self.words());
             line.enable_steady_tick(TICK);
             self.line = Some(line);
@@ -58,7 +62,8 @@ impl Live {
         if self.named.as_ref() == Some(&step) {
             self.named = None;
             if let Some(line) = self.line() {
-                line.set_message("");
+                line.set_message(LOOKING);
+                line.reset_elapsed();
             }
         }
         self.count();
