@@ -22,7 +22,7 @@ const REPOSITORY: &str = "
     apt-ftparchive -o APT::FTPArchive::Release::Suite=./ release . >Release
     gpg --batch --quiet --clearsign -o InRelease Release
     gpg --armor --export >/root/key.asc
-    echo 'Acquire::http::Proxy::127.0.0.1 "DIRECT";' >/etc/apt/apt.conf.d/99-here
+    echo 'Acquire::http::Proxy::127.0.0.1 \"DIRECT\";' >/etc/apt/apt.conf.d/99-here
     gpg --with-colons --list-keys | awk -F: '/^fpr/ { print $10; exit }' >/root/fingerprint
 ";
 
