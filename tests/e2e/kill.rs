@@ -99,6 +99,10 @@ fn killed_within_a_step(machine: &Machine, undisturbed: &str) -> Result<()> {
     for milliseconds in [800, 2500] {
         machine.sh("rm -rf /srv/paquerette/www/dav/releases/*")?.success()?;
         let running = spawn_apply(machine, &plan)?;
+        let begun = Instant::now();
+        while machine.sh("find /srv/paquerette/www/dav/releases -mindepth 1 | grep -q .")?.code != 0 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the release does not begin");
+        }
         std::thread::sleep(Duration::from_millis(milliseconds));
         running.kill();
         let killed = running.wait()?;

@@ -274,6 +274,7 @@ impl Lab {
             .layers;
         let taken: Vec<_> = Record::all(&self.home)?.iter().map(|record| record.address).collect();
         let address = network::free_address(&taken)?;
+        network::forget(address)?;
         let id = match owner {
             Some(_) => format!("{name}-{}.{}", address.octets()[3], std::process::id()),
             None => name.to_owned(),

@@ -45,6 +45,11 @@ pub(super) fn free_address(taken: &[Ipv4Addr]) -> Result<Ipv4Addr> {
         .ok_or_else(|| Error::new("no address is free on the bridge").hint("`lab ls` lists the machines"))
 }
 
+/// Forgets which machine had an address before: until it is asked anew, this computer would go on sending to that one.
+pub(super) fn forget(address: Ipv4Addr) -> Result<()> {
+    host::run("ip", ["neigh", "flush", "to", &address.to_string(), "dev", BRIDGE]).map(drop)
+}
+
 /// What systemd-networkd reads inside the machine.
 pub(super) fn inside(address: Ipv4Addr) -> String {
     format!("[Match]\nName=host0\n\n[Network]\nAddress={address}/24\n")
