@@ -16,7 +16,7 @@ use pq_stream::{Diagnostic, Status};
 /// touched. Then it looks at each step, changes what differs, and looks again. Hosts whose connection is not local are
 /// reached with the system's ssh, several at a time; root's rights are had there with sudo where the login is not root's.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_STATUS)]
+#[command(name = "pq-apply", version, after_help = EXIT_STATUS)]
 struct Args {
     /// Say what differs, and change nothing
     #[arg(long)]

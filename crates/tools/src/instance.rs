@@ -14,7 +14,7 @@ use crate::filter::{self, FilterArgs, Layer};
 /// Reads the stream of pq-inventory and writes it on with the steps of each host, those of the platform that its
 /// instances need among them. No machine is looked at, unless the plan ends here with --check or --apply.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_STATUS)]
+#[command(name = "pq-instance", version, after_help = EXIT_STATUS)]
 struct Args {
     /// Plan only the instances of these applications, or with these ids (default: all)
     #[arg(value_name = "APP|ID")]

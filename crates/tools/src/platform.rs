@@ -13,7 +13,7 @@ use crate::filter::{self, FilterArgs, Layer};
 /// names components that no instance needs. No machine is looked at, unless the plan ends here with --check or
 /// --apply.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_STATUS)]
+#[command(name = "pq-platform", version, after_help = EXIT_STATUS)]
 struct Args {
     #[command(flatten)]
     filter: FilterArgs,

@@ -12,7 +12,7 @@ use crate::filter::{self, FilterArgs, Layer};
 /// Reads the stream of pq-inventory and writes it on with the steps of each host. No machine is looked at, unless
 /// the plan ends here with --check or --apply.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_STATUS)]
+#[command(name = "pq-server", version, after_help = EXIT_STATUS)]
 struct Args {
     #[command(flatten)]
     filter: FilterArgs,

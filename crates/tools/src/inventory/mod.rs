@@ -29,7 +29,7 @@ use self::held::Held;
 /// record a machine, with every variable resolved and its secrets sealed. No machine is looked at, unless `--facts` asks
 /// them. When something is wrong with one of the machines, nothing is written at all.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_STATUS)]
+#[command(name = "pq-inventory", version, after_help = EXIT_STATUS)]
 #[command(group(ArgGroup::new("revealing").args(["list", "host", "explain"])))]
 struct Args {
     /// Hosts and groups: names, `web*`, `prod:!db`; every host when none is given

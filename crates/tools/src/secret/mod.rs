@@ -39,7 +39,7 @@ const ROTATED: &str = "master_key_rotated";
 /// Secrets are variables in age files (`group_vars/all/secrets.yml.age`), encrypted to everybody who is listed in the
 /// inventory's `.age-recipients`. A FILE is a path as you type it, or one below the inventory directory.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_STATUS)]
+#[command(name = "pq-secret", version, after_help = EXIT_STATUS)]
 struct Args {
     #[command(subcommand)]
     what: What,
