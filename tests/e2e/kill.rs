@@ -116,6 +116,32 @@ fn killed_within_a_step(machine: &Machine, undisturbed: &str) -> Result<()> {
     Ok(())
 }
 
+/// Kills a plan, runs it again and kills it further on: before and after each step in a whole matrix, else so many times, at
+/// most `stride` notes of the journal apart. Answers the steps, and how long each run lived.
+pub fn walk(
+    matrix: &mut Matrix,
+    machine: &Machine,
+    plan: &str,
+    stride: usize,
+    most: usize,
+) -> Result<Vec<(String, Duration)>> {
+    let mut kills = Vec::new();
+    while matrix.whole() || kills.len() < most {
+        // Odd ones come before a step is done, even ones after.
+        let nth = if matrix.whole() { 1 + kills.len() % 2 } else { 1 + matrix.below(stride) };
+        let begun = Instant::now();
+        let killed = apply_killed(machine, plan, nth)?;
+        if killed.code == 0 {
+            break;
+        }
+        assert_eq!(killed.code, 137, "{}{}", killed.stdout, killed.stderr);
+        let when = if nth % 2 == 1 { "before" } else { "after" };
+        kills.push((format!("{} {when}", within(&killed.stdout)), begun.elapsed()));
+    }
+    assert!(kills.len() >= most / 2, "only {} kills hit", kills.len());
+    Ok(kills)
+}
+
 /// A walk: killed, run again and killed further on, to the end. Whole: before and after each step.
 #[test]
 fn matrix_kill_demo_the_demo_killed_all_along_ends_as_if_nothing_had_been() -> Result<()> {
@@ -137,20 +163,7 @@ fn matrix_kill_demo_the_demo_killed_all_along_ends_as_if_nothing_had_been() -> R
     let plan = plan.stdout;
     // Far enough apart that ten of them lie within the plan; the rest runs undisturbed.
     let stride = 2 * plan.matches("\"type\":\"step\"").count() / INSTANTS;
-    let mut kills = Vec::new();
-    while matrix.whole() || kills.len() < INSTANTS {
-        // Odd ones come before a step is done, even ones after.
-        let nth = if matrix.whole() { 1 + kills.len() % 2 } else { 1 + matrix.below(stride) };
-        let begun = Instant::now();
-        let killed = apply_killed(&machine, &plan, nth)?;
-        if killed.code == 0 {
-            break;
-        }
-        assert_eq!(killed.code, 137, "{}{}", killed.stdout, killed.stderr);
-        let when = if nth % 2 == 1 { "before" } else { "after" };
-        kills.push((format!("{} {when}", within(&killed.stdout)), begun.elapsed()));
-    }
-    assert!(kills.len() >= INSTANTS / 2, "only {} kills hit", kills.len());
+    let kills = walk(&mut matrix, &machine, &plan, stride, INSTANTS)?;
     let last = apply(&machine, &plan, &[])?;
     assert_eq!(last.code, 0, "after {kills:?}: {}{}", last.stdout, last.stderr);
     let text = apply(&machine, &plan, &["--text"])?.stdout;

@@ -7,7 +7,7 @@ use pq_testkit::lab::{self, Image, Lab, Machine, Result, Suite};
 use pq_testkit::laws;
 use pq_tests::Matrix;
 
-use crate::kill::{unlike, within};
+use crate::kill::{unlike, walk, within};
 use crate::world::{apply, apply_killed, canonical, install, serve, spawn_apply};
 
 /// What the state of a machine is compared by, below these.
@@ -100,24 +100,10 @@ fn matrix_kill_every_step_type_killed_all_along_ends_as_if_nothing_had_been() ->
     let (undisturbed, steps) = undisturbed(&lab)?;
     let machine = prepared(&lab, "everywalk")?;
     let plan = plan(&machine)?;
-    let stride = 2 * steps / KILLS;
-    let mut kills = Vec::new();
-    while matrix.whole() || kills.len() < KILLS {
-        // Odd ones come before a step is done, even ones after.
-        let nth = if matrix.whole() { 1 + kills.len() % 2 } else { 1 + matrix.below(stride) };
-        let begun = Instant::now();
-        let killed = apply_killed(&machine, &plan, nth)?;
-        if killed.code == 0 {
-            break;
-        }
-        assert_eq!(killed.code, 137, "{}{}", killed.stdout, killed.stderr);
-        let when = if nth % 2 == 1 { "before" } else { "after" };
-        kills.push((format!("walk: {} {when}", within(&killed.stdout)), begun.elapsed()));
-    }
-    assert!(kills.len() >= KILLS / 2, "only {} kills hit", kills.len());
+    let kills = walk(&mut matrix, &machine, &plan, 2 * steps / KILLS, KILLS)?;
     let verdict = end(&machine, &plan, &undisturbed)?;
     for (point, time) in kills {
-        matrix.note(&point, verdict.clone(), time);
+        matrix.note(&format!("walk: {point}"), verdict.clone(), time);
     }
     for point in matrix.draw((1..=30).map(|number| format!("point {number:02}")), 1) {
         let begun = Instant::now();
