@@ -184,7 +184,12 @@ impl Converge for ApacheModule {
             let dependents = self.dependents(machine)?;
             if !dependents.is_empty() {
                 let message = format!("cannot disable module `{}` of apache2", self.name);
-                return Err(apache::first(message, "it is needed by".to_owned(), &dependents, "disables"));
+                return Err(apache::others_first(
+                    message,
+                    "it is needed by".to_owned(),
+                    &dependents,
+                    "disables",
+                ));
             }
             apache::note(machine, "module", &self.name, false)?;
             // The other way round than enabling: a `.load` file without its `.conf` is a module with its defaults.
@@ -196,7 +201,12 @@ impl Converge for ApacheModule {
         let conflicts = Self::conflicts(machine, &modules)?;
         if !conflicts.is_empty() {
             let message = format!("cannot enable module `{}` of apache2", self.name);
-            return Err(apache::first(message, "it conflicts with".to_owned(), &conflicts, "disables"));
+            return Err(apache::others_first(
+                message,
+                "it conflicts with".to_owned(),
+                &conflicts,
+                "disables",
+            ));
         }
         for name in modules {
             let wanting = Self::wanting(machine, &name)?;
