@@ -51,7 +51,7 @@ pub fn fetch_small(url: &str, max_bytes: u64) -> Result<Vec<u8>, Error> {
         let body = ask(&agent, url)?.into_reader().take(max_bytes.saturating_add(1)).read_to_end(&mut bytes);
         body.map_err(|error| broken(url, broken_off(bytes.len() as u64, &error)))?;
         match bytes.len() as u64 > max_bytes {
-            true => Err(too_large(url, max_bytes).into()),
+            true => Err(Error::from(too_large(url, max_bytes)).into()),
             false => Ok(bytes),
         }
     })
@@ -98,7 +98,7 @@ fn attempt(agent: &Agent, download: &Download, place: &Place) -> Result<(), Miss
     let Download { url, max_bytes, .. } = download;
     let body = ask(agent, url)?;
     if body.content_length().is_some_and(|length| length > *max_bytes) {
-        return Err(too_large(url, *max_bytes).into());
+        return Err(raise(too_large(url, *max_bytes)).into());
     }
     let mut fresh = Fresh::begin(place)?;
     let mut reader = body.into_reader();
@@ -112,7 +112,7 @@ fn attempt(agent: &Agent, download: &Download, place: &Place) -> Result<(), Miss
         }
         length += read as u64;
         if length > *max_bytes {
-            return Err(too_large(url, *max_bytes).into());
+            return Err(raise(too_large(url, *max_bytes)).into());
         }
         let took = begun.elapsed();
         if took > PATIENCE && length < took.as_secs() * SLOWEST {
@@ -140,9 +140,10 @@ fn attempt(agent: &Agent, download: &Download, place: &Place) -> Result<(), Miss
     Ok(fresh.finish(Numbers { mode: Some(0o644), owner: None })?)
 }
 
-fn too_large(url: &str, max_bytes: u64) -> Error {
-    cannot(url)
-        .cause(format!("it is larger than {max_bytes} bytes"))
-        .hint("raise `max_bytes` if that is right")
-        .into()
+fn too_large(url: &str, max_bytes: u64) -> Diagnostic {
+    cannot(url).cause(format!("it is larger than {max_bytes} bytes"))
+}
+
+fn raise(diagnostic: Diagnostic) -> Error {
+    diagnostic.hint("raise `max_bytes` if that is right").into()
 }

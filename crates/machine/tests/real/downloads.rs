@@ -61,6 +61,17 @@ fn too_much_is_refused_whether_the_server_says_so_or_not() {
 }
 
 #[test]
+fn a_few_bytes_of_which_nothing_is_known_are_fetched_and_not_more() {
+    let mut world = World::new();
+    let server =
+        Server::new(vec![answer("502 Bad", b""), answer("200 OK", b"abc"), answer("200 OK", b"abcd")]);
+    assert_eq!(world.machine.fetch(&server.url("/key"), 3).unwrap(), b"abc");
+    let said = told(world.machine.fetch(&server.url("/key"), 3).unwrap_err());
+    assert!(said.ends_with("/key` | it is larger than 3 bytes"), "{said}");
+    assert_eq!(server.asked(), 3);
+}
+
+#[test]
 fn a_request_goes_to_this_machine_whatever_the_host_is_called() {
     let redirect =
         b"HTTP/1.1 301 Moved\r\nLocation: http://elsewhere.invalid/\r\nContent-Length: 0\r\n\r\n".to_vec();

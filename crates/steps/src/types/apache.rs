@@ -119,8 +119,8 @@ pub(super) fn valid_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// The error where something of other parts stands in the way.
-pub(super) fn first(message: String, cause: String, others: &[String], what: &str) -> Error {
+/// The error where others have to go before.
+pub(super) fn others_first(message: String, cause: String, others: &[String], what: &str) -> Error {
     let names = others.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     Diagnostic::new(message)
         .cause(format!("{cause} {names}"))

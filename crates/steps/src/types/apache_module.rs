@@ -86,7 +86,7 @@ impl ApacheModule {
         Ok(wanting)
     }
 
-    /// Enabled modules that exclude one of those, or that are excluded by it.
+    /// Enabled modules that one of those excludes.
     fn conflicts(machine: &dyn Probe, names: &[String]) -> Result<Vec<String>, Error> {
         let mut found = Vec::new();
         for name in names {
@@ -116,39 +116,27 @@ impl ApacheModule {
 
     fn check_enabled(&self, machine: &dyn Probe) -> Result<Check, Error> {
         let modules = self.closure(machine)?;
-        let mut found = Differences::new();
+        let mut wanting = Vec::new();
         for name in &modules {
-            for (link, is) in Self::wanting(machine, name)? {
-                match is {
-                    Link::Elsewhere(target) => {
-                        found.push(
-                            link.link.as_str(),
-                            Some(&format!("-> {target}")),
-                            Some(&format!("-> {}", link.text())),
-                        );
-                    }
-                    _ => found.push(link.link.name(), Some("disabled"), Some("enabled")),
+            wanting.extend(Self::wanting(machine, name)?);
+        }
+        if wanting.is_empty() {
+            return Ok(Check::InSync);
+        }
+        let mut found = Differences::new();
+        for (link, is) in wanting {
+            match is {
+                Link::Elsewhere(target) => {
+                    let (is, want) = (format!("-> {target}"), format!("-> {}", link.text()));
+                    found.push(link.link.as_str(), Some(&is), Some(&want));
                 }
+                _ => found.push(link.link.name(), Some("disabled"), Some("enabled")),
             }
         }
-        let check = found.into_check();
-        match check {
-            Check::InSync => Ok(check),
-            Check::Differs(mut differences) => {
-                let mut found = Differences::new();
-                for other in Self::conflicts(machine, &modules)? {
-                    found.push(
-                        &format!("module {other}, which conflicts"),
-                        Some("enabled"),
-                        Some("disabled"),
-                    );
-                }
-                if let Check::Differs(conflicts) = found.into_check() {
-                    differences.extend(conflicts);
-                }
-                Ok(Check::Differs(differences))
-            }
+        for other in Self::conflicts(machine, &modules)? {
+            found.push(&format!("module {other}, which conflicts"), Some("enabled"), Some("disabled"));
         }
+        Ok(found.into_check())
     }
 
     fn check_disabled(&self, machine: &dyn Probe) -> Result<Check, Error> {
@@ -184,7 +172,12 @@ impl Converge for ApacheModule {
             let dependents = self.dependents(machine)?;
             if !dependents.is_empty() {
                 let message = format!("cannot disable module `{}` of apache2", self.name);
-                return Err(apache::first(message, "it is needed by".to_owned(), &dependents, "disables"));
+                return Err(apache::others_first(
+                    message,
+                    "it is needed by".to_owned(),
+                    &dependents,
+                    "disables",
+                ));
             }
             apache::note(machine, "module", &self.name, false)?;
             // The other way round than enabling: a `.load` file without its `.conf` is a module with its defaults.
@@ -196,7 +189,12 @@ impl Converge for ApacheModule {
         let conflicts = Self::conflicts(machine, &modules)?;
         if !conflicts.is_empty() {
             let message = format!("cannot enable module `{}` of apache2", self.name);
-            return Err(apache::first(message, "it conflicts with".to_owned(), &conflicts, "disables"));
+            return Err(apache::others_first(
+                message,
+                "it conflicts with".to_owned(),
+                &conflicts,
+                "disables",
+            ));
         }
         for name in modules {
             let wanting = Self::wanting(machine, &name)?;

@@ -54,7 +54,7 @@ fn plain(value: &str) -> String {
 fn last_value(text: &str, wanted: &[String]) -> Option<String> {
     let settings = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
     let pairs = settings.filter_map(|line| line.trim_start_matches('-').split_once('='));
-    pairs.filter(|(name, _)| parts(name.trim()) == wanted).map(|(_, value)| plain(value)).last()
+    pairs.filter(|(name, _)| parts(name.trim()) == wanted).map(|(_, value)| plain(value)).next_back()
 }
 
 impl Sysctl {
