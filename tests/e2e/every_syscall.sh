@@ -7,6 +7,10 @@ fault=$1
 only=${2:-.*}
 plan=/root/writer.ndjson
 file=/srv/writer/file
+# What is there before is nobody's work.
+apply="pq-apply --take ours $file"
+# Our own threads, and none of the programs that are started.
+strace="strace -f -b execve -qq"
 reset() {
     rm -rf /srv/writer /var/lib/paquerette /run/paquerette
     mkdir /srv/writer
@@ -17,7 +21,7 @@ wanted=$(printf 'new\nnew\nnew\n' | sha256sum)
 before=$(printf 'old\nold\n' | sha256sum)
 
 reset
-strace -f -qq -o /tmp/calls pq-apply <$plan >/dev/null 2>&1 || { echo "undisturbed: it failed"; exit 1; }
+$strace -o /tmp/calls $apply <$plan >/dev/null 2>&1 || { echo "undisturbed: it failed"; exit 1; }
 # Each call's name and how often one thread makes it, since strace counts by thread.
 awk '{ split($2, name, "("); if (name[1] ~ /^[a-z0-9_]+$/) count[$1 " " name[1]]++ }
     END { for (it in count) { split(it, of, " "); if (count[it] > most[of[2]]) most[of[2]] = count[it] }
@@ -30,8 +34,8 @@ while read -r name count; do
         reset
         inject=$(echo "$fault" | sed "s/@/$n/")
         # What the shell says of a killed command is noise.
-        { timeout 20 strace -f -qq -o /dev/null -e trace="$name" -e inject="$name:$inject" \
-            pq-apply <$plan >/tmp/out 2>/tmp/err; code=$?; } 2>/dev/null
+        { timeout 20 $strace -o /dev/null -e trace="$name" -e inject="$name:$inject" \
+            $apply <$plan >/tmp/out 2>/tmp/err; code=$?; } 2>/dev/null
         wrong=
         is=$(sha256sum <$file 2>/dev/null) || wrong="$wrong missing"
         [ "$is" = "$wanted" ] || [ "$is" = "$before" ] || wrong="$wrong neither-old-nor-new"
@@ -49,7 +53,7 @@ while read -r name count; do
                 [ $code -ne 0 ] || [ "$is" = "$wanted" ] || wrong="$wrong success-without-effect"
                 ;;
         esac
-        pq-apply <$plan >/tmp/again 2>&1 || wrong="$wrong rerun-fails"
+        $apply <$plan >/tmp/again 2>&1 || wrong="$wrong rerun-fails"
         [ "$(sha256sum <$file)" = "$wanted" ] && [ "$(stat -c %a $file)" = 600 ] || wrong="$wrong rerun-differs"
         [ "$(ls -A /srv/writer)" = file ] || wrong="$wrong rerun-leaves-something"
         echo "$name $n $code$wrong"

@@ -357,10 +357,11 @@ impl HostRun<'_> {
 
     /// Whether what differs is somebody's work, on which nobody has decided yet.
     fn edited(&self, planned: &Planned, differences: Vec<Difference>) -> Look {
+        let whole = planned.step.converge().whole_file();
+        if whole.is_some_and(|(path, _)| self.decisions.of(&path) == Some(Decided::Ours)) {
+            return Look::Differs(differences);
+        }
         match Edit::of(planned, &*self.machine, self.records.ledger.ledger()) {
-            Ok(Some(edit)) if self.decisions.of(&edit.path) == Some(Decided::Ours) => {
-                Look::Differs(differences)
-            }
             Ok(Some(edit)) if edit.accepted => Look::InSync,
             Ok(Some(edit)) => Look::Kept(differences, Box::new(edit)),
             Ok(None) => Look::Differs(differences),
