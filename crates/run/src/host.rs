@@ -160,6 +160,10 @@ impl HostRun<'_> {
 
     /// What earlier runs left half-way: gone on with by this plan, held, or undone before anything else.
     fn settle(&mut self, steps: &[Planned], progress: &mut Progress) {
+        for id in self.resume.iter().filter(|id| self.unfinished.iter().all(|open| open.id != **id)) {
+            let id = id.escape_debug();
+            self.told.note(&format!("there is no unfinished transaction `{id}` to go on with"));
+        }
         for open in self.unfinished.clone() {
             let id = &open.id;
             let here = steps.iter().any(|it| it.record.id == *id && it.digest == open.digest);

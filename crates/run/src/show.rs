@@ -165,7 +165,7 @@ impl Show {
             event.differences.iter().for_each(|difference| text.push_str(&difference_text(difference)));
         }
         if let Some(problem) = &event.problem {
-            text.push_str(&problem_text(problem));
+            text.push_str(&problem_text(problem, event.outcome));
         }
         Some(text)
     }
@@ -204,9 +204,13 @@ fn difference_text(difference: &Difference) -> String {
     coloured.collect()
 }
 
-fn problem_text(problem: &Problem) -> String {
-    let mut text =
-        format!("\n      {RED}error:{PLAIN} {}", printable(&problem.message).replace('\n', "\n        "));
+fn problem_text(problem: &Problem, outcome: Outcome) -> String {
+    let label = match outcome {
+        // What is kept is as it should be.
+        Outcome::Kept => format!("{CYAN}note:{PLAIN}"),
+        _ => format!("{RED}error:{PLAIN}"),
+    };
+    let mut text = format!("\n      {label} {}", printable(&problem.message).replace('\n', "\n        "));
     for cause in &problem.causes {
         text.push_str(&format!("\n      cause: {}", printable(cause).replace('\n', "\n        ")));
     }

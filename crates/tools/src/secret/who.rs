@@ -38,7 +38,7 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
         })?;
         let differs = header.differs(&listed);
         unfit |= !differs.is_empty();
-        let fits = if differs.is_empty() { "as listed".to_owned() } else { differs.join("; ") };
+        let fits = if differs.is_empty() { "as many as are listed".to_owned() } else { differs.join("; ") };
         let mine = match keeper.open() {
             Ok(_) => "opened by your identity",
             Err(_) => "not opened by your identity",
