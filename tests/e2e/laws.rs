@@ -76,6 +76,10 @@ fn every_step_type_obeys_the_laws_on_a_real_machine() -> Result<()> {
     let machine = bare(&lab, "laws")?;
     serve(&machine)?;
     for example in laws::examples().map_err(lab::Error::new)? {
+        if example.kind() == "transaction" {
+            // Its steps are those of a plan: `executor` has them.
+            continue;
+        }
         if example.only_looks {
             let step = laws::plan(std::slice::from_ref(&example.step));
             assert_eq!(apply(&machine, &step, &[])?.code, 0, "{}", example.kind());

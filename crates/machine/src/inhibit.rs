@@ -31,6 +31,8 @@ impl Inhibitor {
 impl Drop for Inhibitor {
     fn drop(&mut self) {
         drop(self.helper.stdin.take());
+        // Where the pipe did not close after all, nobody waits for its end.
+        let _ = self.helper.kill();
         let _ = self.helper.wait();
     }
 }
