@@ -59,10 +59,13 @@ impl Edit {
         }
         let ours = sha256(&content);
         let Some(theirs) = machine.sha256(&path)?.filter(|theirs| *theirs != ours) else { return Ok(None) };
-        let booked = planned.step.converge().things().first().and_then(|thing| ledger.get(thing));
-        if booked.is_some_and(|booked| booked.hashes.contains(&theirs)) || as_shipped(machine, &path)? {
+        let written = ways_to_book(&path)
+            .iter()
+            .any(|thing| ledger.get(thing).is_some_and(|it| it.hashes.contains(&theirs)));
+        if written || as_shipped(machine, &path)? {
             return Ok(None);
         }
+        let booked = planned.step.converge().things().first().and_then(|thing| ledger.get(thing));
         let accepted = booked.and_then(|booked| booked.accepted.as_ref());
         let accepted = accepted.is_some_and(|(there, wanted)| (there, wanted) == (&theirs, &ours));
         Ok(Some(Edit { path, content, theirs, ours, accepted }))
@@ -75,6 +78,13 @@ impl Edit {
             .cause("what is in it is neither what paquerette wrote nor what its package brought")
             .hint(format!("`--take ours {path}` puts ours there, `--take theirs {path}` lets it be"))
     }
+}
+
+/// The things under which a file that we wrote may be booked: a unit's may come from a `unit` or from a `file`.
+fn ways_to_book(path: &AbsPath) -> Vec<Thing> {
+    let unit =
+        path.as_str().strip_prefix("/etc/systemd/system/").map(|name| Thing::new(ThingKind::Unit, name));
+    [Thing::at(ThingKind::File, path)].into_iter().chain(unit).collect()
 }
 
 /// Where what we would write is put, beside a file that is kept.
