@@ -2,6 +2,7 @@
 //!
 //! `make e2e T=name` runs those whose name holds `name`.
 
+mod databases;
 mod demo;
 mod dist;
 mod effects;

@@ -9,6 +9,7 @@ mod archive;
 mod cause;
 mod certificate;
 mod children;
+mod database;
 mod download;
 mod facts;
 mod files;

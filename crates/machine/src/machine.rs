@@ -1,15 +1,16 @@
 //! The machine on which this program runs.
 //!
-//! Always true here: what was gathered of users, packages and units is dropped as soon as something was done that
+//! Always true here: what was gathered of users, packages, units and databases is dropped as soon as something was done that
 //! may have changed it; files are asked anew each time.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::SystemTime;
 
 use pq_steps::{
-    AbsPath, Archive, Certificate, CertificateRequest, Command, Converge, Download, Error, Http, Meta,
-    Output, Package, Probe, Reply, Stat, System, Unit, UnitVerb,
+    AbsPath, Archive, Certificate, CertificateRequest, Command, Converge, Download, Error, Heard, Http, Meta,
+    Output, Package, Probe, Refusal, Reply, Session, Stat, System, Talk, Unit, UnitVerb,
 };
 
 use crate::inhibit::Inhibitor;
@@ -19,7 +20,7 @@ use crate::policy::Policy;
 use crate::units::{self, Units};
 use crate::users::Users;
 use crate::{
-    apt, archive, certificate, children, download, files, http, kernel, look, os, private, readonly,
+    apt, archive, certificate, children, database, download, files, http, kernel, look, os, private, readonly,
 };
 
 /// The machine on which this program runs.
@@ -30,6 +31,8 @@ pub struct Machine {
     units: RefCell<Units>,
     /// Units that will be asked about; asked together with the first one.
     expected: RefCell<Vec<String>>,
+    /// What database servers answered, by session and question.
+    heard: RefCell<HashMap<(Session, String), Heard>>,
     /// Holds up shutdown, from the first change on.
     inhibitor: Option<Inhibitor>,
     /// Whether that was asked for.
@@ -67,6 +70,7 @@ impl Machine {
         self.users.take();
         self.packages.take();
         self.units.take();
+        self.heard.take();
     }
 
     /// Forgets what a change of a file may have made stale.
@@ -151,6 +155,16 @@ impl Probe for Machine {
         // Only what can be shared goes into the other thread.
         let users: &Users = &users;
         readonly::within(|| children::run(command, users))
+    }
+
+    fn query(&self, session: &Session, sql: &str) -> Result<Heard, Error> {
+        let question = (session.clone(), sql.to_owned());
+        if let Some(heard) = self.heard.borrow().get(&question) {
+            return Ok(heard.clone());
+        }
+        let heard = database::ask(session, sql, &*self.users()?)?;
+        self.heard.borrow_mut().insert(question, heard.clone());
+        Ok(heard)
     }
 
     fn http(&self, request: &Http) -> Result<Reply, Error> {
@@ -238,6 +252,7 @@ impl System for Machine {
         }
         let users = self.users()?;
         self.units.take();
+        self.heard.take();
         units::act(verb, unit, &users)
     }
 
@@ -245,6 +260,12 @@ impl System for Machine {
         let users = self.users()?;
         self.forget();
         children::run(command, &users)
+    }
+
+    fn talk(&mut self, session: &Session) -> Result<Result<Box<dyn Talk + '_>, Refusal>, Error> {
+        self.heard.take();
+        let talk = database::talk(session, &*self.users()?)?;
+        Ok(talk.map(|talk| talk as Box<dyn Talk>))
     }
 
     fn rehearse(&mut self, steps: &[&dyn Converge], command: &Command) -> Result<Output, Error> {

@@ -42,7 +42,7 @@ impl Users {
     }
 
     /// Reads them from the two files' text; the first line of a name or number counts.
-    fn parse(passwd: &str, group: &str) -> Self {
+    pub(crate) fn parse(passwd: &str, group: &str) -> Self {
         let mut all = Users::default();
         for line in passwd.lines() {
             let fields: Vec<&str> = line.split(':').collect();

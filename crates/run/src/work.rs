@@ -173,8 +173,14 @@ impl WorkHost {
                 if let Some(other) = self.steps.iter().find(|known| one_place(&known.step, &step)) {
                     return Err(refused()
                         .cause(format!(
-                            "step `{}` (\"{}\") writes the same path",
-                            other.record.id, other.record.title
+                            "step `{}` (\"{}\") writes the same {}",
+                            other.record.id,
+                            other.record.title,
+                            if matches!(step, AnyStep::Database(_) | AnyStep::DatabaseUser(_)) {
+                                step.kind()
+                            } else {
+                                "path"
+                            }
                         ))
                         .hint("what two steps write, each run would write twice; nothing was touched"));
                 }
@@ -256,7 +262,7 @@ impl WorkHost {
     }
 }
 
-/// Whether two steps write the same file or link, or the same line of one.
+/// Whether two steps write the same file or link, the same line of one, or manage the same database or user of one.
 fn one_place(one: &AnyStep, other: &AnyStep) -> bool {
     let place = |step: &AnyStep| match step {
         AnyStep::File(step) => Some(step.path.as_str().to_owned()),
@@ -270,6 +276,10 @@ fn one_place(one: &AnyStep, other: &AnyStep) -> bool {
         AnyStep::AptSource(step) => Some(step.place()),
         AnyStep::Site(step) => Some(step.place()),
         AnyStep::Sysctl(step) => Some(step.place()),
+        AnyStep::Database(step) => Some(format!("database {}/{}", step.engine.word(), step.name)),
+        AnyStep::DatabaseUser(step) => {
+            Some(format!("database user {}/{}", step.engine.word(), step.account()))
+        }
         _ => None,
     };
     place(one).is_some_and(|path| place(other) == Some(path))

@@ -11,6 +11,7 @@ use crate::types::{
     Symlink, Venv,
 };
 use crate::types::{ApacheModule, AptSource, AuthorizedKey, Site, Sysctl};
+use crate::types::{Database, DatabaseUser, Sql};
 use crate::types::{
     Firewall, FirewallRule, Group, Locale, Package, Reload, Remove, Service, Timezone, Transaction, Unit,
     Unpack, User,
@@ -58,6 +59,9 @@ step_types! {
     "copy" Copy "Every file of one directory is in another, some always fresh"
     "cron" Cron "cron runs a command at its times"
     "command" Command "A command is run unless the machine shows that it need not be"
+    "database" Database "A database exists, with its owner or its character set"
+    "database_user" DatabaseUser "A database user exists, with its way to log in and its rights"
+    "sql" Sql "Statements are run in a database unless it shows that they need not be"
     "download" Download "A file with a known digest is there"
     "release" Release "A release is unpacked, with what is kept outside it linked in"
     "unpack" Unpack "What is in an archive is unpacked into a directory"

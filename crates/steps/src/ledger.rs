@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::types::{database_is_there, user_is_there};
 use crate::{AbsPath, Error, Probe};
 
 /// Where the ledger of a machine is.
@@ -62,7 +63,7 @@ impl Thing {
         Thing::new(kind, path.as_str())
     }
 
-    /// Whether it is on the machine now, as far as a look without a command can tell; databases are told by their step.
+    /// Whether it is on the machine now. Databases and their users are asked of their server.
     ///
     /// # Errors
     /// Where the machine does not answer.
@@ -79,7 +80,8 @@ impl Thing {
             ThingKind::Package => Ok(machine.package(&self.name)?.is_some()),
             ThingKind::User => listed("/etc/passwd"),
             ThingKind::Group => listed("/etc/group"),
-            ThingKind::Database | ThingKind::DatabaseUser => Ok(false),
+            ThingKind::Database => database_is_there(machine, &self.name),
+            ThingKind::DatabaseUser => user_is_there(machine, &self.name),
         }
     }
 

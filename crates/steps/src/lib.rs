@@ -11,6 +11,7 @@ mod fields;
 pub mod ledger;
 mod probe;
 mod schema;
+mod server;
 mod shipped;
 mod system;
 
@@ -24,5 +25,6 @@ pub use probe::{
     Active, Certificate, Command, Http, Kind, Output, Package, Probe, Reply, Stat, Unit, UnitFile,
 };
 pub use schema::schema;
+pub use server::{Engine, Heard, Refusal, Rows, Session, Talk};
 pub use shipped::as_shipped;
 pub use system::{Archive, CertificateRequest, Download, Meta, System, UnitVerb};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::{AbsPath, Error, Mode, Text};
+use crate::{AbsPath, Error, Heard, Mode, Session, Text};
 
 /// A machine that can be looked at.
 ///
@@ -77,6 +77,13 @@ pub trait Probe {
     /// [`Error::Absent`] where the program or its user does not exist; else where it cannot be run or its time
     /// is over. A status other than 0 is no error.
     fn ask(&self, command: &Command) -> Result<Output, Error>;
+
+    /// Asks a database server, where nothing can be written. The same question may be answered from what was heard before.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] where no server runs, or the system has no such user; else where there is no answer, or none
+    /// in time. What the server refuses, the session itself included, is heard.
+    fn query(&self, session: &Session, sql: &str) -> Result<Heard, Error>;
 
     /// Asks an HTTP server on this machine.
     ///

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{AbsPath, Command, Converge, Error, Mode, Output, Ownership, Probe};
+use crate::{AbsPath, Command, Converge, Error, Mode, Output, Ownership, Probe, Refusal, Session, Talk};
 
 /// A machine that can be changed.
 ///
@@ -100,6 +100,13 @@ pub trait System: Probe {
     /// # Errors
     /// As [`Probe::ask`].
     fn run(&mut self, command: &Command) -> Result<Output, Error>;
+
+    /// Opens a session with a database server, in which it can be changed. There is one such session with a database at a
+    /// time: this one begins when that of a run that was killed is over, and so is what the server was still doing for it.
+    ///
+    /// # Errors
+    /// As [`Probe::query`].
+    fn talk(&mut self, session: &Session) -> Result<Result<Box<dyn Talk + '_>, Refusal>, Error>;
 
     /// Runs a command that sees these steps done in `/etc`, in an order in which each can be done; nobody else sees it, and
     /// nothing of it stays. What else the command does is done.

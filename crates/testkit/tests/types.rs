@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use pq_steps::ledger::{Thing, ThingKind};
 use pq_steps::{AbsPath, AnyStep, Check, Error, Probe};
 use pq_testkit::laws;
 use pq_testkit::memory::MemoryMachine;
@@ -278,11 +279,111 @@ fn what_cannot_be_executed_is_refused_when_it_is_read() {
         json!({"do": "sysctl", "name": "net.*.x", "value": "1"}),
         json!({"do": "sysctl", "name": "vm.swappiness", "value": "1\nvm.x=2"}),
         json!({"do": "sysctl", "name": "vm.swappiness", "value": "@secret{pw}"}),
+        json!({"do": "database", "engine": "mysql", "name": "x"}),
+        json!({"do": "database", "engine": "postgres", "name": "x\"; DROP"}),
+        json!({"do": "database", "engine": "postgres", "name": "template1"}),
+        json!({"do": "database", "engine": "postgres", "name": "x", "owner": "x'"}),
+        json!({"do": "database", "engine": "postgres", "name": "x", "collation": "C'; --"}),
+        json!({"do": "database", "engine": "postgres", "name": "x", "charset": "UTF8"}),
+        json!({"do": "database", "engine": "mariadb", "name": "x", "owner": "x"}),
+        json!({"do": "database", "engine": "mariadb", "name": "x", "charset": "latin1"}),
+        json!({"do": "database", "engine": "mariadb", "name": "x", "collation": "utf8mb4_x;"}),
+        json!({"do": "database_user", "engine": "mariadb", "name": "root", "auth": "socket"}),
+        json!({"do": "database_user", "engine": "mariadb", "name": "x", "auth": "password"}),
+        json!({"do": "database_user", "engine": "mariadb", "name": "x", "auth": "password", "password": ""}),
+        json!({"do": "database_user", "engine": "mariadb", "name": "x", "auth": "socket", "password": "y"}),
+        json!({"do": "database_user", "engine": "mariadb", "name": "x", "auth": "socket", "grants": [{"database": "y`"}]}),
+        json!({"do": "database_user", "engine": "mariadb", "name": "x", "auth": "socket", "grants": [{"database": "y", "privileges": ["super"]}]}),
+        json!({"do": "database_user", "engine": "mariadb", "name": "x", "auth": "socket", "host": "%"}),
+        json!({"do": "database_user", "engine": "mariadb", "name": "@secret{x}", "auth": "socket"}),
+        json!({"do": "database_user", "engine": "postgres", "name": "x", "auth": "socket", "grants": [{"database": "y", "privileges": ["select"]}]}),
+        json!({"do": "sql", "engine": "postgres", "database": "x", "sql": "", "unless": "SELECT 1"}),
+        json!({"do": "sql", "engine": "postgres", "database": "x", "sql": "SELECT 1", "unless": "DELETE FROM y"}),
+        json!({"do": "sql", "engine": "postgres", "database": "x", "sql": "SELECT 1", "unless": "SELECT 1; SELECT 1"}),
+        json!({"do": "sql", "engine": "postgres", "database": "x", "sql": "SELECT 1", "unless": "SELECT 1 INTO y"}),
+        json!({"do": "sql", "engine": "postgres", "database": "x", "sql": "SELECT 'a", "unless": "SELECT 1"}),
+        json!({"do": "sql", "engine": "postgres", "database": "x", "sql": "SELECT 1; COMMIT", "unless": "SELECT 1"}),
+        json!({"do": "sql", "engine": "mariadb", "database": "x", "sql": "delimiter //", "unless": "SELECT 1"}),
+        json!({"do": "sql", "engine": "mariadb", "database": "x", "sql": "SELECT 1", "unless": "SELECT '@secret{x}'"}),
     ] {
         let Value::Object(mut body) = fields.clone() else { panic!("no object") };
         let kind = body.remove("do").unwrap();
         assert!(AnyStep::read(kind.as_str().unwrap(), &body).is_err(), "{fields}");
     }
+}
+
+#[test]
+fn what_a_database_step_leans_on_is_absent_until_it_is_there() {
+    let absent = |machine: &MemoryMachine, fields: &Value| match check(machine, fields.clone()) {
+        Err(Error::Absent(absent)) => absent.to_string(),
+        other => format!("{other:?}"),
+    };
+    for (engine, package, socket) in [
+        ("postgres", "postgresql", "/run/postgresql/.s.PGSQL.5432"),
+        ("mariadb", "mariadb-server", "/run/mysqld/mysqld.sock"),
+    ] {
+        let none = format!("there is no running database server `{engine}`");
+        let database = json!({"do": "database", "engine": engine, "name": "wiki"});
+        let thing = Thing::new(ThingKind::Database, format!("{engine}/wiki"));
+        let sql = json!({"do": "sql", "engine": engine, "database": "wiki", "sql": "INSERT INTO law VALUES ('x')",
+                         "unless": "SELECT count(*) = 1 FROM law WHERE name = 'x'"});
+        let mut machine = laws::machine();
+        assert_eq!(absent(&machine, &database), none);
+        assert_eq!(thing.is_there(&machine), Ok(false));
+        apply(&mut machine, json!({"do": "package", "names": [package]})).unwrap();
+        assert_eq!(absent(&machine, &sql), format!("there is no database `{engine}/wiki`"));
+        let mut as_user = sql.clone();
+        as_user["user"] = json!("www-data");
+        assert_eq!(thing.is_there(&machine), Ok(false));
+        apply(&mut machine, database.clone()).unwrap();
+        assert_eq!(thing.is_there(&machine), Ok(true));
+        assert_eq!(absent(&machine, &as_user), format!("there is no database user `{engine}/www-data`"));
+        let told = absent(&machine, &sql);
+        assert_eq!(told, format!("there is no table that `unless` asks in database `{engine}/wiki`"));
+        // A server that is stopped still has its databases: nobody may think that there are none.
+        apply(&mut machine, json!({"do": "absent", "path": socket})).unwrap();
+        assert_eq!(absent(&machine, &database), none);
+        assert!(thing.is_there(&machine).is_err());
+    }
+    let mut machine = laws::machine();
+    apply(&mut machine, json!({"do": "package", "names": ["postgresql"]})).unwrap();
+    let owned = json!({"do": "database", "engine": "postgres", "name": "wiki", "owner": "wiki"});
+    assert_eq!(absent(&machine, &owned), "there is no database user `postgres/wiki`");
+    assert_eq!(Thing::new(ThingKind::DatabaseUser, "postgres/wiki").is_there(&machine), Ok(false));
+    apply(
+        &mut machine,
+        json!({"do": "database_user", "engine": "postgres", "name": "wiki", "auth": "socket"}),
+    )
+    .unwrap();
+    assert_eq!(Thing::new(ThingKind::DatabaseUser, "postgres/wiki").is_there(&machine), Ok(true));
+}
+
+#[test]
+fn what_is_fixed_when_a_database_is_made_is_not_tried_to_be_changed() {
+    let mut machine = laws::machine();
+    apply(&mut machine, json!({"do": "package", "names": ["postgresql"]})).unwrap();
+    let fields = |collation: &str| json!({"do": "database", "engine": "postgres", "name": "wiki", "collation": collation});
+    apply(&mut machine, fields("fr_FR.UTF-8")).unwrap();
+    assert_eq!(check(&machine, fields("fr_FR.utf8")), Ok(Check::InSync));
+    assert_eq!(
+        check(&machine, json!({"do": "database", "engine": "postgres", "name": "wiki"})),
+        Ok(Check::InSync)
+    );
+    let error = check(&machine, fields("C.UTF-8")).unwrap_err().to_string();
+    assert!(error.contains("its collation is `fr_FR.UTF-8`, not `C.UTF-8`"), "{error}");
+}
+
+#[test]
+fn a_question_that_answers_neither_yes_nor_no_is_a_failure() {
+    let (mut fields, mut machine) = example("sql");
+    for name in ["a", "b"] {
+        let mut row = fields.clone();
+        row["sql"] = json!(format!("INSERT INTO law VALUES ('{name}')"));
+        apply(&mut machine, row).unwrap();
+    }
+    fields["unless"] = json!("SELECT count(*) FROM law");
+    let error = check(&machine, fields).unwrap_err();
+    assert!(error.to_string().contains("`unless` answers neither"), "{error}");
 }
 
 #[test]

@@ -26,6 +26,9 @@ pub struct Example {
     pub already: Vec<usize>,
     /// The step.
     pub step: Map<String, Value>,
+    /// What a real machine must have beyond a bare one, by the name of its snapshot.
+    #[serde(default)]
+    pub needs: Option<String>,
     /// It cannot repair anything, so there is nothing to start from.
     #[serde(default)]
     pub only_looks: bool,
@@ -40,9 +43,9 @@ macro_rules! files {
 }
 
 const FILES: &[(&str, &str)] = files! {
-    "absent" "apache_module" "apt_source" "assert" "authorized_key" "certificate" "command" "copy" "cron" "directory"
+    "absent" "apache_module" "apt_source" "assert" "authorized_key" "certificate" "command" "copy" "cron" "database" "database_user" "directory"
     "download" "file" "firewall" "firewall_rule" "group" "http" "line" "locale" "package" "release" "reload" "remove"
-    "service" "site" "symlink" "sysctl" "timezone" "transaction" "unit" "unpack" "user" "venv"
+    "service" "site" "sql" "symlink" "sysctl" "timezone" "transaction" "unit" "unpack" "user" "venv"
 };
 
 /// All examples, in the order of their types' names.

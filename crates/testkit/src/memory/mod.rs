@@ -7,6 +7,7 @@
 mod archive;
 mod bare;
 mod certificates;
+mod databases;
 mod disk;
 mod packages;
 mod probe;

@@ -18,6 +18,8 @@ pub struct Offer {
     pub files: BTreeMap<String, String>,
     /// Symbolic links by path.
     pub links: BTreeMap<String, String>,
+    /// System users that it makes, each with a group of its name.
+    pub users: Vec<String>,
 }
 
 impl Offer {
@@ -28,6 +30,7 @@ impl Offer {
             version: "1.0-1".to_owned(),
             files: files.into_iter().map(|(path, content)| (path.to_owned(), content.to_owned())).collect(),
             links: BTreeMap::new(),
+            users: Vec::new(),
         }
     }
 }
@@ -47,7 +50,24 @@ pub(super) fn offers() -> BTreeMap<String, Offer> {
         ],
     );
     zones.links.insert("/etc/localtime".to_owned(), "/usr/share/zoneinfo/Etc/UTC".to_owned());
+    // Servers that run as soon as they are installed, which those of Debian do where nothing forbids it.
+    let mut postgres = Offer::new(
+        "postgresql",
+        [
+            ("/usr/lib/postgresql/15/bin/psql", PROGRAM),
+            ("/run/postgresql/.s.PGSQL.5432", ""),
+            ("/var/lib/postgresql/catalogue", ""),
+        ],
+    );
+    postgres.users.push("postgres".to_owned());
+    let mut mariadb = Offer::new(
+        "mariadb-server",
+        [("/usr/bin/mariadb", PROGRAM), ("/run/mysqld/mysqld.sock", ""), ("/var/lib/mysql/catalogue", "")],
+    );
+    mariadb.users.push("mysql".to_owned());
     let all = [
+        postgres,
+        mariadb,
         Offer::new("tree", [("/usr/bin/tree", PROGRAM)]),
         Offer::new("python3-venv", [("/usr/lib/python3.11/ensurepip/__init__.py", "# pip inside\n")]),
         Offer::new(
@@ -157,6 +177,18 @@ impl MemoryMachine {
                 let mode = if path.contains("bin/") { 0o755 } else { 0o644 };
                 if !path.starts_with("/etc/") || self.disk.get(path).is_none() {
                     self.disk.lay_node(path, What::File(content.clone().into_bytes()), mode);
+                }
+            }
+            for (number, user) in (100..).zip(&offer.users) {
+                let lines = [
+                    ("/etc/passwd", format!("{user}:x:{number}:{number}::/var/lib/{user}:/bin/sh\n")),
+                    ("/etc/group", format!("{user}:x:{number}:\n")),
+                ];
+                for (path, line) in lines {
+                    let text = self.disk.text(path);
+                    if !text.contains(&line) {
+                        self.disk.replace(path, (text + &line).as_bytes())?;
+                    }
                 }
             }
             for (path, target) in &offer.links {

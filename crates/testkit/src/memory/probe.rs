@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pq_steps::{
-    AbsPath, Certificate, Command, Error, Http, Kind, Mode, Output, Package, Probe, Reply, Stat, Unit,
+    AbsPath, Certificate, Command, Error, Heard, Http, Kind, Mode, Output, Package, Probe, Reply, Session,
+    Stat, Unit,
 };
 use sha2::{Digest, Sha256};
 
@@ -113,6 +114,10 @@ impl Probe for MemoryMachine {
                 Err(Error::failed(format!("`{}` was only asked", command.shown()), "it changes the machine"))
             }
         }
+    }
+
+    fn query(&self, session: &Session, sql: &str) -> Result<Heard, Error> {
+        self.answer_query(session, sql)
     }
 
     fn http(&self, request: &Http) -> Result<Reply, Error> {

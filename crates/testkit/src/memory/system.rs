@@ -1,8 +1,8 @@
 //! What can be done to the machine in memory, each as the changes that a real machine would see one after the other.
 
 use pq_steps::{
-    AbsPath, Archive, CertificateRequest, Command, Converge, Download, Error, Kind, Meta, Output, System,
-    UnitVerb,
+    AbsPath, Archive, CertificateRequest, Command, Converge, Download, Error, Kind, Meta, Output, Refusal,
+    Session, System, Talk, UnitVerb,
 };
 
 use super::disk::{Node, What};
@@ -176,6 +176,10 @@ impl System for MemoryMachine {
 
     fn run(&mut self, command: &Command) -> Result<Output, Error> {
         self.execute(command)
+    }
+
+    fn talk(&mut self, session: &Session) -> Result<Result<Box<dyn Talk + '_>, Refusal>, Error> {
+        self.open_talk(session)
     }
 
     /// On a copy, of which only what the command said remains.

@@ -1,0 +1,504 @@
+//! Databases, their users and statements in them, on real servers: the laws, kills, hostile texts, and secrets in no log.
+
+use std::time::Duration;
+
+use pq_testkit::lab::{self, Image, Lab, Machine, Output, Result, Suite};
+use pq_testkit::laws::{self, Example};
+use serde_json::{Map, Value, json};
+
+use crate::world::{apply, apply_killed, demo_inventory, install, said, spawn_apply};
+
+/// What the examples may have left, taken away.
+const RESET: &str = "
+    set +e; cd /; rm -rf /var/lib/paquerette
+    p() { runuser -u postgres -- psql -qXd postgres \"$@\"; }
+    p -c 'DROP DATABASE IF EXISTS lawdata'
+    for user in lawowner lawother lawuser; do p -c \"DROP ROLE IF EXISTS $user\"; mariadb -e \"DROP USER IF EXISTS $user@localhost, $user@'10.0.0.%'\"; done
+    userdel lawuser; groupdel lawuser
+    mariadb -e 'DROP DATABASE IF EXISTS lawdata'
+    true
+";
+
+/// All that the servers can tell of what the examples make, but for the salts of passwords.
+const STATE: &str = "
+    set +e; cd /
+    p() { runuser -u postgres -- psql -qXAt \"$@\"; }
+    p -d postgres -c \"SELECT datname, pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datacl FROM pg_database ORDER BY 1\"
+    p -d postgres -c \"SELECT rolname, rolcanlogin, rolsuper, rolcreatedb, rolcreaterole, left(rolpassword, 18) FROM pg_authid ORDER BY 1\"
+    PGPASSWORD='it'\\''s \\ \"new\"' psql -qXAtw -h 127.0.0.1 -U lawuser -d postgres -c \"SELECT 'the new password opens'\"
+    p -d lawdata -c 'SELECT extname FROM pg_extension ORDER BY 1' -c 'SELECT * FROM law' 2>&1
+    mariadb -Ne 'SELECT * FROM information_schema.schemata ORDER BY 2; SELECT * FROM lawdata.law' 2>&1
+    mariadb -Ne \"SELECT User, Host, JSON_VALUE(Priv, '\\$.plugin'), JSON_VALUE(Priv, '\\$.authentication_string') FROM mysql.global_priv ORDER BY 1\"
+    mariadb -Ne 'SHOW GRANTS FOR lawuser@localhost' 2>&1 | sort
+    mariadb -Ne \"SHOW GRANTS FOR lawuser@'10.0.0.%'\" 2>&1
+    true
+";
+
+/// A Debian with both servers, running, and the tools.
+fn servers(lab: &Lab, name: &str) -> Result<Machine> {
+    let image = lab.snapshot_or("databases", &Image::Base(Suite::Bookworm), "1", |machine| {
+        machine
+            .sh("apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+                 age strace mariadb-server postgresql >/dev/null")?
+            .success()?;
+        Ok(())
+    })?;
+    let machine = lab.boot(name, &image)?;
+    install(&machine)?;
+    machine.sh("systemctl start mariadb postgresql postgresql@15-main")?.success()?;
+    Ok(machine)
+}
+
+fn plan(step: &Value) -> String {
+    laws::plan(&step.as_object().cloned().into_iter().collect::<Vec<Map<_, _>>>())
+}
+
+/// The end of a run that must end so, and say so.
+fn ends(name: &str, output: Output, code: i32, says: &str) -> Output {
+    let right = output.code == code && output.stdout.contains(says);
+    assert!(
+        right,
+        "{name}: {} instead of {code} and `{says}`\n{}{}",
+        output.code, output.stdout, output.stderr
+    );
+    output
+}
+
+/// Brings the machine to a start of an example.
+fn start(machine: &Machine, example: &Example, start: usize) -> Result<()> {
+    machine.sh(RESET)?.success()?;
+    for before in [&example.prepare, &example.starts[start]] {
+        if !before.is_empty() {
+            ends("preparation", apply(machine, &laws::plan(before), &["--text"])?, 0, "");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn databases_obey_the_laws_on_real_servers_also_when_killed() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = servers(&lab, "dalaws")?;
+    let of_databases = |example: &Example| example.needs.as_deref() == Some("databases");
+    for example in laws::examples().map_err(lab::Error::new)?.into_iter().filter(of_databases) {
+        let step = laws::plan(std::slice::from_ref(&example.step));
+        let mut end: Option<String> = None;
+        for at in 0..example.starts.len() {
+            let name = format!("{} ({}), start {at}", example.kind(), example.about);
+            start(&machine, &example, at)?;
+            let before = machine.sh(STATE)?.success()?.stdout;
+            ends(&name, apply(&machine, &step, &["--check", "--text"])?, 3, "");
+            assert_eq!(machine.sh(STATE)?.success()?.stdout, before, "{name}: a check wrote");
+            ends(&name, apply(&machine, &step, &["--text"])?, 0, " 1 changed");
+            ends(&name, apply(&machine, &step, &["--check", "--text"])?, 0, " 0 differ");
+            ends(&name, apply(&machine, &step, &["--text"])?, 0, " 0 changed");
+            let after = machine.sh(STATE)?.success()?.stdout;
+            assert_ne!(after, before, "{name}: the state does not show what was done");
+            assert_eq!(*end.get_or_insert_with(|| after.clone()), after, "{name}: the end is another");
+            // Before it is done, and after.
+            for nth in [1, 2] {
+                start(&machine, &example, at)?;
+                let killed = apply_killed(&machine, &step, nth)?;
+                assert_eq!(killed.code, 137, "{name}: not killed: {}{}", killed.stdout, killed.stderr);
+                ends(&name, apply(&machine, &step, &["--text"])?, 0, "");
+                assert_eq!(
+                    machine.sh(STATE)?.success()?.stdout,
+                    after,
+                    "{name}: killed at {nth}, the end is another"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Texts that would end a string, a statement, or the client's patience.
+fn hostile() -> Vec<String> {
+    let long = "x'\\".repeat(4000);
+    let fixed = [
+        "'",
+        "''",
+        "'''",
+        "\\",
+        "\\\\",
+        "\\'",
+        "'\\",
+        "\\''; DROP TABLE law; --",
+        "'; DROP TABLE law; --",
+        "\"; DROP TABLE law; --",
+        "`; DROP TABLE law; --",
+        "');DROP TABLE law;#",
+        "/* ",
+        "*/",
+        "-- ",
+        "#",
+        "; ",
+        "\\! touch /tmp/pwned",
+        "\n\\! touch /tmp/pwned\n",
+        "\n\\. /etc/passwd\n",
+        "\nsystem touch /tmp/pwned\n",
+        "\nsource /etc/passwd\n",
+        "\ndelimiter //\n",
+        "\nDELIMITER ;;\n",
+        "\\q",
+        "\\c",
+        "\\g",
+        "\\copy law to '/tmp/pwned'",
+        "\n\\o /tmp/pwned\n",
+        ":law",
+        ":'DBNAME'",
+        ":\"USER\"",
+        ":{?x}",
+        "$$",
+        "$a$",
+        "$$; DROP TABLE law; $$",
+        "E'\\''",
+        "%s%n",
+        "${HOME}",
+        "$(touch /tmp/pwned)",
+        "`touch /tmp/pwned`",
+        "\t",
+        "\n",
+        "\r\n",
+        "a\u{a0}b",
+        "é",
+        "日本語",
+        "🐄",
+        "\u{202e}",
+        "\u{feff}",
+        "\u{ff07}; DROP TABLE law; --",
+        "ʼ",
+        "%27; DROP TABLE law; --",
+        "\u{1}\u{1b}[31m",
+        "NULL",
+        "COPY law FROM stdin;\n\\.\n",
+        "@secret",
+        "{{ x }}",
+        " leading and trailing ",
+        "",
+    ];
+    fixed.into_iter().map(str::to_owned).chain([long]).collect()
+}
+
+#[test]
+fn hostile_texts_are_texts_to_real_servers() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = servers(&lab, "dahostile")?;
+    let texts = hostile();
+    assert!(texts.len() > 50);
+    for engine in ["postgres", "mariadb"] {
+        let rows: String = texts
+            .iter()
+            .enumerate()
+            .map(|(at, text)| format!("INSERT INTO law VALUES ({at}, '{}');\n", text.replace('\'', "''")))
+            .collect();
+        for step in [
+            json!({"do": "database", "engine": engine, "name": "lawdata"}),
+            json!({"do": "sql", "engine": engine, "database": "lawdata", "sql": format!("CREATE TABLE law (at int, name text);\n{rows}"),
+                   "unless": "SELECT count(*) = 1 FROM information_schema.tables WHERE table_name = 'law'"}),
+        ] {
+            ends(engine, apply(&machine, &plan(&step), &["--text"])?, 0, " 1 changed");
+        }
+        let read = match engine {
+            "postgres" => {
+                "cd /; runuser -u postgres -- psql -qXAtd lawdata -c \"SELECT encode(convert_to(name, 'UTF8'), 'hex') FROM law ORDER BY at\""
+            }
+            _ => {
+                "mariadb --default-character-set=utf8mb4 -rNe 'SELECT lower(hex(name)) FROM lawdata.law ORDER BY at'"
+            }
+        };
+        let kept = machine.sh(read)?.success()?.stdout;
+        let hex = |text: &String| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let wanted: Vec<String> = texts.iter().map(hex).collect();
+        assert_eq!(kept.lines().collect::<Vec<_>>(), wanted, "{engine}");
+        // As a question, each finds itself alone.
+        for text in texts.iter().filter(|text| text.trim_end() == *text) {
+            let question =
+                format!("SELECT count(*) > 0 FROM law WHERE name = '{}'", text.replace('\'', "''"));
+            let step = json!({"do": "sql", "engine": engine, "database": "lawdata", "sql": "DROP TABLE law", "unless": question});
+            ends(text, apply(&machine, &plan(&step), &["--text"])?, 0, " 0 changed");
+        }
+    }
+    machine.sh("test ! -e /tmp/pwned")?.success()?;
+    Ok(())
+}
+
+#[test]
+fn users_log_in_as_they_should_and_no_other_way() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = servers(&lab, "dalogin")?;
+    machine.sh("useradd --system lawuser; useradd --system lawother")?.success()?;
+    let passwords =
+        ["simple", "it's", "a\\b", "\"quoted\"", "; DROP --", "$HOME `x`", " space ", "%s:@/#?&="];
+    let log_in = |engine: &str, password: &str| -> Result<bool> {
+        let argv: &[&str] = match engine {
+            "postgres" => {
+                &["psql", "-XAtw", "-h", "127.0.0.1", "-U", "lawuser", "-d", "lawdata", "-c", "SELECT 1"]
+            }
+            _ => &["mariadb", "--no-defaults", "--protocol=socket", "-ulawuser", "-e", "SELECT 1", "lawdata"],
+        };
+        let command = machine.command(argv).env("PGPASSWORD", password).env("MYSQL_PWD", password);
+        Ok(command.output()?.code == 0)
+    };
+    for engine in ["postgres", "mariadb"] {
+        let user = |more: Value| {
+            let mut step = json!({"do": "database_user", "engine": engine, "name": "lawuser"});
+            if engine == "mariadb" {
+                step["grants"] = json!([{"database": "lawdata"}]);
+            }
+            more.as_object().into_iter().flatten().for_each(|(key, value)| step[key] = value.clone());
+            step
+        };
+        let mut database = json!({"do": "database", "engine": engine, "name": "lawdata"});
+        if engine == "postgres" {
+            database["owner"] = json!("lawuser");
+        }
+        let socket = user(json!({"auth": "socket"}));
+        for step in [
+            &socket,
+            &database,
+            &json!({"do": "database_user", "engine": engine, "name": "lawother", "auth": "socket"}),
+        ] {
+            ends(engine, apply(&machine, &plan(step), &["--text"])?, 0, " 1 changed");
+        }
+        let client = match engine {
+            "postgres" => "psql -XAtwd lawdata -c 'SELECT 1'",
+            _ => "mariadb lawdata -e 'SELECT 1'",
+        };
+        machine.sh(&format!("cd /; runuser -u lawuser -- {client}"))?.success()?;
+        let other = machine.sh(&format!("cd /; runuser -u lawother -- {client}"))?;
+        assert_ne!(other.code, 0, "{engine}: another user gets into the database");
+        assert!(!log_in(engine, "")?, "{engine}: nothing to show, and in");
+        for password in passwords {
+            let step = plan(&user(json!({"auth": "password", "password": password})));
+            ends(password, apply(&machine, &step, &["--text"])?, 0, " 1 changed");
+            ends(password, apply(&machine, &step, &["--text"])?, 0, " 0 changed");
+            assert!(log_in(engine, password)?, "{engine}: `{password}` does not open");
+            assert!(!log_in(engine, "another")?, "{engine}: another password opens");
+        }
+        ends(engine, apply(&machine, &plan(&socket), &["--text"])?, 0, " 1 changed");
+        assert!(!log_in(engine, passwords[7])?, "{engine}: the password still opens");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_missing_or_refused_is_told_and_rights_that_nobody_wrote_down_go() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = servers(&lab, "damissing")?;
+    let run = |step: Value, options: &[&str]| apply(&machine, &plan(&step), options);
+    for engine in ["postgres", "mariadb"] {
+        let sql = json!({"do": "sql", "engine": engine, "database": "lawdata", "sql": "INSERT INTO law VALUES ('x')",
+                         "unless": "SELECT count(*) = 1 FROM law"});
+        let output = run(sql.clone(), &[])?;
+        assert!(
+            output.code == 1 && said(&output).contains(&format!("there is no database `{engine}/lawdata`")),
+            "{}",
+            output.stdout
+        );
+        let database = json!({"do": "database", "engine": engine, "name": "lawdata"});
+        let both: Vec<_> = [&database, &sql].into_iter().filter_map(|it| it.as_object().cloned()).collect();
+        let checked = ends(engine, apply(&machine, &laws::plan(&both), &["--check", "--text"])?, 3, "");
+        assert!(checked.stdout.contains("1 not known yet"), "{}", checked.stdout);
+        ends(engine, run(database, &["--text"])?, 0, " 1 changed");
+        let output = run(sql.clone(), &[])?;
+        assert!(
+            output.code == 1 && said(&output).contains("there is no table that `unless` asks"),
+            "{}",
+            output.stdout
+        );
+        // All or nothing, where the server can.
+        let table = json!({"do": "sql", "engine": engine, "database": "lawdata", "sql": "CREATE TABLE law (name text)",
+                           "unless": "SELECT count(*) = 1 FROM information_schema.tables WHERE table_name = 'law'"});
+        ends(engine, run(table, &["--text"])?, 0, " 1 changed");
+        let mut half = sql.clone();
+        half["sql"] = json!("INSERT INTO law VALUES ('half'); INSERT INTO nowhere VALUES (1)");
+        let output = run(half, &[])?;
+        assert!(output.code == 1 && said(&output).contains("nowhere"), "{}", output.stdout);
+        let none = json!({"do": "sql", "engine": engine, "database": "lawdata", "sql": "DELETE FROM law", "unless": "SELECT count(*) = 0 FROM law"});
+        ends(engine, run(none, &["--text"])?, 0, " 0 changed");
+        // A question can write nothing, whatever it calls.
+        let before = machine.sh(STATE)?.success()?.stdout;
+        let writes = match engine {
+            "postgres" => {
+                "SELECT set_config('transaction_read_only', 'off', false) IS NULL OR nextval('pg_temp.x') > 0"
+            }
+            _ => "SELECT sleep(0) FROM lawdata.law FOR UPDATE",
+        };
+        let mut question = sql.clone();
+        question["unless"] = json!(writes);
+        run(question, &["--check"])?;
+        assert_eq!(machine.sh(STATE)?.success()?.stdout, before);
+    }
+    let user = json!({"do": "database_user", "engine": "mariadb", "name": "lawuser", "auth": "socket", "grants": [{"database": "law_a"}]});
+    ends("user", run(user.clone(), &["--text"])?, 0, " 1 changed");
+    machine
+        .sh("mariadb -e 'CREATE ROLE lawrole; GRANT lawrole TO lawuser@localhost; GRANT SELECT ON *.* TO lawuser@localhost WITH GRANT OPTION; \
+             GRANT SELECT (User) ON mysql.global_priv TO lawuser@localhost; GRANT ALL ON `law_a`.* TO lawuser@localhost'")?
+        .success()?;
+    ends("user", run(user.clone(), &["--text"])?, 0, " 1 changed");
+    let grants = machine.sh("mariadb -Nre 'SHOW GRANTS FOR lawuser@localhost'")?.success()?.stdout;
+    let lines: Vec<&str> = grants.lines().collect();
+    assert_eq!(lines.len(), 2, "{grants}");
+    assert_eq!(lines[1], "GRANT ALL PRIVILEGES ON `law\\_a`.* TO `lawuser`@`localhost`");
+    let role = json!({"do": "database_user", "engine": "postgres", "name": "lawuser", "auth": "socket"});
+    machine
+        .sh("cd /; runuser -u postgres -- psql -qXc 'CREATE ROLE lawuser NOLOGIN SUPERUSER'")?
+        .success()?;
+    ends("role", run(role.clone(), &["--text"])?, 0, " 1 changed");
+    machine.sh("systemctl stop mariadb postgresql@15-main")?.success()?;
+    for (step, engine) in [(user, "mariadb"), (role, "postgres")] {
+        let output = run(step, &[])?;
+        let told = format!("there is no running database server `{engine}`");
+        assert!(output.code == 1 && said(&output).contains(&told), "{}", output.stdout);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_a_killed_run_left_the_server_at_work_with_is_waited_for() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = servers(&lab, "dakilled")?;
+    for (engine, sleeps, asks) in [
+        ("postgres", "CREATE TABLE slow AS SELECT 1 AS a FROM pg_sleep(4)", "SELECT count(*) FROM slow"),
+        ("mariadb", "CREATE TABLE slow (a int) AS SELECT sleep(4) AS a", "SELECT count(*) FROM lawdata.slow"),
+    ] {
+        let database = json!({"do": "database", "engine": engine, "name": "lawdata"});
+        ends(engine, apply(&machine, &plan(&database), &["--text"])?, 0, " 1 changed");
+        // Done twice, it fails; in mariadb it is done even where nobody waits for it any more.
+        let step = json!({"do": "sql", "engine": engine, "database": "lawdata", "sql": sleeps,
+                          "unless": "SELECT count(*) = 1 FROM information_schema.tables WHERE table_name = 'slow'"});
+        for after in [500, 1500, 3000] {
+            let running = spawn_apply(&machine, &plan(&step))?;
+            std::thread::sleep(Duration::from_millis(after));
+            running.kill();
+            assert_eq!(running.wait()?.code, 137, "{engine}: it was over after {after} ms");
+            ends(engine, apply(&machine, &plan(&step), &["--text"])?, 0, "");
+            ends(engine, apply(&machine, &plan(&step), &["--text"])?, 0, " 0 changed");
+            let read = match engine {
+                "postgres" => format!(
+                    "cd /; runuser -u postgres -- psql -qXAtd lawdata -c '{asks}' -c 'DROP TABLE slow'"
+                ),
+                _ => format!("mariadb -Ne '{asks}; DROP TABLE lawdata.slow'"),
+            };
+            assert_eq!(machine.sh(&read)?.success()?.text(), "1", "{engine}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn each_server_is_asked_once_about_all_its_databases_and_users() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = servers(&lab, "daonce")?;
+    let mut steps = Vec::new();
+    for number in 0..12 {
+        let name = format!("law{number}");
+        for engine in ["postgres", "mariadb"] {
+            let mut user = json!({"do": "database_user", "engine": engine, "name": name, "auth": "socket"});
+            let mut database = json!({"do": "database", "engine": engine, "name": name});
+            match engine {
+                "postgres" => database["owner"] = json!(name),
+                _ => user["grants"] = json!([{"database": name}]),
+            }
+            steps.extend([user, database].iter().filter_map(|step| step.as_object().cloned()));
+        }
+    }
+    let plan = laws::plan(&steps);
+    ends("first", apply(&machine, &plan, &["--text"])?, 0, " 48 changed");
+    let traced = machine
+        .command(["strace", "-f", "-o", "/root/trace", "-e", "trace=connect,execve", "pq-apply", "--text"])
+        .stdin(plan.clone())
+        .output()?;
+    ends("again", traced, 0, " 0 changed");
+    let trace = machine.read("/root/trace")?;
+    for socket in ["mysqld.sock", ".s.PGSQL.5432"] {
+        assert_eq!(trace.lines().filter(|line| line.contains(socket)).count(), 1, "{trace}");
+    }
+    assert_eq!(trace.matches("execve(").count(), 1, "a process was started: {trace}");
+    // For people to read; what it must be is measured elsewhere.
+    machine.write("/root/plan", plan.clone())?;
+    machine.write("/root/none", self::plan(&json!({"do": "absent", "path": "/root/nothing"})))?;
+    let times = machine.sh(
+        "for plan in none plan; do for i in $(seq 9); do a=$(date +%s%N); pq-apply </root/$plan >/dev/null; b=$(date +%s%N)
+         echo $(( (b - a) / 1000 )); done | sort -n | sed -n 5p; done",
+    )?;
+    println!(
+        "microseconds of a run that asks no server, and of one with 48 databases and users in sync: {}",
+        times.stdout.replace('\n', " ")
+    );
+    Ok(())
+}
+
+/// Two secrets: a password, and one with all that has to be quoted somewhere.
+const CANARIES: [&str; 2] = ["tweety7731", "c4n\"ary's é\\7731"];
+
+const SECRET_STEPS: &str = r#"
+{"type":"step","host":"demo","id":"canary/ENGINE/database","title":"t","do":"database","engine":"ENGINE","name":"lawdata"}
+{"type":"step","host":"demo","id":"canary/ENGINE/user","title":"t","do":"database_user","engine":"ENGINE","name":"lawuser","auth":"password","password":"@secret{canary_one}","secrets":["canary_one"]}
+{"type":"step","host":"demo","id":"canary/ENGINE/table","title":"t","do":"sql","engine":"ENGINE","database":"lawdata","sql":"CREATE TABLE law (name text)","unless":"SELECT count(*) = 1 FROM information_schema.tables WHERE table_name = 'law'"}
+{"type":"step","host":"demo","id":"canary/ENGINE/row","title":"t","do":"sql","engine":"ENGINE","database":"lawdata","sql":"INSERT INTO law VALUES (@secret{canary_two|sql})","unless":"SELECT count(*) = 1 FROM law","secrets":["canary_two"]}
+{"type":"step","host":"demo","id":"failing_ENGINE/row","title":"t","do":"sql","engine":"ENGINE","database":"lawdata","sql":"INSERT INTO law VALUES (1 + @secret{canary_two|sql}, nowhere)","unless":"SELECT count(*) = 9 FROM law","secrets":["canary_two"]}
+"#;
+
+#[test]
+fn no_secret_is_in_a_server_log_in_argv_or_told() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = servers(&lab, "dasecrets")?;
+    demo_inventory(&lab, &machine)?;
+    machine
+        .sh("cd /; runuser -u postgres -- psql -qXc \"ALTER SYSTEM SET log_statement = 'all'\" -c 'ALTER SYSTEM SET log_min_duration_statement = 0' -c 'SELECT pg_reload_conf()'
+             mariadb -e \"SET GLOBAL general_log = 1, GLOBAL general_log_file = '/var/lib/mysql/general.log', GLOBAL slow_query_log = 1, GLOBAL long_query_time = 0\"")?
+        .success()?;
+    let yaml = json!({"canary_one": CANARIES[0], "canary_two": CANARIES[1]});
+    machine
+        .command(["sh", "-euc", "cd /root/paquerette/inventory && umask 077 && cat >/root/clear.yml && \
+                   age -R .age-recipients -o group_vars/demo/canary.yml.age /root/clear.yml && rm /root/clear.yml"])
+        .stdin(yaml.to_string())
+        .output()?
+        .success()?;
+    let steps: String =
+        ["postgres", "mariadb"].map(|engine| SECRET_STEPS.trim_start().replace("ENGINE", engine)).concat();
+    machine.write("/root/steps", steps)?;
+    machine.write("/root/with-steps", "awk '{ print } /^{\"type\":\"secret\"/ { while ((getline line < \"/root/steps\") > 0) print line }'\n")?;
+    let watch = machine.spawn([
+        "sh",
+        "-c",
+        "while :; do for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done; sleep 0.02; done >/root/argv 2>/dev/null",
+    ])?;
+    let pipe = "cd /root/paquerette && export PQ_IDENTITY=inventory/demo-identity.txt && \
+                pq-inventory demo | sh /root/with-steps | pq-apply";
+    let mut told = String::new();
+    for options in ["--check --text -v", "--json -v", "--text -v", "--check --json -v"] {
+        let output = machine.run(["bash", "-c", &format!("{pipe} {options}")])?;
+        assert_ne!(output.code, 2, "{}", output.stderr);
+        told.push_str(&output.stdout);
+        told.push_str(&output.stderr);
+    }
+    assert!(told.contains("they may show a secret"), "{told}");
+    drop(watch);
+    // The statements did come through, as they were written.
+    for rows in [
+        "cd /; runuser -u postgres -- psql -qXAtd lawdata -c 'SELECT name FROM law'",
+        "mariadb --default-character-set=utf8mb4 -rNe 'SELECT name FROM lawdata.law'",
+    ] {
+        assert_eq!(machine.sh(rows)?.success()?.stdout.trim_end(), CANARIES[1]);
+    }
+    let logs = machine
+        .sh("cat /root/argv /var/log/postgresql/* /var/lib/mysql/*.log /var/log/mysql/* /var/lib/paquerette/journal/* \
+             /var/lib/paquerette/ledger.ndjson 2>/dev/null; journalctl --no-pager -o cat")?
+        .stdout;
+    for there in ["pq-apply --", "statement: SELECT name FROM law", "SELECT name FROM lawdata.law"] {
+        assert!(logs.contains(there), "a log was not read: no {there}");
+    }
+    for of_ours in ["pg_authid", "global_priv", "CREATE TABLE law"] {
+        assert!(!logs.contains(of_ours), "an administrator's statement was logged: {of_ours}");
+    }
+    for secret in ["tweety7731", "ary's", "ary''s", "7731"] {
+        for (place, text) in [("the tools", &told), ("a log", &logs)] {
+            let line = text.lines().find(|line| line.contains(secret));
+            assert_eq!(line, None, "{place} shows `{secret}`");
+        }
+    }
+    Ok(())
+}
