@@ -1,5 +1,5 @@
 # The state of a machine below the directories given, one line a thing, sorted: what two machines that are the same
-# have in common. Left out: keys and their certificates, times, logs, caches, what paquerette notes of its own runs.
+# have in common. Left out: keys and their certificates, databases, times, logs, caches, what paquerette notes of its own runs.
 export LC_ALL=C
 left_out=(
     -path /var/log -o -path /var/cache -o -path /var/tmp -o -path /tmp -o -path /root -o -path /usr/local/bin
@@ -7,6 +7,7 @@ left_out=(
     -o -path '/var/lib/paquerette/*'
     -o -path /var/lib/php/sessions -o -path /srv/paquerette/tmp -o -path '/srv/paquerette/www/*/kept/data/cache'
     -o -path /etc/machine-id -o -path '/etc/ssh/ssh_host_*' -o -path '/etc/*-' -o -path /etc/hostname -o -path /etc/hosts
+    -o -path '/var/lib/mysql/*' -o -path '/var/lib/postgresql/*' -o -lname ssl-cert-snakeoil.pem
     -o -path /etc/systemd/network -o -path /etc/ld.so.cache -o -name __pycache__
 )
 random=(-name '*.pem' -o -name '*.key' -o -path /etc/shadow -o -path /etc/gshadow)

@@ -502,3 +502,56 @@ fn no_secret_is_in_a_server_log_in_argv_or_told() -> Result<()> {
     }
     Ok(())
 }
+
+/// Names of the databases and users of both servers that begin with `wiki`.
+const WIKIS: &str = "
+    mariadb -Ne \"SELECT 'mariadb', schema_name FROM information_schema.schemata WHERE schema_name LIKE 'wiki%'
+        UNION SELECT 'mariadb user', User FROM mysql.global_priv WHERE User LIKE 'wiki%'\"
+    cd /; runuser -u postgres -- psql -qXAt -d postgres -c \"SELECT 'postgres', datname FROM pg_database WHERE datname LIKE 'wiki%'
+        UNION SELECT 'postgres user', rolname FROM pg_roles WHERE rolname LIKE 'wiki%'\"
+";
+
+#[test]
+fn databases_and_their_users_are_taken_away_with_their_data_and_not_without() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = servers(&lab, "daremove")?;
+    let of = |owner: &str, steps: Value| {
+        let steps = steps.as_array().into_iter().flatten().filter_map(|step| step.as_object().cloned());
+        laws::plan(&steps.collect::<Vec<_>>()).replace("\"law/", &format!("\"{owner}/"))
+    };
+    let others = json!([{"do": "database", "engine": "postgres", "name": "wiki_old"}]);
+    let wiki = json!([
+        {"do": "database", "engine": "mariadb", "name": "wiki"},
+        {"do": "database_user", "engine": "mariadb", "name": "wiki", "auth": "socket", "grants": [{"database": "wiki"}]},
+        {"do": "sql", "engine": "mariadb", "database": "wiki", "sql": "CREATE TABLE page (name text)",
+         "unless": "SELECT count(*) = 1 FROM information_schema.tables WHERE table_name = 'page'"},
+        {"do": "database_user", "engine": "postgres", "name": "wiki", "auth": "socket",
+         "grants": [{"database": "wiki_old", "privileges": ["connect"]}]},
+        {"do": "database", "engine": "postgres", "name": "wiki", "owner": "wiki"},
+        {"do": "sql", "engine": "postgres", "database": "wiki", "sql": "CREATE TABLE page (name text)",
+         "unless": "SELECT count(*) = 1 FROM pg_tables WHERE tablename = 'page'"}
+    ]);
+    ends("another's", apply(&machine, &of("old", others), &["--text"])?, 0, "1 changed");
+    ends("wiki", apply(&machine, &of("wiki", wiki), &["--text"])?, 0, "6 changed");
+    let all = machine.sh(WIKIS)?.success()?.stdout;
+    assert_eq!(all.lines().count(), 5, "{all}");
+    let kept = of("wiki", json!([{"do": "remove", "owner": "wiki"}]));
+    ends("without its data", apply(&machine, &kept, &["--text"])?, 0, "");
+    assert_eq!(machine.sh(WIKIS)?.success()?.stdout, all);
+    let gone = of("wiki", json!([{"do": "remove", "owner": "wiki", "with_data": true}]));
+    // A client that is still there is not thrown out.
+    let client = machine.spawn([
+        "sh",
+        "-c",
+        "cd /; exec runuser -u postgres -- psql -qd wiki -c 'SELECT pg_sleep(600)'",
+    ])?;
+    machine.sh("until cd / && runuser -u postgres -- psql -XAtc 'SELECT query FROM pg_stat_activity' | grep -q sleep; do sleep 0.1; done")?;
+    let refused = apply(&machine, &gone, &["--text"])?;
+    ends("in use", refused, 1, "is being accessed by other users");
+    client.kill();
+    machine.sh("cd /; runuser -u postgres -- psql -qXc \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'wiki'\"")?;
+    ends("with its data", apply(&machine, &gone, &["--text"])?, 0, "1 changed");
+    assert_eq!(machine.sh(WIKIS)?.success()?.stdout.trim(), "postgres|wiki_old");
+    ends("once more", apply(&machine, &gone, &["--text"])?, 0, " 0 changed");
+    Ok(())
+}

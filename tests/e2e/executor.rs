@@ -34,6 +34,13 @@ fn of_ten_that_apply_at_once_one_works_and_nine_name_it_and_shutdown_waits() -> 
     let plan = plan(&[SLOW]);
     let running = (0..10).map(|_| spawn_apply(&machine, &plan)).collect::<Result<Vec<_>>>()?;
     wait_for("nine to give up", || Ok(running.iter().filter(|it| it.ended()).count() == 9))?;
+    let status = apply(&machine, &plan, &["--status", "--text"])?;
+    assert!(
+        status.code == 0 && status.stdout.contains("at work      `pq-apply`, process "),
+        "{}",
+        status.stdout
+    );
+    assert!(!status.stdout.contains("unfinished"), "{}", status.stdout);
     let held = machine.run(["systemd-inhibit", "--list", "--no-pager"])?;
     let line = held.stdout.lines().find(|line| line.contains("paquerette")).unwrap_or_default();
     assert!(line.contains("shutdown:sleep") && line.contains("block"), "{}{}", held.stdout, held.stderr);
@@ -269,12 +276,25 @@ fn an_interrupted_transaction_is_held_and_taken_back_by_name() -> Result<()> {
     let again = apply(&machine, &upgrade, &[])?;
     assert_eq!(again.code, 1, "{}", again.stdout);
     assert!(again.stderr.contains("transaction `one/upgrade` is held since"), "{}", again.stderr);
+    let status = apply(&machine, &upgrade, &["--status", "--text"])?;
+    assert_eq!(status.code, 3, "{}", status.stderr);
+    for told in [
+        "at work      nobody",
+        "unfinished",
+        "`one/upgrade` is held since 20",
+        "`--resume one/upgrade` goes on",
+        "booked       one: ",
+    ] {
+        assert!(status.stdout.contains(told), "no `{told}`: {}", status.stdout);
+    }
     let wrong = machine.run(["pq-apply", "--rollback", "one/upgrad"])?;
     assert_eq!(wrong.code, 2, "{}", wrong.stderr);
     let back = machine.run(["pq-apply", "--rollback", "one/upgrade"])?;
     assert_eq!(back.code, 0, "{}", back.stderr);
     assert!(back.stderr.contains("is undone: all is as it was before"), "{}", back.stderr);
     assert_eq!(machine.sh("test ! -e /etc/one.conf -a ! -e /srv/migrated -a ! -e /srv/done")?.code, 0);
+    let status = apply(&machine, &upgrade, &["--status"])?;
+    assert!(!status.stdout.contains("transactions"), "{}", status.stdout);
     Ok(())
 }
 

@@ -13,6 +13,22 @@ use crate::world::{apply, apply_killed, canonical, install, serve, spawn_apply};
 /// What the state of a machine is compared by, below these.
 const BELOW: [&str; 3] = ["/etc", "/srv", "/var"];
 
+/// What the plan made in both database servers.
+const DATABASES: &str = "
+    mariadb -Ne \"SELECT * FROM information_schema.schemata ORDER BY 2; SHOW GRANTS FOR every@localhost;
+        SELECT User, Host, JSON_REMOVE(Priv, '\\$.password_last_changed') FROM mysql.global_priv ORDER BY 1; SELECT * FROM every.law ORDER BY 1\"
+    cd /; p() { runuser -u postgres -- psql -qXAt \"$@\"; }
+    p -d postgres -c 'SELECT datname, pg_get_userbyid(datdba), datcollate, datacl FROM pg_database ORDER BY 1'
+    p -d postgres -c 'SELECT rolname, rolcanlogin, rolsuper, rolpassword FROM pg_authid ORDER BY 1'
+    p -d every -c 'SELECT extname FROM pg_extension ORDER BY 1' -c 'SELECT tableowner FROM pg_tables WHERE tablename = $$law$$' \
+        -c 'SELECT * FROM law ORDER BY 1'
+";
+
+/// The machine's state, with that of its databases.
+fn state(machine: &Machine) -> Result<String> {
+    Ok(canonical(machine, &BELOW)? + &machine.sh(DATABASES)?.success()?.stdout)
+}
+
 /// A repository of Debian packages, signed by a key of its own; its one package is not in the plan.
 const REPOSITORY: &str = "
     export GNUPGHOME=/root/gnupg; mkdir -m 0700 /root/gnupg
@@ -77,7 +93,7 @@ fn end(machine: &Machine, plan: &str, undisturbed: &str) -> Result<std::result::
     if !left.is_empty() {
         return Ok(Err(format!("left: {left}")));
     }
-    let unlike = unlike(undisturbed, &canonical(machine, &BELOW)?);
+    let unlike = unlike(undisturbed, &state(machine)?);
     Ok(if unlike.is_empty() { Ok(()) } else { Err(unlike) })
 }
 
@@ -86,7 +102,7 @@ fn undisturbed(lab: &Lab) -> Result<(String, usize)> {
     let plan = plan(&machine)?;
     let first = apply(&machine, &plan, &[])?;
     assert_eq!(first.code, 0, "{}{}", first.stdout, first.stderr);
-    Ok((canonical(&machine, &BELOW)?, first.stdout.matches("\"outcome\":\"changed\"").count()))
+    Ok((state(&machine)?, first.stdout.matches("\"outcome\":\"changed\"").count()))
 }
 
 /// How many kills of the walk are tried in each `make test`.

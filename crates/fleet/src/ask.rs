@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use pq_cli::{Failure, report};
 use pq_machine::Facts;
 use pq_run::{Opener, Stop};
-use pq_secrets::KeyFiles;
-use pq_stream::{ConnectionKind, Diagnostic, Host, Run, Secret, Status};
+use pq_secrets::{KeyFiles, SecretString};
+use pq_stream::{ConnectionKind, Diagnostic, Host, HostStatus, Run, Secret, Status};
 use serde_json::Value;
 
 use crate::confirm::terminal;
@@ -38,6 +38,15 @@ pub struct Asked {
     pub secret: Option<Secret>,
 }
 
+/// A question, and how its answer is had.
+struct Asking<T> {
+    question: Question,
+    /// On this machine.
+    here: fn(&Host) -> Result<T, Diagnostic>,
+    /// From another one: nothing where what it said is no answer.
+    take: fn(Said) -> Option<T>,
+}
+
 /// The facts of these hosts, in their order.
 ///
 /// # Errors
@@ -48,61 +57,23 @@ pub fn facts(
     keys: &KeyFiles,
     crew: &Crew,
 ) -> Result<Vec<pq_stream::Facts>, Failure> {
-    let mut ways = Vec::with_capacity(hosts.len());
-    let there = hosts.iter().filter(|it| it.host.connection.kind == ConnectionKind::Ssh).count();
-    if there > 0 {
-        executors().map_err(|error| Failure::input(error.clone()))?;
-    }
-    let typed = if crew.ask_become_pass && there > 0 { Some(password::ask()?) } else { None };
-    let mut opener = Opener::new(keys);
-    for Asked { host, secret } in hosts {
-        ways.push(match host.connection.kind {
-            ConnectionKind::Local => None,
-            ConnectionKind::Ssh => {
-                let login = Login::of(host).map_err(Failure::input)?;
-                let vault = match password::is_secret(&login) {
-                    true => {
-                        password::vault(&host.host, secret.as_ref(), &mut opener).map_err(Failure::input)?
-                    }
-                    false => None,
-                };
-                let password =
-                    password::of(&login, vault.as_ref(), typed.as_ref()).map_err(Failure::input)?;
-                Some((login, password))
-            }
-        });
-    }
-    let asks = terminal().is_some() && (there == 1 || crew.jobs == 1);
-    let answers: Mutex<Vec<Option<Result<Facts, Ending>>>> = Mutex::new(hosts.iter().map(|_| None).collect());
-    let queue = Mutex::new(hosts.iter().zip(ways).enumerate());
-    std::thread::scope(|scope| {
-        for _ in 0..crew.jobs.clamp(1, hosts.len().max(1)) {
-            scope.spawn(|| {
-                loop {
-                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some((at, (asked, way))) = next else { return };
-                    let answer = match way {
-                        None => here(&asked.host),
-                        Some((login, password)) => call(run, &asked.host, &login, password, asks),
-                    };
-                    if let Some(place) = answers.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
-                        *place = Some(answer);
-                    }
-                }
-            });
-        }
-    });
+    let asking = Asking {
+        question: Question::Facts,
+        here: |host| pq_machine::facts(&base(host)).map_err(|error| error.into_diagnostic()),
+        take: |said| match said {
+            Said::Facts { facts } if is_plain(&facts) => Some(facts),
+            _ => None,
+        },
+    };
     let mut worst = Status::Done;
     let mut found = Vec::with_capacity(hosts.len());
-    let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
-    for (asked, answer) in hosts.iter().zip(answers) {
+    for (asked, answer) in hosts.iter().zip(asking.ask(run, hosts, keys, crew)?) {
         match answer {
-            Some(Ok(facts)) => found.push(record(&asked.host.host, &facts)?),
-            Some(Err(ending)) => {
+            Ok(facts) => found.push(record(&asked.host.host, &facts)?),
+            Err(ending) => {
                 worst = worst.max(ending.status);
                 ending.why.iter().for_each(report);
             }
-            None => worst = worst.max(Status::Failed),
         }
     }
     if worst > Status::Done {
@@ -118,42 +89,144 @@ pub fn facts(
     Ok(found)
 }
 
+/// What runs left on these hosts, in their order; nothing for those that did not say, which are told of on standard error.
+/// The status is the worst of those.
+///
+/// # Errors
+/// Where nobody can be asked.
+pub fn statuses(
+    run: &Run,
+    hosts: &[Asked],
+    keys: &KeyFiles,
+    crew: &Crew,
+) -> Result<(Vec<HostStatus>, Status), Failure> {
+    let asking = Asking {
+        question: Question::Status,
+        here: |_| pq_run::status(),
+        take: |said| match said {
+            Said::Status(status) if is_plain(&status) => Some(status),
+            _ => None,
+        },
+    };
+    let mut worst = Status::Done;
+    let mut found = Vec::with_capacity(hosts.len());
+    for (asked, answer) in hosts.iter().zip(asking.ask(run, hosts, keys, crew)?) {
+        match answer {
+            Ok(status) => found.push(HostStatus { host: asked.host.host.clone(), ..status }),
+            Err(ending) => {
+                worst = worst.max(ending.status);
+                ending.why.iter().for_each(report);
+            }
+        }
+    }
+    Ok((found, worst))
+}
+
+impl<T: Send> Asking<T> {
+    /// The answers of hosts, in their order.
+    fn ask(
+        &self,
+        run: &Run,
+        hosts: &[Asked],
+        keys: &KeyFiles,
+        crew: &Crew,
+    ) -> Result<Vec<Result<T, Ending>>, Failure> {
+        let mut ways = Vec::with_capacity(hosts.len());
+        let there = hosts.iter().filter(|it| it.host.connection.kind == ConnectionKind::Ssh).count();
+        if there > 0 {
+            executors().map_err(|error| Failure::input(error.clone()))?;
+        }
+        let typed = if crew.ask_become_pass && there > 0 { Some(password::ask()?) } else { None };
+        let mut opener = Opener::new(keys);
+        for asked in hosts {
+            ways.push(match asked.host.connection.kind {
+                ConnectionKind::Local => None,
+                ConnectionKind::Ssh => Some(way(asked, &mut opener, typed.as_ref()).map_err(Failure::input)?),
+            });
+        }
+        let asks = terminal().is_some() && (there == 1 || crew.jobs == 1);
+        let answers: Mutex<Vec<Option<Result<T, Ending>>>> = Mutex::new(hosts.iter().map(|_| None).collect());
+        let queue = Mutex::new(hosts.iter().zip(ways).enumerate());
+        std::thread::scope(|scope| {
+            for _ in 0..crew.jobs.clamp(1, hosts.len().max(1)) {
+                scope.spawn(|| {
+                    loop {
+                        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                        let Some((at, (asked, way))) = next else { return };
+                        let answer = match way {
+                            None => (self.here)(&asked.host).map_err(Ending::failed),
+                            Some((login, password)) => self.call(run, &asked.host, &login, password, asks),
+                        };
+                        if let Some(place) =
+                            answers.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at)
+                        {
+                            *place = Some(answer);
+                        }
+                    }
+                });
+            }
+        });
+        let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter();
+        Ok(hosts
+            .iter()
+            .zip(answers)
+            .map(|(asked, answer)| answer.unwrap_or_else(|| silent(&asked.host)))
+            .collect())
+    }
+
+    fn call(
+        &self,
+        run: &Run,
+        host: &Host,
+        login: &Login,
+        password: Option<Password>,
+        asks: bool,
+    ) -> Result<T, Ending> {
+        let order = Order {
+            question: self.question,
+            verify: false,
+            take: pq_run::Take::default(),
+            resume: Vec::new(),
+            data_loss: Vec::new(),
+            command: sent_by(),
+            base: base(host),
+            values: Default::default(),
+            hidden: Vec::new(),
+        };
+        let frame = Frame::new(&order, run, &host.host, &[], Default::default())
+            .map_err(|error| Ending::failed(Diagnostic::new("cannot ask").cause(error.to_string())))?;
+        let mut ear = Ear { host: &host.host, take: self.take, answer: None, refused: None };
+        Call { login, password, frame, asks }.hold(&Stop::default(), &mut ear)?;
+        match (ear.refused, ear.answer) {
+            (Some(ending), _) => Err(ending),
+            (None, Some(answer)) => Ok(answer),
+            (None, None) => silent(host),
+        }
+    }
+}
+
+fn silent<T>(host: &Host) -> Result<T, Ending> {
+    Err(Ending::failed(Diagnostic::new(format!("host `{}` told nothing", host.host))))
+}
+
+/// The way to another machine.
+fn way(
+    Asked { host, secret }: &Asked,
+    opener: &mut Opener<'_>,
+    typed: Option<&SecretString>,
+) -> Result<(Login, Option<Password>), Diagnostic> {
+    let login = Login::of(host)?;
+    let vault = match password::is_secret(&login) {
+        true => password::vault(&host.host, secret.as_ref(), opener)?,
+        false => None,
+    };
+    let password = password::of(&login, vault.as_ref(), typed)?;
+    Ok((login, password))
+}
+
 /// Where a host has its instances.
 fn base(host: &Host) -> String {
     host.vars.get("base_prod_path").and_then(Value::as_str).unwrap_or(BASE).to_owned()
-}
-
-fn here(host: &Host) -> Result<Facts, Ending> {
-    pq_machine::facts(&base(host)).map_err(|error| Ending::failed(error.into_diagnostic()))
-}
-
-fn call(
-    run: &Run,
-    host: &Host,
-    login: &Login,
-    password: Option<Password>,
-    asks: bool,
-) -> Result<Facts, Ending> {
-    let order = Order {
-        question: Question::Facts,
-        verify: false,
-        take: pq_run::Take::default(),
-        resume: Vec::new(),
-        data_loss: Vec::new(),
-        command: sent_by(),
-        base: base(host),
-        values: Default::default(),
-        hidden: Vec::new(),
-    };
-    let frame = Frame::new(&order, run, &host.host, &[], Default::default())
-        .map_err(|error| Ending::failed(Diagnostic::new("cannot ask").cause(error.to_string())))?;
-    let mut ear = Ear { host: &host.host, facts: None, refused: None };
-    Call { login, password, frame, asks }.hold(&Stop::default(), &mut ear)?;
-    match (ear.refused, ear.facts) {
-        (Some(ending), _) => Err(ending),
-        (None, Some(facts)) => Ok(facts),
-        (None, None) => Err(Ending::failed(Diagnostic::new(format!("host `{}` told nothing", host.host)))),
-    }
 }
 
 fn record(host: &str, facts: &Facts) -> Result<pq_stream::Facts, Failure> {
@@ -164,37 +237,39 @@ fn record(host: &str, facts: &Facts) -> Result<pq_stream::Facts, Failure> {
 }
 
 /// Hears the answer.
-struct Ear<'a> {
+struct Ear<'a, T> {
     host: &'a str,
-    facts: Option<Facts>,
+    take: fn(Said) -> Option<T>,
+    answer: Option<T>,
     refused: Option<Ending>,
 }
 
-impl Hears for Ear<'_> {
+impl<T> Hears for Ear<'_, T> {
     fn hear(&mut self, said: Said) -> Result<bool, String> {
-        match said {
-            Said::Facts { facts } if plain(&serde_json::to_value(&facts).unwrap_or_default()) => {
-                self.facts = Some(facts);
-                Ok(true)
-            }
-            Said::Facts { .. } => Err("its facts are longer than facts are, or no plain texts".to_owned()),
-            Said::Refused { status, problems } => {
-                let why = problems.into_iter().take(10).map(|problem| Diagnostic {
-                    message: format!("host `{}`: {}", self.host, problem.message),
-                    place: None,
-                    causes: problem.causes,
-                    hints: problem.hints,
-                });
-                self.refused = Some(of_failure(Failure::Because(status.max(Status::Busy), why.collect())));
-                Ok(true)
-            }
-            _ => Err("it speaks out of turn".to_owned()),
+        if let Said::Refused { status, problems } = said {
+            let why = problems.into_iter().take(10).map(|problem| Diagnostic {
+                message: format!("host `{}`: {}", self.host, problem.message),
+                place: None,
+                causes: problem.causes,
+                hints: problem.hints,
+            });
+            self.refused = Some(of_failure(Failure::Because(status.max(Status::Busy), why.collect())));
+            return Ok(true);
+        }
+        self.answer = (self.take)(said);
+        match self.answer {
+            Some(_) => Ok(true),
+            None => Err("its answer is none, or longer than answers are, or no plain text".to_owned()),
         }
     }
 
     fn at_work(&self) -> Option<String> {
         None
     }
+}
+
+fn is_plain(answer: &impl serde::Serialize) -> bool {
+    plain(&serde_json::to_value(answer).unwrap_or_default())
 }
 
 /// Whether every text is short and has no control character, and every list is short.

@@ -51,8 +51,17 @@ pub fn serve() -> Result<Status, Failure> {
 
 /// Executes an order, and says all of it.
 fn execute(order: &Order, stream: Vec<u8>, mut voice: Voice) -> Status {
-    if order.question == Question::Facts {
-        return tell_facts(order, &voice);
+    match order.question {
+        Question::Facts => {
+            return tell(
+                &voice,
+                pq_machine::facts(&order.base)
+                    .map(|facts| Said::Facts { facts })
+                    .map_err(|error| error.into_diagnostic()),
+            );
+        }
+        Question::Status => return tell(&voice, pq_run::status().map(Said::Status)),
+        Question::Check | Question::Apply => {}
     }
     match run(order, &stream, &mut voice) {
         Ok((host, status)) => {
@@ -75,14 +84,14 @@ fn refuse(failure: Failure, voice: &Voice) -> Status {
     status
 }
 
-/// Says what this machine is.
-fn tell_facts(order: &Order, voice: &Voice) -> Status {
-    match pq_machine::facts(&order.base) {
-        Ok(facts) => {
-            voice.say(&Said::Facts { facts });
+/// Says the answer to a question.
+fn tell(voice: &Voice, answer: Result<Said, Diagnostic>) -> Status {
+    match answer {
+        Ok(answer) => {
+            voice.say(&answer);
             Status::Done
         }
-        Err(error) => refuse(Failure::failed(error.into_diagnostic()), voice),
+        Err(error) => refuse(Failure::failed(error), voice),
     }
 }
 

@@ -28,7 +28,7 @@ mod stage;
 mod tally;
 mod words;
 
-pub use ask::{Asked, facts};
+pub use ask::{Asked, facts, statuses};
 pub use crew::{Crew, execute};
 pub use far::serve;
 pub use member::{Plan, read};

@@ -30,6 +30,8 @@ pub enum Question {
     Apply,
     /// What the machine says of itself.
     Facts,
+    /// What runs left on it.
+    Status,
 }
 
 /// What is asked of a machine.

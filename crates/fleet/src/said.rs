@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use pq_machine::Facts;
-use pq_stream::{End, Event, Problem, Status};
+use pq_stream::{End, Event, HostStatus, Problem, Status};
 use serde::{Deserialize, Serialize};
 
 /// No line is longer; a diff of a long file is far below.
@@ -50,6 +50,8 @@ pub enum Said {
         /// All of it.
         facts: Facts,
     },
+    /// What runs left on it.
+    Status(HostStatus),
     /// All was done.
     End(End),
 }

@@ -1,12 +1,14 @@
 //! Runs a program with a time limit, and hands over what it wrote.
 //!
-//! Always true here: a child leads its own session, so its time limit ends it with all its children; its input is
-//! closed unless something is given; its environment is `PATH`, `HOME`, `LC_ALL`, the run's number and what the command
+//! Always true here: a child leads its own session, or the process group of a question, so its time limit ends it with all
+//! its children; its input is closed unless something is given; its environment is `PATH`, `HOME`, `LC_ALL`, the run's number and what the command
 //! names. It is over when the program itself has ended, even where something that it started still holds its output
-//! open. Where we are killed, it is too; what it had started goes on, and is known by the run's number (`left`).
+//! open. Where we are killed, it is too, unless it only answers a question; what it had started goes on, and is known by
+//! the run's number (`left`).
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command as Process, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,9 +32,22 @@ const MOST: usize = 1 << 20;
 /// # Errors
 /// `Absent` where program, user or directory do not exist; else where it cannot be started or its time is over.
 pub fn run(command: &Command, users: &Users) -> Result<Output, Error> {
-    let mut child = process(command, users)?
-        .spawn()
-        .map_err(|error| failed(format!("cannot run `{}`", command.shown()), error))?;
+    finish(process(command, users, true)?, command)
+}
+
+/// Asks a program of the system that changes nothing, starts nothing, and reads no terminal: it needs no session and no end
+/// with ours, which would be two programs more for one answer.
+///
+/// # Errors
+/// As [`run`].
+pub fn ask(command: &Command, users: &Users) -> Result<Output, Error> {
+    finish(process(command, users, false)?, command)
+}
+
+/// Starts a process, attends to it, and hands over what it left.
+fn finish(mut process: Process, command: &Command) -> Result<Output, Error> {
+    let mut child =
+        process.spawn().map_err(|error| failed(format!("cannot run `{}`", command.shown()), error))?;
     let input = command.stdin.as_ref().map_or(&b""[..], |text| text.as_bytes());
     let ended = attend(&mut child, input, command.timeout)
         .map_err(|error| failed(format!("cannot attend to `{}`", command.shown()), error))?;
@@ -55,8 +70,9 @@ pub fn run(command: &Command, users: &Users) -> Result<Output, Error> {
     }
 }
 
-/// The process of a command: a session of its own by `setsid`, user and end with us by `setpriv`, both of util-linux.
-fn process(command: &Command, users: &Users) -> Result<Process, Error> {
+/// The process of a command: a session of its own by `setsid`, user and end with us by `setpriv`, both of util-linux; or
+/// just its program in a process group of its own.
+fn process(command: &Command, users: &Users, session: bool) -> Result<Process, Error> {
     let cwd = command.cwd.as_ref().map_or("/", |path| path.as_str());
     if !std::path::Path::new(cwd).is_dir() {
         return Err(Error::absent("directory", cwd));
@@ -71,13 +87,22 @@ fn process(command: &Command, users: &Users) -> Result<Process, Error> {
     let home = user
         .map(|user| user.home.clone())
         .or_else(|| users.user(&users.user_name(me)).map(|user| user.home.clone()));
-    let mut process = Process::new("/usr/bin/setsid");
-    process.args(["/usr/bin/setpriv", "--pdeathsig", "KILL"]);
-    if let Some(user) = user.filter(|user| user.id != me) {
-        process.args(["--reuid", &user.id.to_string(), "--regid", &user.group.to_string(), "--init-groups"]);
-    }
-    process.arg("--");
-    process.arg(program).args(&command.argv[1..]);
+    let other = user.filter(|user| user.id != me);
+    let mut process = if session || other.is_some() {
+        let mut process = Process::new("/usr/bin/setsid");
+        process.args(["/usr/bin/setpriv", "--pdeathsig", "KILL"]);
+        if let Some(user) = other {
+            let (user, group) = (user.id.to_string(), user.group.to_string());
+            process.args(["--reuid", &user, "--regid", &group, "--init-groups"]);
+        }
+        process.arg("--").arg(program);
+        process
+    } else {
+        let mut process = Process::new(program);
+        process.process_group(0);
+        process
+    };
+    process.args(&command.argv[1..]);
     process.env_clear().env("PATH", PATH).env("LC_ALL", "C.UTF-8");
     process.env(crate::left::VARIABLE, std::process::id().to_string());
     process.env("HOME", home.unwrap_or_else(|| "/".to_owned()));

@@ -3,6 +3,8 @@
 //! One question gets all units that a plan names: of eight questions, each would cost nearly as much.
 
 use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,8 +15,10 @@ use crate::children;
 use crate::users::Users;
 
 /// What is asked of each unit.
-const PROPERTIES: &str =
-    "--property=Id,Names,LoadState,ActiveState,UnitFileState,NeedDaemonReload,StateChangeTimestamp";
+const PROPERTIES: &str = "--property=Id,Names,LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths,StateChangeTimestamp";
+
+/// Where the settings of units are that somebody wrote on this machine.
+const SYSTEM: &str = "/etc/systemd/system";
 
 /// How soon a program that cannot start has usually ended.
 const MOMENT: Duration = Duration::from_millis(300);
@@ -26,9 +30,9 @@ pub type Units = HashMap<String, Option<Unit>>;
 pub fn ask(names: &[&str], users: &Users) -> Result<Units, Error> {
     let mut command = Command::new(["systemctl", "show", "--timestamp=us+utc", PROPERTIES, "--"]);
     command.argv.extend(names.iter().map(|name| (*name).to_owned()));
-    let output = children::run(&command, users)?;
+    let output = children::ask(&command, users)?;
     let output = output.success(&command)?;
-    let mut units = parse(&output.stdout);
+    let mut units = parse(&output.stdout, Path::new(SYSTEM));
     for name in names {
         units.entry((*name).to_owned()).or_insert(None);
     }
@@ -36,7 +40,7 @@ pub fn ask(names: &[&str], users: &Users) -> Result<Units, Error> {
 }
 
 /// Reads blocks of `key=value` lines with an empty line between.
-fn parse(text: &str) -> Units {
+fn parse(text: &str, system: &Path) -> Units {
     let mut units = Units::new();
     for block in text.split("\n\n") {
         let values: HashMap<&str, &str> = block.lines().filter_map(|line| line.split_once('=')).collect();
@@ -54,7 +58,8 @@ fn parse(text: &str) -> Units {
                 (_, "disabled" | "enabled-runtime" | "linked" | "linked-runtime") => UnitFile::Disabled,
                 _ => UnitFile::Static,
             },
-            needs_daemon_reload: value("NeedDaemonReload") == "yes",
+            needs_daemon_reload: value("NeedDaemonReload") == "yes"
+                || unread(&system.join(format!("{}.d", value("Id"))), value("DropInPaths")),
             changed: time(value("StateChangeTimestamp")),
         });
         for name in value("Names").split(' ').chain([value("Id")]).filter(|name| !name.is_empty()) {
@@ -62,6 +67,18 @@ fn parse(text: &str) -> Units {
         }
     }
     units
+}
+
+/// Whether a directory has settings that systemd has not read. It does not say so itself where the directory is new: it
+/// looks for directories once, and then again when it has another reason to.
+fn unread(directory: &Path, read: &str) -> bool {
+    let Ok(entries) = fs::read_dir(directory) else { return false };
+    entries.flatten().any(|entry| {
+        let path = entry.path();
+        path.extension().is_some_and(|it| it == "conf")
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && !read.split(' ').any(|it| Path::new(it) == path)
+    })
 }
 
 /// Reads `Mon 2026-11-23 06:59:43.123456 UTC`; nothing where the unit never changed.
@@ -173,6 +190,7 @@ mod tests {
              Id=nosuch.service\nNames=nosuch.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\n\
              NeedDaemonReload=no\nStateChangeTimestamp=\n\nId=x.service\nNames=x.service\nLoadState=masked\n\
              ActiveState=failed\nUnitFileState=masked\nNeedDaemonReload=yes\nStateChangeTimestamp=n/a\n",
+            Path::new("/nowhere"),
         );
         let maria = units["mysql.service"].clone().unwrap();
         assert_eq!((maria.active, maria.file), (Active::Active, UnitFile::Enabled));
@@ -181,6 +199,26 @@ mod tests {
         let masked = units["x.service"].clone().unwrap();
         assert_eq!((masked.active, masked.file), (Active::Failed, UnitFile::Masked));
         assert!(masked.needs_daemon_reload && masked.changed.is_none());
+    }
+
+    #[test]
+    fn settings_that_systemd_has_not_read_want_a_reload() {
+        let system = tempfile::tempdir().unwrap();
+        let directory = system.path().join("x.service.d");
+        let told = |drop_ins: &str| {
+            let text = format!(
+                "Id=x.service\nNames=x.service\nLoadState=loaded\nActiveState=active\nNeedDaemonReload=no\nDropInPaths={drop_ins}\n"
+            );
+            parse(&text, system.path())["x.service"].clone().unwrap().needs_daemon_reload
+        };
+        assert!(!told(""), "no directory");
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("note.txt"), "").unwrap();
+        assert!(!told(""), "no settings");
+        let settings = directory.join("limits.conf");
+        fs::write(&settings, "[Service]\n").unwrap();
+        assert!(told("") && told("/run/systemd/system/x.service.d/limits.conf"));
+        assert!(!told(&format!("/run/a.conf {}", settings.display())));
     }
 
     #[test]

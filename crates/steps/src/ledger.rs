@@ -243,6 +243,11 @@ impl Ledger {
         self.things.values().flat_map(|booked| &booked.owners).map(String::as_str).collect()
     }
 
+    /// The files that the operator let be as they were changed by hand.
+    pub fn accepted(&self) -> impl Iterator<Item = &Thing> {
+        self.things.iter().filter(|(_, booked)| booked.accepted.is_some()).map(|(thing, _)| thing)
+    }
+
     /// What an owner wants, newest first.
     pub fn of_owner(&self, owner: &str) -> Vec<(&Thing, &Booked)> {
         let mut things: Vec<_> =

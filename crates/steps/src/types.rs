@@ -16,6 +16,7 @@ mod database;
 mod database_user;
 mod directory;
 mod download;
+mod drops;
 mod engine;
 mod file;
 mod firewall;

@@ -16,3 +16,18 @@ fn every_step_type_is_in_the_schema() {
         assert!(schema.contains(&format!("\"const\":\"{kind}\"")), "{kind}");
     }
 }
+
+#[test]
+fn no_step_type_has_a_field_of_the_record_that_it_stands_in() {
+    let schema = pq_steps::schema().unwrap();
+    let of_record = schema["$defs"]["Step"]["allOf"][0]["properties"].as_object().unwrap();
+    let all = schema["$defs"]["AnyStep"]["oneOf"].as_array().unwrap();
+    assert!(all.len() > 30);
+    for step in all {
+        let definition = step["$ref"].as_str().and_then(|it| it.rsplit('/').next()).unwrap();
+        let fields = schema["$defs"][definition]["properties"].as_object().unwrap();
+        let twice: Vec<&String> =
+            fields.keys().filter(|it| *it == "type" || of_record.contains_key(*it)).collect();
+        assert!(twice.is_empty(), "{definition}: {twice:?}");
+    }
+}

@@ -124,20 +124,34 @@ impl Journal {
         let mut earlier = Earlier::default();
         for path in self.pending()? {
             earlier.killed.extend(note(&path, &mut earlier.begun)?);
-            earlier.runs.extend(path.file_stem().map(|run| run.to_string_lossy().into_owned()));
+            earlier.runs.push(name(&path));
         }
         Ok(earlier)
     }
 
+    /// Each run that came to no good end, oldest first: its name, and where it was killed.
+    ///
+    /// # Errors
+    /// Where the journals cannot be read.
+    pub fn left(&self) -> io::Result<Vec<(String, Option<Interrupted>)>> {
+        let mut left = Vec::new();
+        for path in self.pending()? {
+            left.push((name(&path), note(&path, &mut BTreeSet::new())?));
+        }
+        Ok(left)
+    }
+
+    /// The name of the last run that came to a good end, of those that changed something.
+    ///
+    /// # Errors
+    /// Where the history cannot be read.
+    pub fn last(&self) -> io::Result<Option<String>> {
+        Ok(listed(&self.dir.join("history"))?.last().map(|path| name(path)))
+    }
+
     /// The journals that are no history yet, oldest first.
     fn pending(&self) -> io::Result<Vec<PathBuf>> {
-        let mut paths = match fs::read_dir(self.dir.join("journal")) {
-            Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        paths.sort();
-        Ok(paths)
+        listed(&self.dir.join("journal"))
     }
 
     fn append(&mut self, entry: &Entry) -> io::Result<()> {
@@ -166,13 +180,37 @@ impl Journal {
         if let Some(name) = path.file_name() {
             fs::rename(path, history.join(name))?;
         }
-        let mut old =
-            fs::read_dir(&history)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-        old.sort();
+        let old = listed(&history)?;
         for path in &old[..old.len().saturating_sub(KEPT)] {
             fs::remove_file(path)?;
         }
         Ok(())
+    }
+}
+
+/// The journals in a directory, oldest first; none where there is no directory.
+fn listed(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = match fs::read_dir(dir) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    paths.sort();
+    Ok(paths)
+}
+
+/// The name of the run whose journal this is.
+fn name(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// When the run of that name began, in UTC.
+pub fn began(run: &str) -> String {
+    // `2026-11-27T011728Z-000000000-123`, as `Journal::new` makes it.
+    let time = run.get(..18).unwrap_or(run);
+    match (time.get(..13), time.get(13..15), time.get(15..)) {
+        (Some(hour), Some(minute), Some(second)) => format!("{hour}:{minute}:{second}"),
+        _ => time.to_owned(),
     }
 }
 

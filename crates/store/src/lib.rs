@@ -11,7 +11,7 @@ mod records;
 mod transactions;
 mod undo;
 
-pub use journal::{Earlier, Interrupted, Journal};
+pub use journal::{Earlier, Interrupted, Journal, began};
 pub use ledger::LedgerFile;
 pub use lock::{HostLock, Locked};
 pub use maintenance::{Maintenance, Window};

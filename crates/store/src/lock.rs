@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -85,6 +85,32 @@ impl HostLock {
         }
     }
 
+    /// Who has the lock in `dir`, without taking it; nothing where nobody has.
+    ///
+    /// # Errors
+    /// Where that cannot be read.
+    pub fn holder(dir: &Path) -> io::Result<Option<String>> {
+        let mut file = match File::open(dir.join("host.lock")) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let is = file.metadata()?;
+        let place =
+            format!("{:02x}:{:02x}:{}", rustix::fs::major(is.dev()), rustix::fs::minor(is.dev()), is.ino());
+        // `1: FLOCK  ADVISORY  WRITE 123 00:1a:456 0 EOF`; to try the lock would be to hold it for a moment.
+        let locks = fs::read_to_string("/proc/locks")?;
+        let of_it =
+            |line: &str| line.contains(" FLOCK ") && line.split_whitespace().any(|word| word == place);
+        if !locks.lines().any(of_it) {
+            return Ok(None);
+        }
+        let mut holder = String::new();
+        (&mut file).take(400).read_to_string(&mut holder)?;
+        let holder = holder.trim();
+        Ok(Some(if holder.is_empty() { "another run" } else { holder }.to_owned()))
+    }
+
     /// The process number of the run that held it before and was killed.
     pub fn killed(&self) -> Option<u32> {
         self.killed
@@ -127,7 +153,9 @@ mod tests {
         first.name("pq-apply").unwrap();
         let text = HostLock::take(dir.path()).unwrap_err().to_string();
         assert!(text.contains("`pq-apply`, process"), "{text}");
+        assert!(HostLock::holder(dir.path()).unwrap().unwrap().contains("`pq-apply`, process"));
         first.release().unwrap();
+        assert_eq!(HostLock::holder(dir.path()).unwrap(), None);
         assert_eq!(HostLock::take(dir.path()).unwrap().killed(), None);
     }
 

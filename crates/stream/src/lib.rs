@@ -21,8 +21,8 @@ pub use name::{NameError, owner_of, valid_instance_id, valid_step_id};
 pub use nearest::nearest;
 pub use reader::{Reader, StreamError};
 pub use record::{
-    Connection, ConnectionKind, Counts, Difference, End, Event, FORMAT, Facts, Host, Instance, Outcome,
-    Problem, Record, Run, Secret, Step,
+    Connection, ConnectionKind, Counts, Difference, End, Event, FORMAT, Facts, Host, HostStatus, Instance,
+    Outcome, Problem, Record, Run, RunLeft, Secret, Step, TransactionLeft,
 };
 pub use redact::Redactor;
 pub use status::Status;

@@ -23,6 +23,8 @@ pub enum Record {
     Secret(Secret),
     /// What one machine said of itself.
     Facts(Facts),
+    /// What runs left on one machine.
+    Status(HostStatus),
     /// One idempotent step for one machine.
     Step(Step),
     /// What happened.
@@ -39,6 +41,7 @@ impl Record {
             Record::Host(it) => Some(&it.host),
             Record::Secret(it) => Some(&it.host),
             Record::Facts(it) => Some(&it.host),
+            Record::Status(it) => Some(&it.host),
             Record::Step(it) => Some(&it.host),
             Record::Event(it) => Some(&it.host),
             Record::End(it) => it.host.as_deref(),
@@ -138,6 +141,57 @@ pub struct Facts {
     /// What it said: `os`, `architecture`, `memory`, `cores`, …
     #[serde(flatten)]
     pub facts: Map<String, Value>,
+}
+
+/// What the runs of paquerette left on one machine, and what is booked there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HostStatus {
+    /// The machine.
+    #[serde(default)]
+    pub host: String,
+    /// Who changes it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_work: Option<String>,
+    /// When the last run that changed something and came to a good end began, in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<String>,
+    /// Runs that were killed or failed, oldest first, and that no later one made good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<RunLeft>,
+    /// Transactions that are not finished, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transactions: Vec<TransactionLeft>,
+    /// Files that were changed by hand, and that the operator let be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edited: Vec<String>,
+    /// Owners, and how many things of each kind they have: `{"wiki": {"file": 3, "unit": 1}}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub owners: BTreeMap<String, BTreeMap<String, usize>>,
+}
+
+/// A run that came to no good end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunLeft {
+    /// When it began, in UTC.
+    pub began: String,
+    /// Whether it was killed; else something in it failed.
+    pub killed: bool,
+    /// The step in which it was killed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+}
+
+/// A transaction that is not finished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TransactionLeft {
+    /// The id of its step.
+    pub id: String,
+    /// `open`, `held` or `returning`.
+    pub state: String,
+    /// When it began, in UTC.
+    pub since: String,
+    /// The command that began it.
+    pub command: String,
 }
 
 /// One idempotent step for one machine.

@@ -294,7 +294,7 @@ fn what_cannot_be_executed_is_refused_when_it_is_read() {
         json!({"do": "database_user", "engine": "mariadb", "name": "x", "auth": "socket", "password": "y"}),
         json!({"do": "database_user", "engine": "mariadb", "name": "x", "auth": "socket", "grants": [{"database": "y`"}]}),
         json!({"do": "database_user", "engine": "mariadb", "name": "x", "auth": "socket", "grants": [{"database": "y", "privileges": ["super"]}]}),
-        json!({"do": "database_user", "engine": "mariadb", "name": "x", "auth": "socket", "host": "%"}),
+        json!({"do": "database_user", "engine": "mariadb", "name": "x", "auth": "socket", "from": "%"}),
         json!({"do": "database_user", "engine": "mariadb", "name": "@secret{x}", "auth": "socket"}),
         json!({"do": "database_user", "engine": "postgres", "name": "x", "auth": "socket", "grants": [{"database": "y", "privileges": ["select"]}]}),
         json!({"do": "sql", "engine": "postgres", "database": "x", "sql": "", "unless": "SELECT 1"}),

@@ -21,6 +21,10 @@ struct Args {
     /// Say what differs, and change nothing
     #[arg(long)]
     check: bool,
+    /// Say what runs left on the hosts and what is booked there, and look at no step: who is at work, what was killed or failed
+    /// and not made good, transactions that are not finished, files that stay as somebody changed them
+    #[arg(long, conflicts_with_all = ["check", "recover", "rollback"])]
+    status: bool,
     /// Undo a transaction that is not finished, also one that is held; reads no step list
     #[arg(long, value_name = "ID", conflicts_with_all = ["check", "recover"])]
     rollback: Option<String>,
@@ -75,9 +79,9 @@ pub struct ExecutionArgs {
     /// Ask on the terminal for the password that sudo wants on the hosts whose inventory has none
     #[arg(short = 'K', long)]
     pub ask_become_pass: bool,
-    /// Tell also what is as wanted
-    #[arg(short, long)]
-    pub verbose: bool,
+    /// Tell also what is as wanted; may be given several times, and then tells no more
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
 }
 
 impl ExecutionArgs {
@@ -112,7 +116,7 @@ impl ExecutionArgs {
             data_loss: self.allow_data_loss.clone(),
             keys: KeyFiles::new(&self.identity, &[], self.passphrase_file.as_deref()),
             form: output.form()?,
-            verbose: self.verbose,
+            verbose: self.verbose > 0,
         })
     }
 
@@ -145,6 +149,10 @@ pub fn run() -> Result<Status, Failure> {
             Diagnostic::new("there is no step list: standard input is a terminal")
                 .hint("type `pq-inventory prod | pq-instance | pq-apply`"),
         ));
+    }
+    if args.status {
+        let keys = KeyFiles::new(&args.execution.identity, &[], args.execution.passphrase_file.as_deref());
+        return crate::status::tell(&keys, &args.execution.crew(), args.output.form()?);
     }
     let mode = if args.check { Mode::Check } else { Mode::Apply };
     let options = args.execution.options(mode, &args.output)?;

@@ -77,7 +77,7 @@ pub(crate) fn run(args: &FilterArgs, layer: &mut dyn Layer) -> Result<Status, Fa
     let status = match args.output.form()? {
         Form::Json => filter(input, &mut Writer::new(&mut out), &mut Listing::none(), layer)?,
         Form::Text => {
-            let mut listing = Listing::new(args.execution.verbose);
+            let mut listing = Listing::new(args.execution.verbose > 0);
             let status = filter(input, &mut Writer::new(io::sink()), &mut listing, layer)?;
             out.write_all(listing.text(&command()).as_bytes()).map_err(|error| Failure::output(&error))?;
             status

@@ -7,3 +7,4 @@ mod listing;
 pub mod platform;
 pub mod secret;
 pub mod server;
+mod status;

@@ -174,12 +174,19 @@ pub(crate) fn user_is_there(machine: &dyn Probe, named: &str) -> Result<bool, Er
     })
 }
 
+/// The server in `engine/name`, and the name.
+pub(super) fn engine_of(named: &str) -> Option<(Engine, &str)> {
+    let (word, name) = named.split_once('/')?;
+    let engine = [Engine::Mariadb, Engine::Postgres].into_iter().find(|engine| engine.word() == word)?;
+    Some((engine, name))
+}
+
 /// Looks for `engine/name`. Where a server is only stopped, it may be there all the same: that is an error.
 fn is_there(machine: &dyn Probe, named: &str, has: impl Fn(&Catalogue, &str) -> bool) -> Result<bool, Error> {
-    let (engine, name, data) = match named.split_once('/') {
-        Some(("mariadb", name)) => (Engine::Mariadb, name, "/var/lib/mysql"),
-        Some(("postgres", name)) => (Engine::Postgres, name, "/var/lib/postgresql"),
-        _ => return Ok(false),
+    let Some((engine, name)) = engine_of(named) else { return Ok(false) };
+    let data = match engine {
+        Engine::Mariadb => "/var/lib/mysql",
+        Engine::Postgres => "/var/lib/postgresql",
     };
     if machine.stat(&AbsPath::known(data))?.is_none() {
         return Ok(false);

@@ -46,7 +46,7 @@ pub struct DatabaseUser {
     pub name: String,
     /// From where it may come (mariadb): a name, an address, a pattern as `10.0.0.%`; `localhost`, the socket, by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<String>,
+    pub from: Option<String>,
     /// How it shows who it is.
     pub auth: Auth,
     /// Its password.
@@ -94,7 +94,7 @@ struct Is {
 impl DatabaseUser {
     fn host(&self) -> &str {
         match self.engine {
-            Engine::Mariadb => self.host.as_deref().unwrap_or("localhost"),
+            Engine::Mariadb => self.from.as_deref().unwrap_or("localhost"),
             Engine::Postgres => "",
         }
     }
@@ -391,17 +391,17 @@ impl Converge for DatabaseUser {
             }
             _ => {}
         }
-        let Some(host) = &self.host else { return Ok(()) };
+        let Some(host) = &self.from else { return Ok(()) };
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b".:%-_/".contains(&b);
         match (self.engine, self.auth) {
             (Engine::Postgres, _) => {
-                Err("`host` is for mariadb: in postgres `pg_hba.conf` has it".to_owned())
+                Err("`from` is for mariadb: in postgres `pg_hba.conf` has it".to_owned())
             }
             _ if host.is_empty() || host.len() > 60 || !host.bytes().all(plain) => {
-                Err(format!("`host` is `{}`, which is none", host.escape_debug()))
+                Err(format!("`from` is `{}`, which is none", host.escape_debug()))
             }
             (_, Auth::Socket) if host != "localhost" => {
-                Err(format!("`host` is `{host}`, and `auth` is `socket`, which is on this machine"))
+                Err(format!("`from` is `{host}`, and `auth` is `socket`, which is on this machine"))
             }
             _ => Ok(()),
         }
@@ -425,8 +425,8 @@ mod tests {
         let with = |rest: &str| format!(r#"{{"engine":"mariadb","name":"x","auth":"socket"{rest}}}"#);
         for (fields, says) in [
             (with(r#","password":"x""#), "`auth` is `socket`"),
-            (with(r#","host":"a'b""#), "`host` is"),
-            (with(r#","host":"10.0.0.%""#), "which is on this machine"),
+            (with(r#","from":"a'b""#), "`from` is"),
+            (with(r#","from":"10.0.0.%""#), "which is on this machine"),
             (with(r#","grants":[{"database":"a`b"}]"#), "`grants` is"),
             (with(r#","grants":[{"database":"mysql"}]"#), "the server's own"),
             (with(r#","grants":[{"database":"a"},{"database":"a"}]"#), "twice"),
@@ -434,7 +434,7 @@ mod tests {
             (with(r#","grants":[{"database":"a","privileges":["select; drop"]}]"#), "which is none"),
             (r#"{"engine":"mariadb","name":"x","auth":"password"}"#.to_owned(), "`password` is missing"),
             (r#"{"engine":"mariadb","name":"x","auth":"password","password":"é"}"#.to_owned(), "ASCII"),
-            (r#"{"engine":"postgres","name":"x","auth":"socket","host":"y"}"#.to_owned(), "`host` is for"),
+            (r#"{"engine":"postgres","name":"x","auth":"socket","from":"y"}"#.to_owned(), "`from` is for"),
             (r#"{"engine":"postgres","name":"x;","auth":"socket"}"#.to_owned(), "`name` is"),
             (r#"{"engine":"postgres","name":"x","auth":"peer"}"#.to_owned(), "peer"),
         ] {

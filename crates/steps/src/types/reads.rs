@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::SystemTime;
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{Glob, GlobBuilder, GlobMatcher};
 use sha2::{Digest, Sha256};
 
 use crate::{AbsPath, Error, Kind, Probe};
@@ -60,19 +60,19 @@ impl Reads {
         let Some((part, rest)) = parts.split_first() else { return self.take(machine, at) };
         if *part == "**" {
             self.walk(machine, at, rest)?;
-        } else if !part.contains(['*', '?', '[', '{']) {
+        } else if !part.contains(SPECIAL) {
             let path = at.join(part).map_err(|cause| Error::failed("cannot follow a glob", cause))?;
             return self.walk(machine, &path, rest);
         }
         let deep = *part == "**";
-        let matcher = matcher(part)?;
+        let fitting = Part::of(part)?;
         for name in self.names(machine, at)? {
             let Ok(path) = at.join(&name) else { continue };
             let directory =
                 || Ok::<_, Error>(machine.stat(&path)?.is_some_and(|is| is.kind == Kind::Directory));
             if deep && directory()? {
                 self.walk(machine, &path, parts)?;
-            } else if !deep && matcher.is_match(&name) && (!name.starts_with('.') || part.starts_with('.')) {
+            } else if !deep && fitting.fits(&name) && (!name.starts_with('.') || part.starts_with('.')) {
                 self.walk(machine, &path, rest)?;
             }
         }
@@ -145,26 +145,53 @@ pub(super) fn resolved(link: &AbsPath, target: &str) -> Option<AbsPath> {
     AbsPath::new(format!("/{}", parts.join("/"))).ok()
 }
 
-/// One part of a glob.
-fn matcher(part: &str) -> Result<GlobMatcher, Error> {
-    GlobBuilder::new(part)
-        .literal_separator(true)
-        .build()
-        .map(|glob| glob.compile_matcher())
-        .map_err(|error| Error::failed(format!("cannot read glob `{part}`"), error))
+/// One part of a glob. Few need what takes the most time to make.
+enum Part<'a> {
+    /// `*` and a literal end, which may be empty.
+    Ends(&'a str),
+    Glob(GlobMatcher),
+}
+
+impl<'a> Part<'a> {
+    fn of(part: &'a str) -> Result<Self, Error> {
+        match part.strip_prefix('*') {
+            Some(end) if !end.contains(SPECIAL) && !end.contains(['\\', ']', '}']) => Ok(Part::Ends(end)),
+            _ => glob(part)
+                .map(|glob| Part::Glob(glob.compile_matcher()))
+                .map_err(|error| Error::failed(format!("cannot read glob `{part}`"), error)),
+        }
+    }
+
+    fn fits(&self, name: &str) -> bool {
+        match self {
+            Part::Ends(end) => name.ends_with(end),
+            Part::Glob(glob) => glob.is_match(name),
+        }
+    }
+}
+
+/// By what a glob is told from a path.
+const SPECIAL: [char; 4] = ['*', '?', '[', '{'];
+
+fn glob(text: &str) -> Result<Glob, globset::Error> {
+    GlobBuilder::new(text).literal_separator(true).build()
 }
 
 /// Whether a path fits a whole glob.
-pub(super) fn fits(glob: &str, path: &str) -> bool {
-    let glob = GlobBuilder::new(glob).literal_separator(true).build();
-    glob.is_ok_and(|glob| glob.compile_matcher().is_match(path))
+pub(super) fn fits(whole: &str, path: &str) -> bool {
+    // Most paths are told apart by what comes before the first `*`.
+    match whole.find(SPECIAL) {
+        None => whole == path,
+        Some(first) if !path.starts_with(&whole[..first]) => false,
+        Some(_) => glob(whole).is_ok_and(|glob| glob.compile_matcher().is_match(path)),
+    }
 }
 
 /// Refuses a glob that is no absolute path, or that cannot be read.
 pub(super) fn valid_glob(field: &str, glob: &str) -> Result<(), String> {
     AbsPath::new(glob).map_err(|cause| format!("`{field}`: {cause}"))?;
     glob.split('/').try_for_each(|part| {
-        matcher(part).map(drop).map_err(|error| format!("`{field}` `{}`: {error}", glob.escape_debug()))
+        self::glob(part).map(drop).map_err(|error| format!("`{field}` `{}`: {error}", glob.escape_debug()))
     })
 }
 
@@ -181,6 +208,32 @@ mod tests {
         );
         assert_eq!(resolved(&at, "/x").unwrap().as_str(), "/x");
         assert_eq!(resolved(&at, "../../../../..").unwrap().as_str(), "/");
+    }
+
+    #[test]
+    fn a_part_and_a_whole_glob_fit_as_globs_do() {
+        for (part, name, fit) in [
+            ("*", "a", true),
+            ("*.conf", "a.conf", true),
+            ("*.conf", "a.conf~", false),
+            ("a*.conf", "a.conf", true),
+            ("*a*", "bab", true),
+            ("{a,b}.conf", "b.conf", true),
+            ("[0-9]*", "a9", false),
+            ("*[", "x[", false),
+        ] {
+            assert_eq!(Part::of(part).is_ok_and(|it| it.fits(name)), fit, "{part} {name}");
+        }
+        for (whole, path, fit) in [
+            ("/etc/a", "/etc/a", true),
+            ("/etc/a", "/etc/ab", false),
+            ("/etc/*/x", "/etc/a/x", true),
+            ("/etc/*", "/etc/a/x", false),
+            ("/etc/**/x", "/etc/a/b/x", true),
+            ("/srv/{a,b}/*.conf", "/srv/b/x.conf", true),
+        ] {
+            assert_eq!(fits(whole, path), fit, "{whole} {path}");
+        }
     }
 
     #[test]

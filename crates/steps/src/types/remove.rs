@@ -10,6 +10,7 @@ use pq_stream::{Diagnostic, owner_of};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drops::drop_thing;
 use super::run;
 use crate::ledger::{Booked, Entry, LEDGER, Ledger, Thing, ThingKind, What};
 use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System, UnitVerb};
@@ -128,9 +129,7 @@ fn take(machine: &mut dyn System, thing: &Thing, with_data: bool) -> Result<(), 
         ThingKind::User => run(machine, &["userdel", "--", &thing.name]),
         ThingKind::Group => run(machine, &["groupdel", "--", &thing.name]),
         ThingKind::Package => machine.uninstall(&[&thing.name]),
-        ThingKind::Database | ThingKind::DatabaseUser => {
-            Err(Error::failed(format!("cannot remove {thing}"), "this version removes no databases"))
-        }
+        ThingKind::Database | ThingKind::DatabaseUser => drop_thing(machine, thing),
     }
 }
 

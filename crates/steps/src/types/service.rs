@@ -87,6 +87,10 @@ impl Converge for Service {
         }
         if !self.runs(&unit) {
             let hash = Reads::look(machine, &self.reads)?.digest();
+            // What starts now is to start as its files say.
+            if self.running && unit.needs_daemon_reload {
+                machine.unit_do(UnitVerb::DaemonReload, &self.unit)?;
+            }
             let verb = if self.running { UnitVerb::Start } else { UnitVerb::Stop };
             machine.unit_do(verb, &self.unit)?;
             if self.running && !self.reads.is_empty() {

@@ -37,6 +37,8 @@ impl Offer {
 
 const PROGRAM: &str = "a program\n";
 
+const SERVICE: &str = "[Service]\n[Install]\nWantedBy=multi-user.target\n";
+
 /// What Debian offers, as far as the examples of the laws need it.
 pub(super) fn offers() -> BTreeMap<String, Offer> {
     let rules = "*filter\n### RULES ###\n\n### END RULES ###\nCOMMIT\n";
@@ -57,12 +59,18 @@ pub(super) fn offers() -> BTreeMap<String, Offer> {
             ("/usr/lib/postgresql/15/bin/psql", PROGRAM),
             ("/run/postgresql/.s.PGSQL.5432", ""),
             ("/var/lib/postgresql/catalogue", ""),
+            ("/usr/lib/systemd/system/postgresql.service", SERVICE),
         ],
     );
     postgres.users.push("postgres".to_owned());
     let mut mariadb = Offer::new(
         "mariadb-server",
-        [("/usr/bin/mariadb", PROGRAM), ("/run/mysqld/mysqld.sock", ""), ("/var/lib/mysql/catalogue", "")],
+        [
+            ("/usr/bin/mariadb", PROGRAM),
+            ("/run/mysqld/mysqld.sock", ""),
+            ("/var/lib/mysql/catalogue", ""),
+            ("/usr/lib/systemd/system/mariadb.service", SERVICE),
+        ],
     );
     mariadb.users.push("mysql".to_owned());
     let all = [

@@ -62,6 +62,14 @@ fn does(all: &mut Catalogue, database: &str, words: &[&str]) -> Heard {
             (base.charset, base.collation) = (charset.to_owned(), collation.to_owned());
             done
         }
+        ["DROP", "DATABASE", name] => match all.databases.remove(name) {
+            Some(_) => done,
+            None => Err(Refusal::new("1008", format!("there is no database {name}"))),
+        },
+        ["DROP", "USER", name, "@", host] => match all.users.remove(&format!("{name}@{host}")) {
+            Some(_) => done,
+            None => Err(none(name)),
+        },
         ["CREATE", "USER", name, "@", host, ref clause @ ..] => {
             let user = identified(Account { login: true, ..Account::default() }, clause)?;
             match all.users.insert(format!("{name}@{host}"), user) {

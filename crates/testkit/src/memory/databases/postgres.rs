@@ -93,6 +93,25 @@ fn does(all: &mut Catalogue, database: &str, words: &[&str]) -> Heard {
             base.owner = owner.to_owned();
             done
         }
+        ["DROP", "DATABASE", name] => match all.databases.remove(name) {
+            Some(_) => {
+                all.users.values_mut().for_each(|user| drop(user.rights.remove(name)));
+                done
+            }
+            None => Err(none("database", name)),
+        },
+        ["DROP", "ROLE", name] => {
+            let needed = all.databases.values().any(|base| base.owner == name);
+            let has = all.users.get(name).ok_or_else(|| none("role", name))?;
+            if needed || !has.rights.is_empty() {
+                return Err(Refusal::new(
+                    "2BP01",
+                    format!("role {name} cannot be dropped: some objects depend on it"),
+                ));
+            }
+            all.users.remove(name);
+            done
+        }
         ["CREATE", "ROLE", name, ref rest @ ..] => {
             match all.users.insert(name.to_owned(), role(Account::default(), rest)?) {
                 Some(_) => Err(Refusal::new("42710", format!("there is a role {name}"))),

@@ -1,0 +1,3 @@
+# {{ managed }}
+export EDITOR=vi LESS=-R HISTTIMEFORMAT='%F %T '
+umask 027
