@@ -24,10 +24,9 @@ fn no_step_type_has_a_field_of_the_record_that_it_stands_in() {
     let all = schema["$defs"]["AnyStep"]["oneOf"].as_array().unwrap();
     assert!(all.len() > 30);
     for step in all {
-        let definition = step["$ref"].as_str().and_then(|it| it.rsplit('/').next()).unwrap();
-        let fields = schema["$defs"][definition]["properties"].as_object().unwrap();
+        let fields = step["properties"].as_object().unwrap();
         let twice: Vec<&String> =
-            fields.keys().filter(|it| *it == "type" || of_record.contains_key(*it)).collect();
-        assert!(twice.is_empty(), "{definition}: {twice:?}");
+            fields.keys().filter(|it| *it == "type" || *it != "do" && of_record.contains_key(*it)).collect();
+        assert!(twice.is_empty(), "{}: {twice:?}", fields["do"]);
     }
 }
