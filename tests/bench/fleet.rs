@@ -1,5 +1,5 @@
 //! What a fleet costs: a run over ssh that finds nothing to do, beside plain `ssh HOST true` of the same moment; and a
-//! plan for a thousand machines.
+//! plan for a thousand machines. `-- plan` after `cargo bench --bench fleet` does the plan alone.
 //!
 //! `make bench-fleet`. Six disposable machines of the suites that the executor runs on, over a real sshd. In each round
 //! `ssh HOST true` goes to all six at once, and then one `pq-apply` with a plan of 100 steps a machine; medians count.
@@ -28,7 +28,11 @@ const ROUNDS: usize = 15;
 const HOSTS: usize = 1_000;
 
 fn main() -> ExitCode {
-    match bench() {
+    let done = match std::env::args().any(|argument| argument == "plan") {
+        true => plan().map(drop),
+        false => bench(),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench-fleet: error: {error}");

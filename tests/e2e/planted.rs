@@ -226,3 +226,35 @@ fn matrix_exchanged_a_link_that_is_exchanged_while_root_writes_is_followed_by_no
     matrix.finish();
     Ok(())
 }
+
+#[test]
+fn a_key_goes_through_no_link_that_its_user_planted() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = bare(&lab, "arkeys")?;
+    machine.sh(PREPARE)?.success()?;
+    machine.sh("usermod --home /srv/planted planter")?.success()?;
+    let canaries = machine.sh(CANARIES)?.success()?.stdout;
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGxhdyBvZiB0aGUgbGFuZCwgYSBrZXkgb2Ygbm9ib2R5 planter";
+    let step = json!({"do": "authorized_key", "user": "planter", "key": key});
+    let step = laws::plan(&step.as_object().cloned().into_iter().collect::<Vec<_>>());
+    for plant in [
+        "ln -s /etc/canary.d .ssh",
+        "ln -s /etc/nowhere .ssh",
+        "mkdir -m 0700 .ssh; ln -s /etc/canary .ssh/authorized_keys",
+        "mkdir -m 0700 .ssh; ln -s /etc/canary.new .ssh/authorized_keys",
+        "mkdir -m 0700 .ssh; ln -s /etc/canary .ssh/.authorized_keys.pq-tmp",
+    ] {
+        let user = "setpriv --reuid planter --regid planter --clear-groups";
+        machine
+            .sh(&format!("rm -rf /srv/planted/.??*; cd /srv/planted && {user} sh -c '{plant}'"))?
+            .success()?;
+        let output = apply(&machine, &step, &[])?;
+        assert_eq!(machine.sh(CANARIES)?.success()?.stdout, canaries, "{plant}");
+        assert_eq!(machine.sh("ls -d /etc/canary.new /etc/nowhere")?.stdout, "", "{plant}");
+        // What stands beside is replaced.
+        let code = if plant.contains("pq-tmp") { 0 } else { 1 };
+        assert_eq!(output.code, code, "{plant}: {}", output.stdout);
+        assert!(code == 0 || said(&output).contains("/srv/planted/.ssh"), "{plant}: {}", said(&output));
+    }
+    Ok(())
+}

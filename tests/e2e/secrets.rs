@@ -117,7 +117,9 @@ fn no_secret_is_told_by_any_tool_in_any_way_that_a_run_can_end() -> Result<()> {
     assert!(plan.stdout.contains("canary/failing"));
 
     let mut told = Vec::new();
-    for options in ["--check --text -v", "--check", "--text -v", "--json -v", "--check --text -v --verify"] {
+    for options in
+        ["--check --text -vvv", "--check", "--text -vvv", "--json -vvv", "--check --text -vvv --verify"]
+    {
         let run = machine.run([
             "bash",
             "-c",

@@ -7,7 +7,7 @@ use pq_secrets::{SecretString, Values};
 use pq_stream::{Diagnostic, MASTER_KEY, MASTER_KEY_PREVIOUS, Place};
 
 use crate::file::SourceFile;
-use crate::node::{Data, Key, Mark, Node};
+use crate::node::{Ciphertext, Data, Key, Mark, Node};
 
 /// Shorter texts stand in messages by chance, and so cannot be kept out of them.
 const MIN_LENGTH: usize = 6;
@@ -30,7 +30,7 @@ pub enum Encrypted {
 /// Whether something inside a value is encrypted with ansible-vault.
 pub fn has_vaulted(node: &Node) -> bool {
     match &node.data {
-        Data::Vaulted { .. } => true,
+        Data::Vaulted(_) => true,
         Data::List(items) => items.iter().any(|item| has_vaulted(item)),
         Data::Map(entries) => entries.iter().any(|(_, item)| has_vaulted(item)),
         _ => false,
@@ -65,9 +65,9 @@ fn named(
     found: &mut Vec<Found>,
 ) -> Result<Arc<Node>, Box<Diagnostic>> {
     let data = match &node.data {
-        Data::Vaulted { ciphertext, .. } => {
-            found.push((path.to_owned(), ciphertext.clone(), node.start));
-            Data::Vaulted { name: path.to_owned(), ciphertext: ciphertext.clone() }
+        Data::Vaulted(it) => {
+            found.push((path.to_owned(), it.text.clone(), node.start));
+            Data::Vaulted(Box::new(Ciphertext { name: path.to_owned(), text: it.text.clone() }))
         }
         Data::List(items) => {
             let items = items.iter().enumerate();
@@ -117,7 +117,7 @@ pub fn conceal(
 ) -> Result<Arc<Node>, Box<Diagnostic>> {
     let data = match &node.data {
         Data::Null if path == MASTER_KEY => return Err(short_key(file, node.start)),
-        Data::Vaulted { .. } => {
+        Data::Vaulted(_) => {
             let error = file.error(node.start, "a value is encrypted twice");
             return Err(Box::new(
                 error.hint("decrypt it with `ansible-vault`, the file is encrypted as it is"),

@@ -24,7 +24,7 @@ impl Effective {
 
     /// Where a name stands in the order; nothing where it is not set.
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.0.binary_search_by(|variable| variable.name.as_str().cmp(name)).ok()
+        self.0.binary_search_by(|variable| (*variable.name).cmp(name)).ok()
     }
 
     /// The variable of a name.
@@ -55,7 +55,7 @@ mod tests {
     fn of_one_name_the_last_is_in_effect() {
         let set = [variable("b", 1), variable("a", 2), variable("b", 3), variable("c", 4), variable("b", 5)];
         let effective = Effective::new(&set);
-        let names: Vec<&str> = effective.as_slice().iter().map(|it| it.name.as_str()).collect();
+        let names: Vec<&str> = effective.as_slice().iter().map(|it| &*it.name).collect();
         assert_eq!(names, ["a", "b", "c"]);
         assert_eq!(effective.get("b").unwrap().node.data, Data::Int(5));
         assert_eq!(effective.position("c"), Some(2));

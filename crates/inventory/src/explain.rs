@@ -74,7 +74,7 @@ pub fn of_host(world: &Arc<World>, index: usize, name: &str, secrets: Secrets) -
     let mut settings = Vec::new();
     let mut winner = None;
     for layer in world.layers(index)? {
-        for variable in layer.variables.iter().filter(|variable| variable.name == head) {
+        for variable in layer.variables.iter().filter(|variable| *variable.name == *head) {
             let found = inside(variable, &path);
             let mark = found.as_ref().map_or(variable.mark, |(mark, _)| *mark);
             settings.push(Setting {
@@ -248,12 +248,17 @@ fn speaker(world: &World, source: LayerSource) -> String {
     }
 }
 
+fn secret(name: &str, variable: &Variable, secrets: Secrets) -> Value {
+    match (secrets, variable.secrets.get(name)) {
+        (Secrets::Revealed, Some(value)) => Value::from(value.expose_secret()),
+        _ => Value::from("(secret)"),
+    }
+}
+
 fn raw(node: &Node, variable: &Variable, secrets: Secrets) -> Value {
     match &node.data {
-        Data::Secret(name) | Data::Vaulted { name, .. } => match (secrets, variable.secrets.get(name)) {
-            (Secrets::Revealed, Some(value)) => Value::from(value.expose_secret()),
-            _ => Value::from("(secret)"),
-        },
+        Data::Secret(name) => secret(name, variable, secrets),
+        Data::Vaulted(it) => secret(&it.name, variable, secrets),
         Data::List(items) => items.iter().map(|item| raw(item, variable, secrets)).collect(),
         Data::Map(entries) => {
             entries.iter().map(|(key, node)| (key.text(), raw(node, variable, secrets))).collect()

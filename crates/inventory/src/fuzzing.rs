@@ -126,7 +126,7 @@ fn repr(data: &Data) -> String {
             };
             format!("{{{}}}", all(entries.iter().map(pair).collect()))
         }
-        Data::Text(text) | Data::Raw(text) | Data::Secret(text) | Data::Vaulted { ciphertext: text, .. } => {
+        Data::Text(text) | Data::Raw(text) | Data::Secret(text) => {
             let plain =
                 text.replace('\\', r"\\").replace('\'', r"\'").replace('\n', r"\n").replace('\r', r"\r");
             format!("'{}'", plain.replace('\t', r"\t").replace('\0', r"\x00"))

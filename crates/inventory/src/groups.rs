@@ -16,7 +16,7 @@ use crate::record::entry;
 #[derive(Debug, Clone)]
 pub struct Variable {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its value, unresolved.
     pub node: Arc<Node>,
     /// Where its name stands.
@@ -43,11 +43,17 @@ struct Common {
 
 impl Variable {
     /// A variable that a file sets.
-    pub fn new(name: String, node: Arc<Node>, mark: Mark, file: Arc<SourceFile>, secrets: Values) -> Self {
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        node: Arc<Node>,
+        mark: Mark,
+        file: Arc<SourceFile>,
+        secrets: Values,
+    ) -> Self {
         // Nearly all have none, and share it.
         static NONE: LazyLock<Arc<Values>> = LazyLock::new(Arc::default);
         let secrets = if secrets.is_empty() { NONE.clone() } else { Arc::new(secrets) };
-        Variable { name, node, mark, file, secrets, locked: None, common: OnceLock::new() }
+        Variable { name: name.into(), node, mark, file, secrets, locked: None, common: OnceLock::new() }
     }
 
     fn common(&self) -> &Common {

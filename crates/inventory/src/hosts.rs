@@ -1,5 +1,6 @@
 //! The `hosts` file; here in INI form: groups, `:children`, `:vars`, ranges, variables beside hosts.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -99,13 +100,23 @@ pub struct Reader<'f> {
     /// Values in variables.
     values: usize,
     placements: usize,
+    /// Names of variables, each kept once.
+    names: RefCell<HashSet<Arc<str>>>,
 }
 
 impl<'f> Reader<'f> {
     /// A reader that has read nothing.
     pub fn new(file: &'f Arc<SourceFile>) -> Self {
         let (groups, declared) = (Groups::default(), HashSet::from([0, UNGROUPED]));
-        Reader { file, groups, declared, mentioned: Vec::new(), values: 0, placements: 0 }
+        Reader {
+            file,
+            groups,
+            declared,
+            mentioned: Vec::new(),
+            values: 0,
+            placements: 0,
+            names: RefCell::default(),
+        }
     }
 
     /// The group of that name, which the file says there is.
@@ -329,8 +340,18 @@ impl<'f> Reader<'f> {
             let error = self.file.error(mark, "the variable has no name");
             return Err(Box::new(error.hint("write `name=value`, without spaces around the `=`")));
         }
-        let (name, node) = (name.to_owned(), Arc::new(node));
-        Ok(Arc::new(Variable::new(name, node, mark, self.file.clone(), Values::new())))
+        Ok(Arc::new(Variable::new(self.named(name), Arc::new(node), mark, self.file.clone(), Values::new())))
+    }
+
+    /// A name, which many hosts may have.
+    fn named(&self, name: &str) -> Arc<str> {
+        let mut names = self.names.borrow_mut();
+        if let Some(known) = names.get(name) {
+            return known.clone();
+        }
+        let new: Arc<str> = name.into();
+        names.insert(new.clone());
+        new
     }
 
     /// Hosts and groups, each in its place.
@@ -398,7 +419,7 @@ mod tests {
         assert_eq!(of(&groups, "d"), "all base prod db");
         let w1 = &groups.hosts[groups.host("w1").unwrap()];
         let values: Vec<_> =
-            w1.variables.iter().map(|v| (v.name.as_str(), &v.node.data, v.node.start.column)).collect();
+            w1.variables.iter().map(|v| (&*v.name, &v.node.data, v.node.start.column)).collect();
         assert_eq!(values, [("a", &Data::Int(1), 10), ("a", &Data::Int(2), 6)]);
         let prod = &groups.groups[groups.group("prod").unwrap()];
         assert_eq!(prod.variables[1].node.data, Data::Text("a # b".into()));

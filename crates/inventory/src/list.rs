@@ -170,7 +170,7 @@ impl Written {
 
 /// The variables that are told.
 fn told(variables: &Effective) -> impl Iterator<Item = &Arc<Variable>> {
-    variables.as_slice().iter().filter(|variable| !INTERNAL.contains(&variable.name.as_str()))
+    variables.as_slice().iter().filter(|variable| !INTERNAL.contains(&&*variable.name))
 }
 
 fn entry(variable: &Variable, secrets: Secrets) -> Entry {
@@ -239,9 +239,9 @@ fn raw(node: &Node, variable: &Variable, secrets: Secrets) -> Value {
             (Secrets::Revealed, Some(value)) => Value::from(value.expose_secret()),
             _ => Value::from(format!("@secret{{{name}}}")),
         },
-        Data::Vaulted { name, ciphertext } => match (secrets, variable.secrets.get(name)) {
+        Data::Vaulted(it) => match (secrets, variable.secrets.get(&it.name)) {
             (Secrets::Revealed, Some(value)) => Value::from(value.expose_secret()),
-            _ => Value::from_iter([("__ansible_vault", ciphertext.as_str())]),
+            _ => Value::from_iter([("__ansible_vault", it.text.as_str())]),
         },
         Data::List(items) => items.iter().map(|item| raw(item, variable, secrets)).collect(),
         Data::Map(entries) => {

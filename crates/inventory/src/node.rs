@@ -44,16 +44,20 @@ pub enum Data {
     /// A secret, by its name; the value is kept elsewhere.
     Secret(String),
     /// A secret that ansible-vault encrypted inside a plain file.
-    Vaulted {
-        /// Its name; empty until the file that holds it gives it one.
-        name: String,
-        /// The text from `$ANSIBLE_VAULT;` on.
-        ciphertext: String,
-    },
+    Vaulted(Box<Ciphertext>),
     /// A list.
     List(Vec<Arc<Node>>),
     /// A map in the order of the file; keys are scalars.
     Map(Vec<(Key, Arc<Node>)>),
+}
+
+/// A secret that ansible-vault encrypted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ciphertext {
+    /// Its name; empty until the file that holds it gives it one.
+    pub name: String,
+    /// The text from `$ANSIBLE_VAULT;` on.
+    pub text: String,
 }
 
 /// A key of a map.
@@ -75,7 +79,8 @@ impl Data {
             Data::Large(it) => Value::from(*it),
             Data::Float(it) => Value::from(*it),
             Data::Text(it) | Data::Raw(it) => Value::from(it.as_str()),
-            Data::Secret(name) | Data::Vaulted { name, .. } => Value::from(format!("@secret{{{name}}}")),
+            Data::Secret(name) => Value::from(format!("@secret{{{name}}}")),
+            Data::Vaulted(it) => Value::from(format!("@secret{{{}}}", it.name)),
             Data::List(_) | Data::Map(_) => return None,
         })
     }
@@ -99,7 +104,7 @@ impl Data {
             Data::Bool(_) => "a boolean",
             Data::Int(_) | Data::Large(_) | Data::Float(_) => "a number",
             Data::Text(_) | Data::Raw(_) => "a text",
-            Data::Secret(_) | Data::Vaulted { .. } => "a secret",
+            Data::Secret(_) | Data::Vaulted(_) => "a secret",
             Data::List(_) => "a list",
             Data::Map(_) => "a map",
         }

@@ -75,7 +75,7 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<Told> {
             true => add(&mut origins, &variable.write_origin()),
             false => add(&mut origins, variable.origin()),
         }
-        if variable.name == "instances" {
+        if &*variable.name == "instances" {
             let mut places = instances::places(variable);
             places.sort();
             for (name, mark) in places {

@@ -191,7 +191,7 @@ impl Scope {
     /// A variable's value: `whole`, or as templates see it, with members that are resolved when they are read.
     fn obtain(self: &Arc<Self>, found: Found<'_>, whole: bool) -> Resolved {
         let (variable, node) = (found.variable, &found.variable.node);
-        let name = variable.name.as_str();
+        let name = &*variable.name;
         if !found.is_own()
             && let Some(value) = variable.plain()
         {
@@ -361,7 +361,7 @@ impl Scope {
             let (resolved, read, partial) = (resolved.clone(), Some(read.clone()), *partial);
             return Some(Noted { resolved, read, partial });
         }
-        lock(&self.resolved).get(found.variable.name.as_str()).cloned()
+        lock(&self.resolved).get(&*found.variable.name).cloned()
     }
 
     /// What was resolved for any host with the same groups, where nothing of this host's own plays a part.
@@ -464,7 +464,7 @@ impl Active {
     /// Its name: that of the variable, or the way into it.
     fn name(&self) -> String {
         let name = &self.variable.name;
-        self.variable.node.path_at(name, self.node).unwrap_or_else(|| name.clone())
+        self.variable.node.path_at(name, self.node).unwrap_or_else(|| name.to_string())
     }
 }
 
@@ -495,7 +495,7 @@ impl Object for Scope {
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         self.reads_own();
-        Enumerator::Values(self.variables().map(|it| Value::from(it.name.as_str())).collect())
+        Enumerator::Values(self.variables().map(|it| Value::from(&*it.name)).collect())
     }
 }
 

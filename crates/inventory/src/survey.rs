@@ -86,7 +86,7 @@ impl Survey {
     fn take(&mut self, variable: &Variable) {
         let setter =
             Setter { place: variable.file.place(variable.mark), secret: !variable.secrets.is_empty() };
-        self.set.entry(variable.name.clone()).or_default().push(setter);
+        self.set.entry(variable.name.to_string()).or_default().push(setter);
         reads(&variable.node, &mut self.read);
         self.find("clear", clear::of(variable));
         self.find("text", texts(variable));

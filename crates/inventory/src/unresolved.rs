@@ -35,7 +35,7 @@ impl Unresolved {
     /// The reason that a template's error is, for the variable in whose value the template stands.
     pub fn of_template(variable: &Variable, node: &Node, error: &TemplateError) -> Self {
         let cause = match variable.node.path_to(&variable.name, node) {
-            Some(path) if path != variable.name => format!("{}, in `{path}`", error.cause),
+            Some(path) if *path != *variable.name => format!("{}, in `{path}`", error.cause),
             _ => error.cause.clone(),
         };
         let mut diagnostic =
@@ -115,7 +115,7 @@ pub fn endless(variable: &Variable) -> Unresolved {
 
 /// What reads itself, or stands at the end of too long a chain.
 pub fn circle(variable: &Variable, node: &Node, chain: &str) -> Unresolved {
-    let name = &variable.node.path_to(&variable.name, node).unwrap_or(variable.name.clone())[..];
+    let name = &variable.node.path_to(&variable.name, node).unwrap_or_else(|| variable.name.to_string())[..];
     let diagnostic = if chain.split(" → ").next() == Some(name) {
         Diagnostic::new(format!("variable `{name}` needs itself")).cause(format!("{chain} → {name}"))
     } else {

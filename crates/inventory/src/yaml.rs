@@ -13,7 +13,7 @@ use pq_template::Templates;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, Tag};
 
 use crate::file::SourceFile;
-use crate::node::{Data, Key, Mark, Node};
+use crate::node::{Ciphertext, Data, Key, Mark, Node};
 use crate::scalar;
 
 const MAX_DEPTH: usize = 100;
@@ -360,7 +360,7 @@ impl Loader<'_> {
             None if plain => resolve(text).map(within),
             None => Ok(within(written())),
             Some("!vault" | "!vault-encrypted") => {
-                Ok(Data::Vaulted { name: String::new(), ciphertext: text.to_owned() })
+                Ok(Data::Vaulted(Box::new(Ciphertext { name: String::new(), text: text.to_owned() })))
             }
             Some(name) => match name.strip_prefix(CORE) {
                 Some("str") => Ok(within(written())),

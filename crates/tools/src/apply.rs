@@ -31,6 +31,9 @@ struct Args {
     /// Undo all transactions whose run died, as boot does; reads no step list
     #[arg(long, conflicts_with = "check")]
     recover: bool,
+    /// Add the facts of the hosts to the stream
+    #[arg(long, hide = true, conflicts_with_all = ["check", "recover", "rollback", "status"])]
+    facts: bool,
     /// Execute what comes over ssh
     #[arg(long, hide = true, exclusive = true)]
     remote: bool,
@@ -150,8 +153,11 @@ pub fn run() -> Result<Status, Failure> {
                 .hint("type `pq-inventory prod | pq-instance | pq-apply`"),
         ));
     }
+    let keys = KeyFiles::new(&args.execution.identity, &[], args.execution.passphrase_file.as_deref());
+    if args.facts {
+        return crate::facts::tell(&keys, &args.execution.crew());
+    }
     if args.status {
-        let keys = KeyFiles::new(&args.execution.identity, &[], args.execution.passphrase_file.as_deref());
         return crate::status::tell(&keys, &args.execution.crew(), args.output.form()?);
     }
     let mode = if args.check { Mode::Check } else { Mode::Apply };

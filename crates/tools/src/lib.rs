@@ -1,5 +1,6 @@
 //! The command lines of the tools.
 pub mod apply;
+mod facts;
 mod filter;
 pub mod instance;
 pub mod inventory;

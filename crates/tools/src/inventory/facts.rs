@@ -1,19 +1,25 @@
 //! Adds a record `facts` behind each host's others: asked of the machines, or as an earlier stream has them.
+//!
+//! The machines are asked by `pq-apply`, which lies beside this tool and knows the way to them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use pq_cli::Failure;
-use pq_fleet::{Asked, Crew};
-use pq_secrets::KeyFiles;
-use pq_stream::{Diagnostic, Facts, Record, system_cause};
+use pq_cli::{Failure, tool_name};
+use pq_stream::{Diagnostic, Facts, Host, Record, Status, system_cause};
+
+use crate::facts::{hosts, placed};
 
 /// Where facts come from.
 #[derive(Debug)]
 pub enum Source {
-    /// The machines are asked.
-    Machines(Crew),
+    /// The machines are asked; these options say how.
+    Machines(Vec<OsString>),
     /// They were, and this file has it.
     File(PathBuf),
 }
@@ -22,44 +28,55 @@ pub enum Source {
 ///
 /// # Errors
 /// Where the facts of a host cannot be had.
-pub fn added(lines: Vec<String>, source: &Source, keys: &KeyFiles) -> Result<Vec<String>, Failure> {
-    let mut run = None;
-    let mut hosts: Vec<Asked> = Vec::new();
-    for line in &lines {
-        match (serde_json::from_str(line).map_err(|error| unreadable(&error))?, hosts.last_mut()) {
-            (Record::Run(it), _) => run = Some(it),
-            (Record::Host(host), _) => hosts.push(Asked { host, secret: None }),
-            (Record::Secret(secret), Some(host)) => host.secret = Some(secret),
-            _ => {}
+pub fn added(lines: Vec<String>, source: &Source) -> Result<Vec<String>, Failure> {
+    match source {
+        Source::Machines(options) => asked(&lines, options),
+        Source::File(file) => {
+            let (_, hosts) = hosts(&lines)?;
+            let facts = replayed(file, hosts.iter().map(|(host, _)| host)).map_err(Failure::input)?;
+            placed(lines, facts)
         }
     }
-    let Some(run) = run else { return Ok(lines) };
-    let facts = match source {
-        Source::Machines(crew) => pq_fleet::facts(&run, &hosts, keys, crew)?,
-        Source::File(file) => replayed(file, &hosts).map_err(Failure::input)?,
-    };
-    let mut facts = facts.into_iter();
-    let mut all = Vec::with_capacity(lines.len() + hosts.len());
-    for line in lines {
-        // The facts of the host before stand behind its last record.
-        let closes = line.starts_with(r#"{"type":"host""#) || line.starts_with(r#"{"type":"end""#);
-        if closes
-            && all.len() > 1
-            && let Some(facts) = facts.next()
-        {
-            all.push(serde_json::to_string(&Record::Facts(facts)).map_err(|error| unreadable(&error))?);
-        }
-        all.push(line);
-    }
-    Ok(all)
 }
 
-fn unreadable(error: &serde_json::Error) -> Failure {
-    Failure::failed(Diagnostic::new("cannot put facts into the stream").cause(error.to_string()))
+/// The lines, as `pq-apply` gives them back. What it has to say, it says in this tool's name.
+fn asked(lines: &[String], options: &[OsString]) -> Result<Vec<String>, Failure> {
+    let beside = std::env::current_exe().unwrap_or_default().with_file_name("pq-apply");
+    let failed = |cause: String| {
+        Failure::failed(
+            Diagnostic::new(format!("cannot ask machines by `{}`", beside.display()))
+                .cause(cause)
+                .hint("install `pq-apply` beside this tool"),
+        )
+    };
+    let mut asking = Command::new(&beside)
+        .arg0(tool_name())
+        .arg("--facts")
+        .args(options)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(system_cause(&error)))?;
+    if let Some(mut input) = asking.stdin.take() {
+        // It reads all before it writes anything; where it does not, its status says why.
+        let _ = input.write_all(lines.join("\n").as_bytes());
+    }
+    let output = asking.wait_with_output().map_err(|error| failed(system_cause(&error)))?;
+    match output.status.code() {
+        Some(0) => {
+            let text = String::from_utf8(output.stdout).map_err(|error| failed(error.to_string()))?;
+            Ok(text.lines().map(str::to_owned).collect())
+        }
+        Some(code) => {
+            let status = u8::try_from(code).ok().and_then(|code| Status::try_from(code).ok());
+            Err(Failure::Told(status.unwrap_or(Status::Failed)))
+        }
+        None => Err(failed("it was killed".to_owned())),
+    }
 }
 
 /// The facts of these hosts, as a file has them.
-fn replayed(file: &Path, hosts: &[Asked]) -> Result<Vec<Facts>, Diagnostic> {
+fn replayed<'a>(file: &Path, hosts: impl Iterator<Item = &'a Host>) -> Result<Vec<Facts>, Diagnostic> {
     let refused = |cause: String| {
         Diagnostic::new(format!("cannot take facts from `{}`", file.display()))
             .cause(cause)
@@ -75,7 +92,7 @@ fn replayed(file: &Path, hosts: &[Asked]) -> Result<Vec<Facts>, Diagnostic> {
         }
     }
     let missing = |host: &str| refused(format!("it holds none of host `{host}`"));
-    hosts.iter().map(|it| known.remove(&it.host.host).ok_or_else(|| missing(&it.host.host))).collect()
+    hosts.map(|it| known.remove(&it.host).ok_or_else(|| missing(&it.host))).collect()
 }
 
 #[cfg(test)]
@@ -94,7 +111,7 @@ mod tests {
         let path = dir.path().join("facts");
         fs::write(&path, file).unwrap();
         let lines = LINES.map(str::to_owned).to_vec();
-        added(lines, &Source::File(path), &KeyFiles::default()).map_err(|failure| match failure {
+        added(lines, &Source::File(path)).map_err(|failure| match failure {
             Failure::Because(_, diagnostics) => diagnostics[0].to_string(),
             _ => String::new(),
         })

@@ -16,7 +16,6 @@ use std::time::SystemTime;
 use clap::{ArgGroup, Parser};
 use nix::sys::stat::{Mode, umask};
 use pq_cli::{EXIT_STATUS, Failure, Form, OutputArgs};
-use pq_fleet::Crew;
 use pq_inventory::Inventory;
 use pq_secrets::KeyFiles;
 use pq_stream::{Diagnostic, Status, Writer};
@@ -84,8 +83,8 @@ struct Args {
     #[arg(short = 'K', long)]
     ask_become_pass: bool,
     /// Show every variable of each machine, and where it is set (text)
-    #[arg(short, long, conflicts_with_all = ["list", "host", "explain", "lint"])]
-    verbose: bool,
+    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with_all = ["list", "host", "explain", "lint"])]
+    verbose: u8,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -93,12 +92,17 @@ struct Args {
 impl Args {
     /// Where facts come from, where they are wanted.
     fn facts_source(&self) -> Option<facts::Source> {
-        let crew =
-            Crew { jobs: self.jobs.into(), max_fail: None, yes: true, ask_become_pass: self.ask_become_pass };
-        match &self.facts_from {
-            Some(file) => Some(facts::Source::File(file.clone())),
-            None => self.facts.then_some(facts::Source::Machines(crew)),
+        if let Some(file) = &self.facts_from {
+            return Some(facts::Source::File(file.clone()));
         }
+        let mut options = vec![format!("--jobs={}", self.jobs).into()];
+        options.extend(self.ask_become_pass.then(|| "--ask-become-pass".into()));
+        let files = self.identity.iter().map(|file| ("--identity", file));
+        for (option, file) in files.chain(self.passphrase_file.iter().map(|file| ("--passphrase-file", file)))
+        {
+            options.extend([option.into(), file.into()]);
+        }
+        self.facts.then_some(facts::Source::Machines(options))
     }
 }
 
@@ -146,7 +150,7 @@ pub fn run() -> Result<Status, Failure> {
             lines.push(line.to_owned());
             Ok::<_, Failure>(())
         })?;
-        for line in facts::added(lines, &source, &keys)? {
+        for line in facts::added(lines, &source)? {
             Writer::new(&mut out).copy(&line)?;
         }
     } else {
@@ -158,7 +162,7 @@ pub fn run() -> Result<Status, Failure> {
                 })?;
             }
             Form::Text => {
-                let mut machines = text::Machines::new(args.verbose);
+                let mut machines = text::Machines::new(args.verbose > 0);
                 for record in inventory.looks(&args.patterns, SystemTime::now())? {
                     machines.add(record);
                 }
