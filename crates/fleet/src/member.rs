@@ -7,7 +7,7 @@ use std::io::BufRead;
 use std::sync::Arc;
 
 use pq_cli::Form;
-use pq_run::{Decisions, Only, Options, Planned, WorkHost, read_each};
+use pq_run::{Allowed, Decisions, Only, Options, Planned, WorkHost, read_each};
 use pq_stream::{ConnectionKind, Diagnostic, Record, Run, Secret, Status};
 
 use crate::executor;
@@ -80,11 +80,13 @@ impl Member {
 pub fn read(input: impl BufRead, options: &Options) -> Result<Plan, Diagnostic> {
     let mut only = Only::new(&options.only)?;
     let mut decisions = Decisions::new(&options.take)?;
+    let mut allowed = Allowed::new(&options.data_loss);
     let mut members = Vec::new();
     let mut alone = true;
     let (run, status) = read_each(input, |mut host| {
         only.keep(&mut host);
         decisions.see(&host);
+        allowed.see(&host);
         if host.host.connection.kind == ConnectionKind::Ssh && std::mem::take(&mut alone) {
             executor::prepare();
         }
@@ -105,6 +107,7 @@ pub fn read(input: impl BufRead, options: &Options) -> Result<Plan, Diagnostic> 
         Ok(())
     })?;
     decisions.all_fit()?;
+    allowed.all_fit()?;
     let mut here = members.iter().filter(|member| matches!(member.place, Place::Here(_)));
     if let (Some(one), Some(other)) = (here.next(), here.next()) {
         return Err(Diagnostic::new("cannot execute the steps of several hosts here")

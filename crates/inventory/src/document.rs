@@ -163,7 +163,7 @@ impl Document {
     /// # Errors
     /// Where one of them cannot be taken out without touching another.
     pub fn without(&self, gone: &[&str]) -> Result<Self> {
-        let lines = |name: &&str| Some(self.node(name)?.start.line);
+        let lines = |name: &&str| Some(self.node(name)?.start.line());
         let gone_lines: Vec<usize> = gone.iter().filter_map(lines).collect();
         let kept = self.text().split_inclusive('\n').enumerate();
         let text: String =
@@ -301,9 +301,9 @@ fn is_date(text: &str) -> bool {
 
 /// A place in a text, in bytes.
 pub(crate) fn byte(text: &str, mark: Mark) -> usize {
-    let start: usize = text.split_inclusive('\n').take(mark.line - 1).map(str::len).sum();
+    let start: usize = text.split_inclusive('\n').take(mark.line() - 1).map(str::len).sum();
     let line = &text[start..];
-    start + line.char_indices().nth(mark.column - 1).map_or(line.len(), |(at, _)| at)
+    start + line.char_indices().nth(mark.column() - 1).map_or(line.len(), |(at, _)| at)
 }
 
 fn line_after(text: &str, at: usize) -> usize {

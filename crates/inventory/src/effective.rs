@@ -45,7 +45,7 @@ mod tests {
     use crate::node::{Data, Mark, Node};
 
     fn variable(name: &str, value: i64) -> Arc<Variable> {
-        let mark = Mark { line: 1, column: 1 };
+        let mark = Mark::START;
         let file = Arc::new(SourceFile::new("f".into(), "f".into(), String::new(), false));
         let node = Arc::new(Node { data: Data::Int(value), start: mark, end: mark });
         Arc::new(Variable::new(name.to_owned(), node, mark, file, pq_secrets::Values::new()))

@@ -76,13 +76,13 @@ impl SourceFile {
     /// The column that may be told of a mark: the first where no text may be shown, since what stands behind a value
     /// on its line tells how long that is.
     pub fn column(&self, mark: Mark) -> usize {
-        if self.secret { 1 } else { mark.column }
+        if self.secret { 1 } else { mark.column() }
     }
 
     /// A place in it, for errors.
     pub fn place(&self, mark: Mark) -> Place {
-        let line: String = self.line(mark.line).chars().take(400).collect();
-        Place { file: self.shown.clone(), line: mark.line, column: self.column(mark), text: line }
+        let line: String = self.line(mark.line()).chars().take(400).collect();
+        Place { file: self.shown.clone(), line: mark.line(), column: self.column(mark), text: line }
     }
 
     /// An error at a place in it.

@@ -13,7 +13,7 @@ use crate::groups::{ALL, Groups, Variable};
 use crate::node::{Data, Mark, Node};
 use crate::{hosts, instances, pattern, python, range, scalar, words, yaml};
 
-const START: Mark = Mark { line: 1, column: 1 };
+const START: Mark = Mark::START;
 
 /// Stands in seeds where a secret does.
 const CANARY: &str = "CANARY";
@@ -126,12 +126,15 @@ fn repr(data: &Data) -> String {
             };
             format!("{{{}}}", all(entries.iter().map(pair).collect()))
         }
-        Data::Text(text) | Data::Raw(text) | Data::Secret(text) => {
-            let plain =
-                text.replace('\\', r"\\").replace('\'', r"\'").replace('\n', r"\n").replace('\r', r"\r");
-            format!("'{}'", plain.replace('\t', r"\t").replace('\0', r"\x00"))
-        }
+        Data::Text(text) | Data::Raw(text) | Data::Secret(text) => quoted(text),
+        Data::Vaulted(it) => quoted(&it.text),
     }
+}
+
+/// A text as Python writes it.
+fn quoted(text: &str) -> String {
+    let plain = text.replace('\\', r"\\").replace('\'', r"\'").replace('\n', r"\n").replace('\r', r"\r");
+    format!("'{}'", plain.replace('\t', r"\t").replace('\0', r"\x00"))
 }
 
 /// A file of variables: bounded, or an error with a place; as a secret file it shows nothing of what it holds.
@@ -220,7 +223,7 @@ pub fn instances(text: &str) {
         }
     }
     let places = instances::places(&variable);
-    assert!(places.iter().all(|(_, mark)| mark.line > 0 && mark.column > 0), "{places:?}");
+    assert!(places.iter().all(|(_, mark)| mark.line() > 0 && mark.column() > 0), "{places:?}");
 }
 
 fn json(node: &Node) -> Value {

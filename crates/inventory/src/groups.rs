@@ -67,7 +67,7 @@ impl Variable {
 
     /// A place in its file, named from the inventory directory on: `group_vars/all.yml:3:1`.
     pub fn at(&self, mark: Mark) -> String {
-        format!("{}:{}:{}", self.file.name, mark.line, self.file.column(mark))
+        format!("{}:{}:{}", self.file.name, mark.line(), self.file.column(mark))
     }
 
     /// Where it is set, as an entry of the record's `origins`, written anew.

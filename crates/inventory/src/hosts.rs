@@ -48,7 +48,7 @@ pub fn read(file: &Arc<SourceFile>) -> Result<Groups> {
     let mut section = Section::Hosts(UNGROUPED);
     for (index, line) in file.text().lines().enumerate() {
         let indent = line.len() - line.trim_start().len();
-        let mark = Mark { line: index + 1, column: line[..indent].chars().count() + 1 };
+        let mark = Mark::new(index + 1, line[..indent].chars().count() + 1);
         match line.trim() {
             "" => {}
             comment if comment.starts_with(['#', ';']) => {}
@@ -259,7 +259,7 @@ impl<'f> Reader<'f> {
         if text.split_whitespace().nth(MAX_VALUES).is_some() {
             return Err(too_many(self.file, mark));
         }
-        let at = |column: usize| Mark { column: mark.column + column - 1, ..mark };
+        let at = |column: usize| mark.at_column(mark.column() + column - 1);
         let words = words::split(text).map_err(|(column, cause)| {
             let error = self.file.error(at(column), cause);
             Box::new(error.hint("a quote or backslash that is meant so stands behind a backslash"))
@@ -305,8 +305,8 @@ impl<'f> Reader<'f> {
             return Err(Box::new(error.hint("below `:vars` every line is `name=value`")));
         };
         let before = text.len() - value.trim_start().len();
-        let column = mark.column + text[..before].chars().count();
-        let node = self.value(value.trim(), Mark { column, ..mark })?;
+        let column = mark.column() + text[..before].chars().count();
+        let node = self.value(value.trim(), mark.at_column(column))?;
         self.group_variable(group, name.trim(), node, mark)
     }
 
@@ -376,7 +376,7 @@ impl<'f> Reader<'f> {
                 .iter()
                 .find(|(group, _)| self.groups.groups[*group].name == name)
                 .copied()
-                .unwrap_or((0, Mark { line: 1, column: 1 }));
+                .unwrap_or((0, Mark::START));
             let error = self.file.error(mark, format!("group `{name}` is its own ancestor"));
             Box::new(error.hint("take it, or a group above it, from the children of those below"))
         })?;
@@ -419,7 +419,7 @@ mod tests {
         assert_eq!(of(&groups, "d"), "all base prod db");
         let w1 = &groups.hosts[groups.host("w1").unwrap()];
         let values: Vec<_> =
-            w1.variables.iter().map(|v| (&*v.name, &v.node.data, v.node.start.column)).collect();
+            w1.variables.iter().map(|v| (&*v.name, &v.node.data, v.node.start.column())).collect();
         assert_eq!(values, [("a", &Data::Int(1), 10), ("a", &Data::Int(2), 6)]);
         let prod = &groups.groups[groups.group("prod").unwrap()];
         assert_eq!(prod.variables[1].node.data, Data::Text("a # b".into()));

@@ -39,7 +39,7 @@ pub fn is_meant(text: &str) -> bool {
 pub fn read(file: &Arc<SourceFile>) -> Result<Groups> {
     let mut reader = Reader::new(file);
     let Some(root) = yaml::load(file)? else {
-        let error = file.error(Mark { line: 1, column: 1 }, "the file names no group");
+        let error = file.error(Mark::START, "the file names no group");
         return Err(Box::new(error.hint("write `all:`, below it `hosts:`, and below that your machines")));
     };
     for (key, node) in map(file, &root, "the file")? {

@@ -103,10 +103,13 @@ fn written(node: &Arc<Node>, index: usize) -> Arc<Node> {
 
 /// The line to write, with the value in quotes.
 fn quoted(variable: &Variable, node: &Node, name: &str) -> String {
-    let line = variable.file.line(node.start.line);
-    let length =
-        if node.end.line == node.start.line { node.end.column.saturating_sub(node.start.column) } else { 0 };
-    let text: String = line.chars().skip(node.start.column - 1).take(length).collect();
+    let line = variable.file.line(node.start.line());
+    let length = if node.end.line() == node.start.line() {
+        node.end.column().saturating_sub(node.start.column())
+    } else {
+        0
+    };
+    let text: String = line.chars().skip(node.start.column() - 1).take(length).collect();
     // No quotes make an id of `12`: then the form is the cure.
     if let ("id", Err(error)) = (name, valid_instance_id(text.trim())) {
         return format!("an id has {}", error.form);

@@ -7,10 +7,34 @@ use pq_template::{Templates, Value};
 /// Line and column in a file, both counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mark {
-    /// The line.
-    pub line: usize,
-    /// The column, in characters.
-    pub column: usize,
+    line: u32,
+    column: u32,
+}
+
+impl Mark {
+    /// Where a file begins.
+    pub const START: Mark = Mark { line: 1, column: 1 };
+
+    /// A place by its line and column, both from 1. What is beyond four thousand million is at that.
+    pub fn new(line: usize, column: usize) -> Self {
+        let number = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
+        Mark { line: number(line), column: number(column) }
+    }
+
+    /// The line, from 1.
+    pub fn line(self) -> usize {
+        self.line as usize
+    }
+
+    /// The column, in characters, from 1.
+    pub fn column(self) -> usize {
+        self.column as usize
+    }
+
+    /// Another column of the same line.
+    pub fn at_column(self, column: usize) -> Self {
+        Mark::new(self.line(), column)
+    }
 }
 
 /// A value and where it stands.

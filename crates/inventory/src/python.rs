@@ -47,7 +47,7 @@ const NO_TEXT: Unfit =
 /// # Errors
 /// Where it is a literal of more values than `most`, or of what has no form here.
 pub fn value(text: &str, mark: Mark, most: usize) -> Result<(Node, usize), Unfit> {
-    let end = Mark { column: mark.column + text.chars().count(), ..mark };
+    let end = mark.at_column(mark.column() + text.chars().count());
     let mut reader =
         Reader { text: text.trim_start_matches([' ', '\t']), at: 0, mark, depth: 0, left: most, unfit: None };
     let read = reader.whole();
@@ -469,7 +469,7 @@ mod tests {
                 other => other.scalar().map(|value| value.to_string()).unwrap_or_default(),
             }
         }
-        match value(text, Mark { line: 1, column: 1 }, 1000) {
+        match value(text, Mark::START, 1000) {
             Ok((node, _)) => show(&node.data),
             Err(unfit) => format!("{unfit:?}"),
         }

@@ -75,18 +75,18 @@ pub fn failed(reason: &Unresolved) -> Value {
 /// Where in the file a template's error stands: the template's line is looked for below the value's beginning,
 /// since block scalars begin a line later and are indented.
 fn place(variable: &Variable, node: &Node, error: &TemplateError) -> Place {
-    let first = node.start.line + error.line - 1;
+    let first = node.start.line() + error.line - 1;
     // There may be as many errors as values on a line that is a whole file.
-    let lines: &[usize] = if node.start.column > MAX_COLUMN { &[] } else { &[first, first + 1] };
+    let lines: &[usize] = if node.start.column() > MAX_COLUMN { &[] } else { &[first, first + 1] };
     for line in lines.iter().copied() {
         let text = variable.file.line(line);
-        let from = if line == node.start.line { node.start.column - 1 } else { 0 };
+        let from = if line == node.start.line() { node.start.column() - 1 } else { 0 };
         let from = text.char_indices().nth(from).map_or(text.len(), |(at, _)| at);
         if !error.text.is_empty()
             && let Some(at) = text[from..].find(&error.text)
         {
             let column = text[..from + at].chars().count() + error.column;
-            return variable.file.place(Mark { line, column });
+            return variable.file.place(Mark::new(line, column));
         }
     }
     variable.file.place(node.start)

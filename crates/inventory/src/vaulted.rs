@@ -38,7 +38,7 @@ impl Vaulted {
         let (mut found, mut stack): (Vec<Vaulted>, Vec<Inside>) = (Vec::new(), Vec::new());
         for event in Parser::new(StrInput::new(text)) {
             let (event, span) = event.map_err(|error| {
-                let mark = Mark { line: error.marker().line().max(1), column: error.marker().col() + 1 };
+                let mark = Mark::new(error.marker().line().max(1), error.marker().col() + 1);
                 file.error(mark, format!("`{shown}` is no YAML"))
             })?;
             match event {
@@ -58,7 +58,7 @@ impl Vaulted {
                         tag.handle == "!" && matches!(tag.suffix.as_str(), "vault" | "vault-encrypted")
                     };
                     if tag.as_deref().is_some_and(is_vault) {
-                        let mark = Mark { line: span.start.line().max(1), column: span.start.col() + 1 };
+                        let mark = Mark::new(span.start.line().max(1), span.start.col() + 1);
                         let range = range(text, byte(text, mark)).ok_or_else(|| {
                             let error = file.error(mark, "this value cannot be moved");
                             Box::new(error.cause("it does not stand in lines of its own below `!vault |`"))

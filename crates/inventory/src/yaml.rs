@@ -69,14 +69,14 @@ fn forbidden(text: &str) -> Option<(Mark, &'static str, &'static str)> {
     if let Some(at) = text.find(control) {
         let before = &text[..at];
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        let mark = Mark { line: before.matches('\n').count() + 1, column };
+        let mark = Mark::new(before.matches('\n').count() + 1, column);
         return Some((mark, "a control character stands here", "remove it, or write it as in `\"\\x1b\"`"));
     }
     let lines =
         text.lines().enumerate().take_while(|(_, line)| line.is_empty() || line.starts_with(['#', '%']));
     for (index, line) in lines {
         if line.strip_prefix("%YAML").is_some_and(|version| !version.trim_start().starts_with("1.")) {
-            let mark = Mark { line: index + 1, column: 1 };
+            let mark = Mark::new(index + 1, 1);
             return Some((mark, "this version of YAML is unknown", "remove this line, or write `%YAML 1.1`"));
         }
     }
@@ -93,7 +93,7 @@ fn full(tag: &Tag) -> String {
 
 /// The parser counts columns from 0.
 fn mark(marker: Marker) -> Mark {
-    Mark { line: marker.line().max(1), column: marker.col() + 1 }
+    Mark::new(marker.line().max(1), marker.col() + 1)
 }
 
 /// A value with what it weighs when every alias is written out.
@@ -417,7 +417,7 @@ impl Loader<'_> {
     /// A map where a key should be is nearly always a template that lacks its quotes.
     fn map_as_key(&self, start: Mark) -> Box<Diagnostic> {
         let error = self.file.error(start, "a map cannot be a key");
-        let line = self.file.line(start.line);
+        let line = self.file.line(start.line());
         match line.find("{{") {
             Some(at) => Box::new(error.cause("`{{` outside of quotes begins two maps").hint(format!(
                 "put the value in quotes: `{}\"{}\"`",
@@ -438,7 +438,7 @@ impl Loader<'_> {
             );
         }
         let error = error.cause(info.to_lowercase());
-        let line = self.file.line(at.line);
+        let line = self.file.line(at.line());
         let indentation: String = line.chars().take_while(|c| c.is_whitespace()).collect();
         let of_tabs = info.contains("tab") || info.contains("YAML whitespace");
         Box::new(if indentation.contains('\t') || (of_tabs && line.contains('\t')) {
@@ -483,7 +483,7 @@ pub fn too_many(file: &SourceFile, mark: Mark) -> Box<Diagnostic> {
 /// The error of a key that occurs twice.
 fn twice(file: &SourceFile, key: &Key, first: Mark) -> Box<Diagnostic> {
     let error = file.error(key.mark, format!("key{} occurs twice in a map", file.quoted(&key.text())));
-    let cause = format!("it stands first at {}:{}:{}", file.shown, first.line, file.column(first));
+    let cause = format!("it stands first at {}:{}:{}", file.shown, first.line(), file.column(first));
     Box::new(error.cause(cause).hint("remove one of them"))
 }
 

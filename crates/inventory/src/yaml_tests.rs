@@ -66,11 +66,11 @@ fn a_value_knows_where_it_stands() {
     let file = file("a: 1\nlist:\n  - x: 'é'\n    y: 22.10\n");
     let root = load(&file).unwrap().unwrap();
     let (key, list) = root.entry("list").unwrap();
-    assert_eq!((key.mark.line, key.mark.column), (2, 1));
+    assert_eq!((key.mark.line(), key.mark.column()), (2, 1));
     let Data::List(items) = &list.data else { panic!() };
     let (key, value) = items[0].entry("y").unwrap();
-    assert_eq!((key.mark.line, key.mark.column), (4, 5));
-    assert_eq!((value.start.line, value.start.column, value.end.column), (4, 8, 13));
+    assert_eq!((key.mark.line(), key.mark.column()), (4, 5));
+    assert_eq!((value.start.line(), value.start.column(), value.end.column()), (4, 8, 13));
     assert_eq!(file.place(value.start).text, "    y: 22.10");
 }
 

@@ -9,7 +9,7 @@ use pq_machine::{Machine, left_behind};
 use pq_secrets::KeyFiles;
 use pq_steps::System;
 use pq_store::{Earlier, HostLock, Locked, RUN_DIR, Records, STATE_DIR, State, Unfinished};
-use pq_stream::{Diagnostic, Event, Redactor, Status};
+use pq_stream::{Diagnostic, Event, Redactor, Status, system_cause};
 
 use crate::edits::{Decisions, Take};
 use crate::host::{HostRun, Mode, Verdict};
@@ -86,14 +86,21 @@ pub fn execute_here(
         earlier: &earlier,
         told,
     };
-    let verdict = run.run(&host.steps);
+    let mut verdict = run.run(&host.steps);
     let ids = host.steps.iter().map(|planned| planned.record.id.as_str()).collect();
     if options.mode == Mode::Apply
         && let Err(error) = records.close(verdict.status == Status::Done, &ids)
     {
-        report(&Diagnostic::new("cannot close the records of this run").cause(error.to_string()));
+        told.note(&unclosed(&error).to_string());
+        verdict.status = verdict.status.max(Status::Failed);
     }
     Ok(verdict)
+}
+
+fn unclosed(error: &std::io::Error) -> Diagnostic {
+    Diagnostic::new(format!("cannot close the records of this run in `{STATE_DIR}`"))
+        .cause(system_cause(error))
+        .hint("what is told of its steps is right; the next run takes this one for interrupted, and looks at all again")
 }
 
 /// The host's lock, for what changes it, once nothing is at work any more that a killed run had started.
@@ -228,7 +235,8 @@ pub fn recover(which: Option<&str>, command: &str) -> Result<Status, Failure> {
         }
     }
     if let Err(error) = records.close(status == Status::Done, &BTreeSet::new()) {
-        report(&Diagnostic::new("cannot close the records of this run").cause(error.to_string()));
+        report(&unclosed(&error));
+        status = status.max(Status::Failed);
     }
     if let Some(Err(error)) = lock.map(HostLock::release) {
         report(&Diagnostic::from_error(&error));

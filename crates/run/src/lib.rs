@@ -3,6 +3,7 @@
 //! Always true here: nothing is touched before the stream's `end` was read and every step understood; `check`
 //! precedes every `apply` and follows it; difference left after `apply` is a failure.
 
+mod allowed;
 mod change;
 mod edits;
 mod execute;
@@ -21,6 +22,7 @@ mod transact;
 mod undo;
 mod work;
 
+pub use allowed::Allowed;
 pub use edits::{Decided, Decisions, Take};
 pub use execute::{Options, Told, execute_here, lock, recover};
 pub use host::{HostRun, Mode, Verdict};

@@ -178,7 +178,14 @@ impl Journal {
         let history = self.dir.join("history");
         DirBuilder::new().recursive(true).mode(0o700).create(&history)?;
         if let Some(name) = path.file_name() {
-            fs::rename(path, history.join(name))?;
+            let to = history.join(name);
+            match fs::rename(path, &to) {
+                // Somebody keeps the history elsewhere.
+                Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                    fs::copy(path, &to).and_then(|_| fs::remove_file(path))?;
+                }
+                other => other?,
+            }
         }
         let old = listed(&history)?;
         for path in &old[..old.len().saturating_sub(KEPT)] {

@@ -32,11 +32,15 @@ pub fn run(
         })?,
     };
     let exists = || {
-        Failure::input(
-            Diagnostic::new(format!("there is an identity in `{}` already", path.display()))
-                .cause("what is encrypted to it could never be opened again without it")
-                .hint("choose another file with `-o FILE`"),
-        )
+        let error = Diagnostic::new(format!("there is an identity in `{}` already", path.display()))
+            .cause("what is encrypted to it could never be opened again without it")
+            .hint("choose another file with `-o FILE`");
+        Failure::input(match add {
+            true => error.hint(
+                "to have this one listed, put the recipient from its line `# public key:` into `.age-recipients`, then `pq-secret rekey`",
+            ),
+            false => error,
+        })
     };
     if path.is_dir() {
         let error = Diagnostic::new(format!("`{}` is a directory", path.display()));
