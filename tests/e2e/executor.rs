@@ -354,3 +354,24 @@ fn who_holds_the_lock_of_packages_is_named_and_waited_for() -> Result<()> {
     assert!(done.stdout.contains("1 changed"), "{}", done.stdout);
     holder.wait()?.success().map(drop)
 }
+
+#[test]
+fn packages_that_were_killed_while_they_were_unpacked_are_unpacked_anew() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = bare(&lab, "unpacked")?;
+    // As dpkg leaves them: what is half unpacked, and what cannot be configured without it.
+    machine
+        .sh("set -e; apt-get update -qq; apt-get install -y -qq tree python3.11-minimal >/dev/null
+             state() { sed -i \"/^Package: $1\\$/,/^\\$/ s/^Status: .*/Status: install $2/\" /var/lib/dpkg/status; }
+             state tree 'reinstreq half-installed'; state libpython3.11-minimal 'reinstreq half-installed'
+             state python3.11-minimal 'ok unpacked'; ! dpkg --configure --pending")?
+        .success()?;
+    let step = r#""id":"one/package","title":"less","do":"package","names":["less"]"#;
+    let run = apply(&machine, &plan(&[step]), &["--text"])?;
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let audit = machine
+        .sh("dpkg --audit; dpkg -l tree less python3.11-minimal libpython3.11-minimal | grep -c ^ii")?;
+    assert_eq!(audit.text(), "4", "{}", audit.stdout);
+    assert!(apply(&machine, &plan(&[step]), &["--text"])?.stdout.contains(" 0 changed"));
+    Ok(())
+}

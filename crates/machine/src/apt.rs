@@ -43,9 +43,14 @@ pub fn install(
 
 fn transaction(names: &[&str], users: &Users) -> Result<(), Error> {
     let interrupted = Packages::read(false)?.interrupted;
-    if interrupted {
-        configure(users)?;
+    let mut unconfigured = if interrupted { configure(users).err() } else { None };
+    // What was killed while it was unpacked cannot be configured before it is unpacked anew.
+    let half = if unconfigured.is_some() { Packages::read(false)?.half } else { Vec::new() };
+    let half: Vec<&str> = half.iter().map(String::as_str).collect();
+    if !half.is_empty() && apt(&half, &["--fix-broken", "--reinstall"], users)?.status == 0 {
+        unconfigured = configure(users).err();
     }
+    let how: &[&str] = if interrupted { &["--fix-broken"] } else { &[] };
     let sources = Sources::look()?;
     let (known, mut updated) = (sources.are_fetched(), None);
     if !known || !lists_are_young(Path::new(LISTS), SystemTime::now()) {
@@ -56,13 +61,14 @@ fn transaction(names: &[&str], users: &Users) -> Result<(), Error> {
         }
         updated = Some(update);
     }
-    let mut output = apt(names, interrupted, users)?;
+    let mut output = apt(names, how, users)?;
     if output.status != 0 && updated.is_none() && lists_are_to_blame(&output.stderr) {
         updated = Some(update(&sources, users));
-        output = apt(names, interrupted, users)?;
+        output = apt(names, how, users)?;
     }
     match (output.status, updated) {
         (0, _) => Ok(()),
+        _ if let Some(error) = unconfigured => Err(also(error, &output)),
         (_, Some(Err(error))) => Err(explained(names, &output, Some(error), users)),
         _ => Err(explained(names, &output, None, users)),
     }
@@ -96,6 +102,14 @@ fn configure(users: &Users) -> Result<(), Error> {
     })
 }
 
+/// That error, with what apt says when it is to mend it.
+fn also(error: Error, output: &Output) -> Error {
+    let mut diagnostic = error.into_diagnostic();
+    let said = output.stderr.lines().filter_map(|line| line.strip_prefix("E: "));
+    diagnostic.causes.extend(said.map(str::to_owned));
+    diagnostic.into()
+}
+
 /// Fetches the lists of all sources.
 fn update(sources: &Sources, users: &Users) -> Result<(), Error> {
     // Without the mode, apt 2.2 and newer end well where a server did not answer.
@@ -125,9 +139,9 @@ fn without_a_source(names: &[&str], error: Error) -> Error {
     diagnostic.into()
 }
 
-fn apt(names: &[&str], repair: bool, users: &Users) -> Result<Output, Error> {
+fn apt(names: &[&str], how: &[&'static str], users: &Users) -> Result<Output, Error> {
     let mut argv = vec!["apt-get", "install", "-q", "-y", "--no-install-recommends", "--no-remove"];
-    argv.extend(repair.then_some("--fix-broken"));
+    argv.extend(how);
     for option in [
         "DPkg::Lock::Timeout=120",
         "Dpkg::Options::=--force-confold",

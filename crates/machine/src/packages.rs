@@ -16,6 +16,8 @@ pub struct Packages {
     found: HashMap<String, Package>,
     /// Whether dpkg was interrupted: packages wait to be configured, or its own records to be merged.
     pub interrupted: bool,
+    /// Packages that were killed while they were unpacked: only unpacking them anew mends them. With their architecture.
+    pub half: Vec<String>,
 }
 
 impl Packages {
@@ -37,12 +39,13 @@ impl Packages {
     fn parse(text: &str) -> Self {
         let mut packages = Packages::default();
         for paragraph in text.split("\n\n") {
-            let (mut name, mut status, mut version) = ("", "", "");
+            let (mut name, mut status, mut version, mut architecture) = ("", "", "", "all");
             for line in paragraph.lines() {
                 match line.split_once(": ") {
                     Some(("Package", value)) => name = value,
                     Some(("Status", value)) => status = value,
                     Some(("Version", value)) => version = value,
+                    Some(("Architecture", value)) => architecture = value,
                     _ => {}
                 }
             }
@@ -57,6 +60,13 @@ impl Packages {
                 _ => continue,
             };
             packages.interrupted |= state != "installed";
+            if state == "half-installed" || status.split(' ').nth(1) == Some("reinstreq") {
+                packages.interrupted = true;
+                packages.half.push(match architecture {
+                    "all" => name.to_owned(),
+                    other => format!("{name}:{other}"),
+                });
+            }
             let package = Package { version: version.to_owned(), configured };
             let known = packages.found.entry(name.to_owned()).or_insert_with(|| package.clone());
             // Of several architectures, one that is configured counts.
@@ -92,7 +102,12 @@ mod tests {
         assert_eq!(packages.get("tree"), Some(&Package { version: "2.1.0-1".to_owned(), configured: true }));
         assert_eq!(packages.get("gone"), None);
         assert!(packages.get("half").is_some_and(|half| !half.configured));
-        assert!(packages.interrupted);
+        assert!(packages.interrupted && packages.half.is_empty());
+        let half = Packages::parse(
+            "Package: a\nStatus: install reinstreq half-installed\nArchitecture: amd64\nVersion: 1\n\n\
+             Package: b\nStatus: install ok half-installed\nArchitecture: all\nVersion: 1\n",
+        );
+        assert!(half.interrupted && half.half == ["a:amd64", "b"]);
         assert!(!Packages::parse("Package: a\nStatus: install ok installed\nVersion: 1\n").interrupted);
     }
 }

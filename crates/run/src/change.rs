@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use pq_steps::ledger::{Entry, Thing, ThingKind, What};
-use pq_steps::{AnyStep, Check, Error, Meta, Mode as Bits, System};
+use pq_steps::{AbsPath, AnyStep, Check, Error, Meta, Mode as Bits, System};
 use pq_stream::{Diagnostic, Difference, Outcome, owner_of};
 
 use crate::Told;
@@ -41,6 +41,15 @@ impl HostRun<'_> {
         apply: impl FnOnce(&Planned, &mut dyn System, &mut dyn Told) -> Result<(), Error>,
     ) -> Result<(), Diagnostic> {
         self.note(planned)?;
+        self.done(planned, apply)
+    }
+
+    /// Applies what was noted, and looks again.
+    pub(crate) fn done(
+        &mut self,
+        planned: &Planned,
+        apply: impl FnOnce(&Planned, &mut dyn System, &mut dyn Told) -> Result<(), Error>,
+    ) -> Result<(), Diagnostic> {
         let applied = apply(planned, self.machine, self.told).map_err(Error::into_diagnostic);
         if matches!(planned.step, AnyStep::Remove(_)) {
             // It writes the ledger itself.
@@ -88,7 +97,7 @@ impl HostRun<'_> {
     }
 
     /// Notes what is about to be changed, and waits until that is on disk.
-    fn note(&mut self, planned: &Planned) -> Result<(), Diagnostic> {
+    pub(crate) fn note(&mut self, planned: &Planned) -> Result<(), Diagnostic> {
         self.machine.hold();
         self.book(planned)?;
         self.keep_old(planned)?;
@@ -150,10 +159,14 @@ impl HostRun<'_> {
     fn keep_old(&mut self, planned: &Planned) -> Result<(), Diagnostic> {
         let whole = || planned.step.converge().whole_file().map(|(path, _)| path);
         let Some(path) = planned.step.place().or_else(whole) else { return Ok(()) };
-        let before = undo::now(&*self.machine, &path).map_err(Error::into_diagnostic)?;
-        self.records.undo.keep(path.as_str(), before.as_ref()).map_err(|error| {
-            Diagnostic::new(format!("cannot keep what `{path}` is now")).cause(error.to_string())
-        })
+        self.keep_now(&path).map_err(Error::into_diagnostic)
+    }
+
+    /// Keeps what stands at a path now, unless this run did so before.
+    pub(crate) fn keep_now(&mut self, path: &AbsPath) -> Result<(), Error> {
+        let before = undo::now(&*self.machine, path)?;
+        let kept = self.records.undo.keep(path.as_str(), before.as_ref());
+        kept.map_err(|error| Error::failed(format!("cannot keep what `{path}` is now"), error))
     }
 
     /// Leaves a file that was changed by hand as it is, and puts ours beside it.

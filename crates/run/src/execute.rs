@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pq_cli::{Failure, Form, report};
 use pq_machine::{Machine, left_behind};
 use pq_secrets::KeyFiles;
-use pq_steps::System;
+use pq_steps::{AnyStep, System};
 use pq_store::{Earlier, HostLock, Locked, RUN_DIR, Records, STATE_DIR, State, Unfinished};
 use pq_stream::{Diagnostic, Event, Redactor, Status, system_cause};
 
@@ -87,7 +87,11 @@ pub fn execute_here(
         told,
     };
     let mut verdict = run.run(&host.steps);
-    let ids = host.steps.iter().map(|planned| planned.record.id.as_str()).collect();
+    let undoing = host.steps.iter().filter_map(|planned| match &planned.step {
+        AnyStep::Transaction(it) => Some(it.rollback.iter().map(|step| step.id.as_str())),
+        _ => None,
+    });
+    let ids = host.steps.iter().map(|planned| planned.record.id.as_str()).chain(undoing.flatten()).collect();
     if options.mode == Mode::Apply
         && let Err(error) = records.close(verdict.status == Status::Done, &ids)
     {

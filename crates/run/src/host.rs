@@ -15,7 +15,7 @@ use crate::edits::{Decided, Decisions, Edit};
 use crate::order::Order;
 use crate::served::{Served, served};
 use crate::stop::Stop;
-use crate::transact::members;
+use crate::transact::{digest, members};
 use crate::work::Planned;
 
 /// What a run does about differences.
@@ -166,7 +166,13 @@ impl HostRun<'_> {
         }
         for open in self.unfinished.clone() {
             let id = &open.id;
-            let here = steps.iter().any(|it| it.record.id == *id && it.digest == open.digest);
+            let same = |it: &Planned| match &it.step {
+                AnyStep::Transaction(transaction) => {
+                    it.record.id == *id && digest(it, &members(transaction, steps)) == open.digest
+                }
+                _ => false,
+            };
+            let here = steps.iter().any(same);
             let held = open.state == State::Held;
             if held && !self.resume.contains(id) {
                 self.note_of(
@@ -215,8 +221,11 @@ impl HostRun<'_> {
         let planned = service.reload;
         let Some(differences) = self.looked_at(planned, progress) else { return };
         let begun = self.begins(planned, progress);
-        let result = self.attempt(planned, |planned, machine, _| planned.step.converge().apply(machine));
-        let result = result.map_err(|error| error.hint(self.bring_back(service)));
+        // What could not be noted was not done, and refused by nobody.
+        let result = self.note(planned).and_then(|()| {
+            let done = self.done(planned, |planned, machine, _| planned.step.converge().apply(machine));
+            done.map_err(|error| error.hint(self.bring_back(service)))
+        });
         self.ended(planned, differences, progress, result, begun);
     }
 

@@ -46,11 +46,14 @@ pub fn dismiss(machine: &mut dyn System) -> Result<(), Error> {
     [LINK, UNIT, DIRECTORY].into_iter().try_for_each(|it| machine.remove(&path(it)?))
 }
 
-/// `pq-apply`, which is this program or lies beside it.
+/// `pq-apply`, which is this program, under the name that it has where it was sent to as well, or lies beside it.
 fn program() -> Option<Vec<u8>> {
     let this = std::env::current_exe().ok()?;
-    let beside = this.with_file_name("pq-apply");
-    std::fs::read(beside).ok()
+    let name = this.file_name()?.to_string_lossy().into_owned();
+    match name.starts_with("pq-apply") {
+        true => std::fs::read("/proc/self/exe").ok(),
+        false => std::fs::read(this.with_file_name("pq-apply")).ok(),
+    }
 }
 
 fn path(text: &str) -> Result<AbsPath, Error> {

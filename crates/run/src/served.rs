@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 use pq_steps::types::Reload;
 use pq_steps::{AbsPath, Active, AnyStep, Check, Command, Converge, Error, Output};
-use pq_store::Before;
 use pq_stream::{Diagnostic, Difference, Outcome, owner_of};
 
+use crate::edits::Edit;
 use crate::host::{HostRun, Look, Mode, Progress};
 use crate::work::Planned;
 
@@ -190,16 +190,19 @@ impl HostRun<'_> {
         let unit = service.step.unit.clone();
         let mut failed = Vec::new();
         let mut back = false;
+        let runs = match self.not_taken(service) {
+            Ok(runs) => runs,
+            Err(error) => return format!("its files stay as they are: {error}"),
+        };
         for planned in &service.feeding {
             let Some(path) = planned.step.place() else { continue };
-            match self.old_state(path.as_str()) {
-                Ok(None) => {}
-                Ok(Some(before)) => {
-                    back = true;
-                    if let Err(error) = crate::undo::restore(self.machine, &path, before.as_ref()) {
-                        failed.push(format!("`{path}`: {error}"));
-                    }
-                }
+            // What somebody changed by hand is not taken away.
+            if Edit::of(planned, self.machine, self.records.ledger.ledger()).is_ok_and(|edit| edit.is_some())
+            {
+                continue;
+            }
+            match self.bring_one_back(&path, &runs) {
+                Ok(was) => back |= was,
                 Err(error) => failed.push(format!("`{path}`: {error}")),
             }
         }
@@ -219,14 +222,29 @@ impl HostRun<'_> {
         }
     }
 
-    /// What a path was before this run, or before those that came to no good end.
-    fn old_state(&self, path: &str) -> std::io::Result<Option<Option<Before>>> {
-        for run in &self.earlier.runs {
-            if let Some(before) = self.records.undo_of(run)?.before(path)? {
-                return Ok(Some(before));
+    /// The earlier runs that came to no good end, oldest first, of whose files the service has taken none yet: those since it
+    /// was last reloaded.
+    fn not_taken(&self, service: &Served<'_>) -> std::io::Result<Vec<String>> {
+        let last = self.records.journal.last_done(&service.reload.record.id)?;
+        let since = |run: &&String| last.as_ref().is_none_or(|last| *run > last);
+        Ok(self.earlier.runs.iter().filter(since).cloned().collect())
+    }
+
+    /// Makes what stands at a path what it was before these runs and this one; whether they changed it.
+    fn bring_one_back(&mut self, path: &AbsPath, runs: &[String]) -> Result<bool, Error> {
+        let cannot = |error: std::io::Error| Error::failed("cannot read its old state", error);
+        let mut old = None;
+        for run in runs {
+            old = self.records.undo_of(run).and_then(|undo| undo.before(path.as_str())).map_err(cannot)?;
+            if old.is_some() {
+                break;
             }
         }
-        self.records.undo.before(path)
+        let own = || self.records.undo.before(path.as_str()).map_err(cannot);
+        let Some(before) = old.map_or_else(own, |old| Ok(Some(old)))? else { return Ok(false) };
+        self.keep_now(path)?;
+        crate::undo::restore(self.machine, path, before.as_ref())?;
+        Ok(true)
     }
 }
 

@@ -41,7 +41,7 @@ fn read(state: &Path, run: &Path) -> io::Result<HostStatus> {
         .to_owned(),
         id: it.id,
         since: it.since,
-        command: it.command.chars().take(400).collect(),
+        command: it.command.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect(),
     });
     Ok(HostStatus {
         host: String::new(),

@@ -7,10 +7,11 @@
 use std::time::{Duration, SystemTime};
 
 use pq_steps::types::Transaction;
-use pq_steps::{AnyStep, Check, Error};
+use pq_steps::{AbsPath, AnyStep, Check, Error, Kind};
 use pq_store::{State, Unfinished};
 use pq_stream::{Diagnostic, Outcome, Step, owner_of, utc};
 
+use crate::edits::sha256;
 use crate::host::{HostRun, Look, Mode, Progress};
 use crate::recovery;
 use crate::undo;
@@ -20,6 +21,24 @@ use crate::work::Planned;
 pub(crate) fn members<'p>(transaction: &Transaction, steps: &'p [Planned]) -> Vec<&'p Planned> {
     let named = |id: &String| steps.iter().find(|planned| planned.record.id == *id);
     transaction.steps.iter().filter_map(named).collect()
+}
+
+/// The path of the file or link that a member writes or takes away.
+fn place(member: &Planned) -> Option<AbsPath> {
+    let whole = || member.step.converge().whole_file().map(|(path, _)| path);
+    member.step.place().or_else(whole)
+}
+
+/// Whether what a member does is brought back by nothing but the transaction's own steps.
+fn stays(member: &Planned) -> bool {
+    place(member).is_none() && !matches!(member.step, AnyStep::Assert(_) | AnyStep::Http(_))
+}
+
+/// SHA-256 over a transaction and all that it does: by it a killed one is known again.
+pub(crate) fn digest(planned: &Planned, members: &[&Planned]) -> String {
+    let all: Vec<&str> =
+        members.iter().map(|it| it.digest.as_str()).chain([planned.digest.as_str()]).collect();
+    sha256(all.join("\n").as_bytes())
 }
 
 impl HostRun<'_> {
@@ -42,6 +61,10 @@ impl HostRun<'_> {
                 return self.ends_before(planned, &members[at..], error, progress);
             }
             let Some(differences) = self.looked_at(member, progress) else { continue };
+            if let Err(error) = self.can_come_back(member) {
+                self.told(member, Look::Failed(error), progress);
+                continue;
+            }
             if open.is_none() {
                 match self.open(planned, members) {
                     Ok(opened) => open = Some(opened),
@@ -56,8 +79,7 @@ impl HostRun<'_> {
         if progress.has_failed(&planned.record.id) {
             return match self.undo(&open) {
                 Ok(()) => {
-                    let error =
-                        Diagnostic::new("what it had done was undone").hint("all is as it was before");
+                    let error = Diagnostic::new("what it had done was undone").hint(as_before(&open));
                     self.told(planned, Look::Failed(error), progress);
                 }
                 Err(error) => self.told(planned, Look::Failed(error), progress),
@@ -66,6 +88,19 @@ impl HostRun<'_> {
         match self.close(&open) {
             Ok(()) => self.event(planned, progress, Outcome::Changed, Vec::new(), None, None),
             Err(error) => self.told(planned, Look::Failed(error), progress),
+        }
+    }
+
+    /// Refuses a step that would replace or take away what no transaction brings back.
+    fn can_come_back(&self, member: &Planned) -> Result<(), Diagnostic> {
+        let Some(path) = place(member) else { return Ok(()) };
+        let is = self.machine.stat(&path).map_err(Error::into_diagnostic)?;
+        match is.is_some_and(|is| is.kind == Kind::Directory) {
+            false => Ok(()),
+            true => Err(Diagnostic::new(format!(
+                "`{path}` is a directory, which a transaction cannot bring back"
+            ))
+            .hint("take it away in a step behind the transaction; it was not touched")),
         }
     }
 
@@ -87,18 +122,15 @@ impl HostRun<'_> {
             secrets: Vec::new(),
             body: it.body.clone(),
         };
-        let place = |member: &&Planned| {
-            let whole = || member.step.converge().whole_file().map(|(path, _)| path);
-            member.step.place().or_else(whole).map(|path| path.as_str().to_owned())
-        };
         let unfinished = Unfinished {
             id: record.id.clone(),
-            digest: planned.digest.clone(),
+            digest: digest(planned, members),
             since: utc(SystemTime::now()),
             command: std::env::args().collect::<Vec<_>>().join(" "),
             state: State::Open,
             runs: vec![self.records.journal.run().to_owned()],
-            places: members.iter().filter_map(place).collect(),
+            places: members.iter().filter_map(|it| place(it)).map(|path| path.as_str().to_owned()).collect(),
+            beyond: members.iter().filter(|it| stays(it)).map(|it| it.record.id.clone()).collect(),
             rollback: transaction.rollback.iter().map(step).collect(),
         };
         self.write(&unfinished)?;
@@ -179,7 +211,7 @@ impl HostRun<'_> {
             self.undo_by(record).map_err(within)?;
         }
         self.close(open)?;
-        self.told.note(&format!("transaction `{}` is undone: all is as it was before", open.id));
+        self.told.note(&format!("transaction `{}` is undone: {}", open.id, as_before(open)));
         Ok(())
     }
 
@@ -203,10 +235,12 @@ impl HostRun<'_> {
     /// The files and links that a transaction's runs replaced.
     fn bring_back_files(&mut self, open: &Unfinished) -> Result<(), Diagnostic> {
         for place in &open.places {
-            let path = pq_steps::AbsPath::new(place.clone()).map_err(Diagnostic::new)?;
+            let path = AbsPath::new(place.clone()).map_err(Diagnostic::new)?;
             for run in &open.runs {
                 let old = self.records.undo_of(run).and_then(|undo| undo.before(place));
                 if let Some(before) = old.map_err(|error| cannot("read its old files", &error))? {
+                    // Somebody may have mended it by hand meanwhile.
+                    self.keep_now(&path).map_err(Error::into_diagnostic)?;
                     undo::restore(self.machine, &path, before.as_ref()).map_err(Error::into_diagnostic)?;
                     break;
                 }
@@ -222,6 +256,16 @@ impl HostRun<'_> {
             .transactions
             .write(unfinished)
             .map_err(|error| cannot("write the transaction down", &error))
+    }
+}
+
+/// What is to be said of what was undone.
+fn as_before(open: &Unfinished) -> String {
+    match open.rollback.is_empty() && !open.beyond.is_empty() {
+        true => {
+            format!("files and links are as they were before; what `{}` did stays", open.beyond.join("`, `"))
+        }
+        false => "all is as it was before".to_owned(),
     }
 }
 

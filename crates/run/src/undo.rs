@@ -25,6 +25,9 @@ pub fn now(machine: &dyn Probe, path: &AbsPath) -> Result<Option<Before>, Error>
 /// What could not be done.
 pub fn restore(machine: &mut dyn System, path: &AbsPath, before: Option<&Before>) -> Result<(), Error> {
     match before {
+        None if machine.stat(path)?.is_some_and(|is| is.kind == Kind::Directory) => {
+            Err(Error::failed(format!("cannot take `{path}` away again"), "a directory stands there now"))
+        }
         None => machine.remove(path),
         Some(Before::Link { target }) => {
             if machine.stat(path)?.is_some_and(|is| is.kind != Kind::Symlink) {

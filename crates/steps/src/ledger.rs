@@ -248,6 +248,14 @@ impl Ledger {
         self.things.iter().filter(|(_, booked)| booked.accepted.is_some()).map(|(thing, _)| thing)
     }
 
+    /// What is known of the things whose paths begin so.
+    pub fn below<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = &'a Booked> {
+        self.things
+            .iter()
+            .filter(move |(thing, _)| thing.name.starts_with(beginning))
+            .map(|(_, booked)| booked)
+    }
+
     /// What an owner wants, newest first.
     pub fn of_owner(&self, owner: &str) -> Vec<(&Thing, &Booked)> {
         let mut things: Vec<_> =

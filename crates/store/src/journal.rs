@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,8 +15,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pq_stream::{Outcome, utc};
 use serde::{Deserialize, Serialize};
 
+use crate::append::append;
+
 /// Ended journals that are kept.
 const KEPT: usize = 200;
+
+/// Journals of runs that came to no good end, and that are kept as such.
+const PENDING: usize = 50;
 
 /// One line of a journal.
 #[derive(Debug, Serialize, Deserialize)]
@@ -98,22 +103,46 @@ impl Journal {
     }
 
     /// The run is over. If all is well, its journal becomes history, and what earlier ones left of the steps that it
-    /// had in its plan.
+    /// had in its plan. Of those whose steps nobody plans any more, the oldest follow once there are many. Answers which
+    /// runs are no history.
     ///
     /// # Errors
     /// Where they cannot be read, written or moved.
-    pub fn close(mut self, well: bool, plan: &BTreeSet<&str>) -> io::Result<()> {
-        if !well {
-            return if self.open.is_some() { self.append(&Entry::Failed) } else { Ok(()) };
+    pub fn close(mut self, well: bool, plan: &BTreeSet<&str>) -> io::Result<Vec<String>> {
+        if !well && self.open.is_some() {
+            self.append(&Entry::Failed)?;
         }
+        let mut left = Vec::new();
         for path in self.pending()? {
             let mut begun = BTreeSet::new();
             note(&path, &mut begun)?;
-            if begun.iter().all(|id| plan.contains(id.as_str())) {
-                self.archive(&path)?;
+            let own = name(&path) == self.run;
+            match well && (own || begun.iter().all(|id| plan.contains(id.as_str()))) {
+                true => self.archive(&path)?,
+                false => left.push(path),
             }
         }
-        Ok(())
+        let many = left.len().saturating_sub(PENDING);
+        left.drain(..many).try_for_each(|path| self.archive(&path))?;
+        Ok(left.iter().map(|path| name(path)).collect())
+    }
+
+    /// The last run in which a step was done, whatever else became of that run; its name.
+    ///
+    /// # Errors
+    /// Where the journals cannot be read.
+    pub fn last_done(&self, id: &str) -> io::Result<Option<String>> {
+        let mut all = listed(&self.dir.join("history"))?;
+        all.extend(self.pending()?);
+        all.sort_by_key(|path| name(path));
+        for path in all.iter().rev() {
+            let text = fs::read_to_string(path)?;
+            let done = |entry| matches!(entry, Entry::End { id: it, outcome: Outcome::Changed } if it == id);
+            if text.lines().filter_map(|line| serde_json::from_str(line).ok()).any(done) {
+                return Ok(Some(name(path)));
+            }
+        }
+        Ok(None)
     }
 
     /// What earlier runs left, before this one begins. Call it with the host's lock held.
@@ -157,9 +186,7 @@ impl Journal {
     fn append(&mut self, entry: &Entry) -> io::Result<()> {
         let mut line = serde_json::to_string(entry)?;
         line.push('\n');
-        let file = self.file()?;
-        file.write_all(line.as_bytes())?;
-        file.sync_data()
+        append(self.file()?, &line)
     }
 
     fn file(&mut self) -> io::Result<&mut File> {

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use pq_steps::ledger::{Entry, LEDGER, Ledger};
 
+use crate::append::append;
+
 /// The ledger of a machine, and the file that it is kept in.
 #[derive(Debug)]
 pub struct LedgerFile {
@@ -58,9 +60,11 @@ impl LedgerFile {
             return Ok(());
         }
         let text = lines(entries)?;
-        let file = self.file()?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
+        if let Err(error) = append(self.file()?, &text) {
+            // Opened again, it is written on from where its whole lines end.
+            self.open = None;
+            return Err(error);
+        }
         entries.iter().for_each(|entry| self.ledger.take(entry));
         Ok(())
     }

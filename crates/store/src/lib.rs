@@ -3,6 +3,7 @@
 //!
 //! Never the truth about the machine: every run looks at the machine itself.
 
+mod append;
 mod journal;
 mod ledger;
 mod lock;

@@ -69,11 +69,10 @@ impl HostLock {
             .map_err(unusable)?;
         file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(unusable)?;
         let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
-        let mut holder = String::new();
-        (&mut file).take(400).read_to_string(&mut holder).map_err(unusable)?;
+        let holder = text(&mut file).map_err(unusable)?;
         match locked {
             Ok(()) => {
-                let process = holder.split(", process ").nth(1).and_then(|rest| rest.split(',').next());
+                let process = holder.rsplit(", process ").next().and_then(|rest| rest.split(',').next());
                 let killed = process.and_then(|id| id.parse().ok());
                 Ok(HostLock { file, path, killed })
             }
@@ -105,8 +104,7 @@ impl HostLock {
         if !locks.lines().any(of_it) {
             return Ok(None);
         }
-        let mut holder = String::new();
-        (&mut file).take(400).read_to_string(&mut holder)?;
+        let holder = text(&mut file)?;
         let holder = holder.trim();
         Ok(Some(if holder.is_empty() { "another run" } else { holder }.to_owned()))
     }
@@ -122,6 +120,9 @@ impl HostLock {
     /// Where the file cannot be written.
     pub fn name(&mut self, command: &str) -> Result<(), Locked> {
         let since = pq_stream::utc(SystemTime::now());
+        // One line, of a length that is always read whole.
+        let command: String =
+            command.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST / 8).collect();
         let holder = format!("`{command}`, process {}, since {since}\n", std::process::id());
         self.write(&holder).map_err(|error| Locked::Unusable(self.path.clone(), error))
     }
@@ -139,6 +140,16 @@ impl HostLock {
     pub fn release(mut self) -> Result<(), Locked> {
         self.write("").map_err(|error| Locked::Unusable(self.path.clone(), error))
     }
+}
+
+/// Most bytes of the file that are read.
+const MOST: usize = 2_000;
+
+/// What the file says.
+fn text(file: &mut File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    file.take(MOST as u64).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -163,7 +174,7 @@ mod tests {
     fn a_run_that_was_killed_left_its_name() {
         let dir = tempfile::tempdir().unwrap();
         let mut killed = HostLock::take(dir.path()).unwrap();
-        killed.name("pq-apply").unwrap();
+        killed.name(&format!("pq-apply --only é, process 1, \n{}", "é".repeat(5_000))).unwrap();
         drop(killed);
         assert_eq!(HostLock::take(dir.path()).unwrap().killed(), Some(std::process::id()));
     }

@@ -56,7 +56,9 @@ impl Records {
     /// Where something cannot be written.
     pub fn close(self, well: bool, plan: &BTreeSet<&str>) -> io::Result<()> {
         self.ledger.close()?;
-        self.undo.prune()?;
-        self.journal.close(well, plan)
+        let undo = self.undo;
+        let needed = self.transactions.all()?.into_iter().flat_map(|it| it.runs);
+        let needed: BTreeSet<String> = needed.chain(self.journal.close(well, plan)?).collect();
+        undo.prune(&needed)
     }
 }

@@ -40,6 +40,9 @@ pub struct Unfinished {
     pub runs: Vec<String>,
     /// The files and links that its steps write.
     pub places: Vec<String>,
+    /// The ids of its steps whose work is brought back by `rollback` alone.
+    #[serde(default)]
+    pub beyond: Vec<String>,
     /// The steps that undo the rest, in their order.
     pub rollback: Vec<Step>,
 }
@@ -127,6 +130,7 @@ mod tests {
             state: State::Open,
             runs: vec!["r".to_owned()],
             places: Vec::new(),
+            beyond: Vec::new(),
             rollback: Vec::new(),
         };
         all.write(&one).unwrap();

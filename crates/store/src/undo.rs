@@ -3,12 +3,15 @@
 //! Always true here: a file's old content is on disk before the new one takes its place; of a file that was not there, that
 //! is noted. Of one file a run keeps what was there before its first change.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::append::append;
 
 /// Runs whose old files are kept.
 const KEPT: usize = 50;
@@ -106,8 +109,7 @@ impl Undo {
         let line = Line { path: path.to_owned(), was };
         let mut list =
             OpenOptions::new().append(true).create(true).mode(0o600).open(self.dir.join("list.ndjson"))?;
-        list.write_all(format!("{}\n", serde_json::to_string(&line)?).as_bytes())?;
-        list.sync_all()?;
+        append(&mut list, &format!("{}\n", serde_json::to_string(&line)?))?;
         File::open(&self.dir)?.sync_all()?;
         self.lines.push(line);
         Ok(())
@@ -138,18 +140,22 @@ impl Undo {
         &self.dir
     }
 
-    /// Takes away what runs long ago kept.
+    /// Takes away what runs long ago kept, but for those that are still needed.
     ///
     /// # Errors
     /// Where it cannot be removed.
-    pub fn prune(&self) -> io::Result<()> {
+    pub fn prune(&self, needed: &BTreeSet<String>) -> io::Result<()> {
         if self.lines.is_empty() {
             return Ok(());
         }
         let mut runs =
             fs::read_dir(&self.all)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
         runs.sort();
-        runs[..runs.len().saturating_sub(KEPT)].iter().try_for_each(fs::remove_dir_all)
+        let old = &runs[..runs.len().saturating_sub(KEPT)];
+        let is_needed = |run: &&PathBuf| {
+            run.file_name().is_some_and(|name| needed.contains(name.to_string_lossy().as_ref()))
+        };
+        old.iter().filter(|run| !is_needed(run)).try_for_each(fs::remove_dir_all)
     }
 }
 
@@ -170,7 +176,7 @@ mod tests {
     fn what_was_there_first_comes_back_also_to_another_run() {
         let dir = tempfile::tempdir().unwrap();
         let mut undo = Undo::new(dir.path(), "one");
-        undo.prune().unwrap();
+        undo.prune(&BTreeSet::new()).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         undo.keep("/etc/a", Some(&before("old"))).unwrap();
         undo.keep("/etc/b", None).unwrap();
@@ -191,9 +197,11 @@ mod tests {
         for run in 0..KEPT + 3 {
             let mut undo = Undo::new(dir.path(), &format!("{run:04}"));
             undo.keep("/etc/a", None).unwrap();
-            undo.prune().unwrap();
+            undo.prune(&BTreeSet::from(["0001".to_owned()])).unwrap();
         }
-        assert_eq!(fs::read_dir(dir.path().join("undo")).unwrap().count(), KEPT);
+        assert_eq!(fs::read_dir(dir.path().join("undo")).unwrap().count(), KEPT + 1);
         assert!(Undo::load(dir.path(), "0000").unwrap().before("/etc/a").unwrap().is_none());
+        let needed = Undo::load(dir.path(), "0001").unwrap();
+        assert_eq!(needed.before("/etc/a").unwrap(), Some(None), "a transaction may need it");
     }
 }

@@ -44,7 +44,7 @@ impl Remove {
         let mut taken = BTreeSet::new();
         let mut of_data = false;
         for (thing, booked) in ledger.of_owner(&self.owner) {
-            let fate = self.fate(machine, thing, booked, &taken, of_data)?;
+            let fate = self.fate(machine, ledger, thing, booked, &taken, of_data)?;
             match fate {
                 Fate::Taken => drop(taken.insert(thing.clone())),
                 Fate::Data => of_data = true,
@@ -57,9 +57,18 @@ impl Remove {
         Ok(fates)
     }
 
+    /// Whether something is below a directory that another owner wants, or that was there before us.
+    fn holds_of_others(&self, ledger: &Ledger, directory: &str) -> bool {
+        let below = format!("{directory}/");
+        ledger
+            .below(&below)
+            .any(|booked| booked.before || booked.owners.iter().any(|owner| *owner != self.owner))
+    }
+
     fn fate(
         &self,
         machine: &dyn Probe,
+        ledger: &Ledger,
         thing: &Thing,
         booked: &Booked,
         taken: &BTreeSet<Thing>,
@@ -83,7 +92,9 @@ impl Remove {
             ThingKind::User | ThingKind::Group => of_data,
             ThingKind::Link | ThingKind::Tree | ThingKind::Unit | ThingKind::Package => false,
         };
-        Ok(if is_data && !self.with_data { Fate::Data } else { Fate::Taken })
+        let whole = matches!(thing.kind, ThingKind::Directory | ThingKind::Tree);
+        let kept = !self.with_data || whole && self.holds_of_others(ledger, &thing.name);
+        Ok(if is_data && kept { Fate::Data } else { Fate::Taken })
     }
 }
 
