@@ -95,7 +95,7 @@ pub fn execute_here(
     if options.mode == Mode::Apply
         && let Err(error) = records.close(verdict.status == Status::Done, &ids)
     {
-        told.note(&unclosed(&error).to_string());
+        report(&unclosed(&error));
         verdict.status = verdict.status.max(Status::Failed);
     }
     Ok(verdict)

@@ -186,7 +186,7 @@ impl Journal {
     fn append(&mut self, entry: &Entry) -> io::Result<()> {
         let mut line = serde_json::to_string(entry)?;
         line.push('\n');
-        append(self.file()?, &line)
+        append(self.file()?, &line, File::sync_data)
     }
 
     fn file(&mut self) -> io::Result<&mut File> {

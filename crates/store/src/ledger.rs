@@ -60,7 +60,7 @@ impl LedgerFile {
             return Ok(());
         }
         let text = lines(entries)?;
-        if let Err(error) = append(self.file()?, &text) {
+        if let Err(error) = append(self.file()?, &text, File::sync_all) {
             // Opened again, it is written on from where its whole lines end.
             self.open = None;
             return Err(error);

@@ -109,7 +109,7 @@ impl Undo {
         let line = Line { path: path.to_owned(), was };
         let mut list =
             OpenOptions::new().append(true).create(true).mode(0o600).open(self.dir.join("list.ndjson"))?;
-        append(&mut list, &format!("{}\n", serde_json::to_string(&line)?))?;
+        append(&mut list, &format!("{}\n", serde_json::to_string(&line)?), File::sync_all)?;
         File::open(&self.dir)?.sync_all()?;
         self.lines.push(line);
         Ok(())
