@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use pq_steps::ledger::{Ledger, ThingKind};
+use pq_steps::ledger::Ledger;
 use pq_store::{HostLock, Interrupted, Journal, LedgerFile, RUN_DIR, STATE_DIR, State, Transactions, began};
 use pq_stream::{Diagnostic, HostStatus, RunLeft, TransactionLeft, system_cause};
 
@@ -64,31 +64,16 @@ fn owners(ledger: &Ledger) -> BTreeMap<String, BTreeMap<String, usize>> {
     for owner in ledger.owners() {
         let kinds = owners.entry(owner.to_owned()).or_default();
         for (thing, _) in ledger.of_owner(owner) {
-            *kinds.entry(word(thing.kind).to_owned()).or_default() += 1;
+            *kinds.entry(thing.kind.word().to_owned()).or_default() += 1;
         }
     }
     owners
 }
 
-fn word(kind: ThingKind) -> &'static str {
-    match kind {
-        ThingKind::File => "file",
-        ThingKind::Link => "link",
-        ThingKind::Directory => "directory",
-        ThingKind::Tree => "tree",
-        ThingKind::Unit => "unit",
-        ThingKind::Package => "package",
-        ThingKind::User => "user",
-        ThingKind::Group => "group",
-        ThingKind::Database => "database",
-        ThingKind::DatabaseUser => "database user",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pq_steps::ledger::{Entry, Thing, What};
+    use pq_steps::ledger::{Entry, Thing, ThingKind, What};
     use pq_store::Records;
     use pq_stream::Outcome;
     use std::collections::BTreeSet;

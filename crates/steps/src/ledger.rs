@@ -43,6 +43,24 @@ pub enum ThingKind {
     DatabaseUser,
 }
 
+impl ThingKind {
+    /// What it is called.
+    pub fn word(self) -> &'static str {
+        match self {
+            ThingKind::File => "file",
+            ThingKind::Link => "link",
+            ThingKind::Directory => "directory",
+            ThingKind::Tree => "tree",
+            ThingKind::Unit => "unit",
+            ThingKind::Package => "package",
+            ThingKind::User => "user",
+            ThingKind::Group => "group",
+            ThingKind::Database => "database",
+            ThingKind::DatabaseUser => "database user",
+        }
+    }
+}
+
 /// Something on a machine that a step makes or needs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Thing {
@@ -100,18 +118,8 @@ impl Thing {
 
 impl fmt::Display for Thing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            ThingKind::File => "file",
-            ThingKind::Link => "link",
-            ThingKind::Directory | ThingKind::Tree => "directory",
-            ThingKind::Unit => "unit",
-            ThingKind::Package => "package",
-            ThingKind::User => "user",
-            ThingKind::Group => "group",
-            ThingKind::Database => "database",
-            ThingKind::DatabaseUser => "database user",
-        };
-        write!(f, "{kind} `{}`", self.name)
+        let kind = if self.kind == ThingKind::Tree { ThingKind::Directory } else { self.kind };
+        write!(f, "{} `{}`", kind.word(), self.name)
     }
 }
 
