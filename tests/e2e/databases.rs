@@ -1,12 +1,10 @@
 //! Databases, their users and statements in them, on real servers: the laws, kills, hostile texts, and secrets in no log.
 
-use std::time::Duration;
-
 use pq_testkit::lab::{self, Image, Lab, Machine, Output, Result, Suite};
 use pq_testkit::laws::{self, Example};
 use serde_json::{Map, Value, json};
 
-use crate::world::{apply, apply_killed, demo_inventory, install, said, spawn_apply};
+use crate::world::{apply, apply_killed, demo_inventory, install, said};
 
 /// What the examples may have left, taken away.
 const RESET: &str = "
@@ -35,7 +33,7 @@ const STATE: &str = "
 ";
 
 /// A Debian with both servers, running, and the tools.
-fn servers(lab: &Lab, name: &str) -> Result<Machine> {
+pub fn servers(lab: &Lab, name: &str) -> Result<Machine> {
     let image = lab.snapshot_or("databases", &Image::Base(Suite::Bookworm), "1", |machine| {
         machine
             .sh("apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
@@ -49,12 +47,13 @@ fn servers(lab: &Lab, name: &str) -> Result<Machine> {
     Ok(machine)
 }
 
-fn plan(step: &Value) -> String {
+/// A plan of one step.
+pub fn plan(step: &Value) -> String {
     laws::plan(&step.as_object().cloned().into_iter().collect::<Vec<Map<_, _>>>())
 }
 
 /// The end of a run that must end so, and say so.
-fn ends(name: &str, output: Output, code: i32, says: &str) -> Output {
+pub fn ends(name: &str, output: Output, code: i32, says: &str) -> Output {
     let right = output.code == code && output.stdout.contains(says);
     assert!(
         right,
@@ -352,81 +351,6 @@ fn what_is_missing_or_refused_is_told_and_rights_that_nobody_wrote_down_go() -> 
         let told = format!("there is no running database server `{engine}`");
         assert!(output.code == 1 && said(&output).contains(&told), "{}", output.stdout);
     }
-    Ok(())
-}
-
-#[test]
-fn what_a_killed_run_left_the_server_at_work_with_is_waited_for() -> Result<()> {
-    let Some(lab) = lab::available() else { return Ok(()) };
-    let machine = servers(&lab, "dakilled")?;
-    for (engine, sleeps, asks) in [
-        ("postgres", "CREATE TABLE slow AS SELECT 1 AS a FROM pg_sleep(4)", "SELECT count(*) FROM slow"),
-        ("mariadb", "CREATE TABLE slow (a int) AS SELECT sleep(4) AS a", "SELECT count(*) FROM lawdata.slow"),
-    ] {
-        let database = json!({"do": "database", "engine": engine, "name": "lawdata"});
-        ends(engine, apply(&machine, &plan(&database), &["--text"])?, 0, " 1 changed");
-        // Done twice, it fails; in mariadb it is done even where nobody waits for it any more.
-        let step = json!({"do": "sql", "engine": engine, "database": "lawdata", "sql": sleeps,
-                          "unless": "SELECT count(*) = 1 FROM information_schema.tables WHERE table_name = 'slow'"});
-        for after in [500, 1500, 3000] {
-            let running = spawn_apply(&machine, &plan(&step))?;
-            std::thread::sleep(Duration::from_millis(after));
-            running.kill();
-            assert_eq!(running.wait()?.code, 137, "{engine}: it was over after {after} ms");
-            ends(engine, apply(&machine, &plan(&step), &["--text"])?, 0, "");
-            ends(engine, apply(&machine, &plan(&step), &["--text"])?, 0, " 0 changed");
-            let read = match engine {
-                "postgres" => format!(
-                    "cd /; runuser -u postgres -- psql -qXAtd lawdata -c '{asks}' -c 'DROP TABLE slow'"
-                ),
-                _ => format!("mariadb -Ne '{asks}; DROP TABLE lawdata.slow'"),
-            };
-            assert_eq!(machine.sh(&read)?.success()?.text(), "1", "{engine}");
-        }
-    }
-    Ok(())
-}
-
-#[test]
-fn each_server_is_asked_once_about_all_its_databases_and_users() -> Result<()> {
-    let Some(lab) = lab::available() else { return Ok(()) };
-    let machine = servers(&lab, "daonce")?;
-    let mut steps = Vec::new();
-    for number in 0..12 {
-        let name = format!("law{number}");
-        for engine in ["postgres", "mariadb"] {
-            let mut user = json!({"do": "database_user", "engine": engine, "name": name, "auth": "socket"});
-            let mut database = json!({"do": "database", "engine": engine, "name": name});
-            match engine {
-                "postgres" => database["owner"] = json!(name),
-                _ => user["grants"] = json!([{"database": name}]),
-            }
-            steps.extend([user, database].iter().filter_map(|step| step.as_object().cloned()));
-        }
-    }
-    let plan = laws::plan(&steps);
-    ends("first", apply(&machine, &plan, &["--text"])?, 0, " 48 changed");
-    let traced = machine
-        .command(["strace", "-f", "-o", "/root/trace", "-e", "trace=connect,execve", "pq-apply", "--text"])
-        .stdin(plan.clone())
-        .output()?;
-    ends("again", traced, 0, " 0 changed");
-    let trace = machine.read("/root/trace")?;
-    for socket in ["mysqld.sock", ".s.PGSQL.5432"] {
-        assert_eq!(trace.lines().filter(|line| line.contains(socket)).count(), 1, "{trace}");
-    }
-    assert_eq!(trace.matches("execve(").count(), 1, "a process was started: {trace}");
-    // For people to read; what it must be is measured elsewhere.
-    machine.write("/root/plan", plan.clone())?;
-    machine.write("/root/none", self::plan(&json!({"do": "absent", "path": "/root/nothing"})))?;
-    let times = machine.sh(
-        "for plan in none plan; do for i in $(seq 9); do a=$(date +%s%N); pq-apply </root/$plan >/dev/null; b=$(date +%s%N)
-         echo $(( (b - a) / 1000 )); done | sort -n | sed -n 5p; done",
-    )?;
-    println!(
-        "microseconds of a run that asks no server, and of one with 48 databases and users in sync: {}",
-        times.stdout.replace('\n', " ")
-    );
     Ok(())
 }
 

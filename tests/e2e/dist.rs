@@ -28,7 +28,7 @@ fn portable_builds_work_on_every_debian() -> Result<()> {
         let machine = lab.boot("dist", &Image::Base(suite))?;
         for tool in TOOLS {
             machine.push(built.join(tool), &format!("/usr/local/bin/{tool}"), "0755")?;
-            let said = machine.run([tool, &"--version"])?.success()?.stdout;
+            let said = machine.run([tool, "--version"])?.success()?.stdout;
             assert!(said.starts_with(tool), "{said}");
         }
         let plan = PLAN.replace("debian-12", &format!("debian-{name}"));

@@ -227,3 +227,50 @@ fn a_run_over_ssh_is_stopped_by_its_operator_and_by_nothing_else() -> Result<()>
     assert!(careful.stdout.contains("stopped-b: not begun"), "{}", careful.stdout);
     Ok(())
 }
+
+/// The old file replaced, then work that does not end before it is cut off.
+fn upgrade(_: &str) -> Vec<Value> {
+    let work = "touch /srv/begun; sleep 600";
+    vec![
+        json!({"id": "site/conf", "do": "file", "path": "/etc/site.conf", "content": "new\n"}),
+        json!({"id": "site/work", "do": "command", "argv": ["sh", "-c", work], "creates": "/srv/done", "timeout": 900}),
+        json!({"id": "site/upgrade", "do": "transaction", "steps": ["site/conf", "site/work"], "rollback": [
+            {"id": "site/back", "title": "not begun", "do": "absent", "path": "/srv/begun"}]}),
+    ]
+}
+
+#[test]
+fn a_machine_that_is_reached_over_ssh_and_loses_its_power_undoes_at_boot_what_was_half_way() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let mut fleet = Fleet::boot(&lab, &[("powerless", Suite::Bookworm)])?;
+    let old = |_: &str| {
+        vec![json!({"id": "site/conf", "do": "file", "path": "/etc/site.conf", "content": "old\n"})]
+    };
+    let first = fleet.apply(&fleet.plan("root", &json!({}), old), &[])?;
+    assert_eq!(first.code, 0, "{}{}", first.stdout, first.stderr);
+    // Nothing of ours is installed there.
+    let machine = &mut fleet.machines[0];
+    assert_ne!(machine.sh("command -v pq-apply")?.code, 0);
+    let soon = json!({"ansible_ssh_common_args": format!(
+        "-F none -o UserKnownHostsFile={} -o ServerAliveInterval=1 -o ServerAliveCountMax=2",
+        fleet.path("known").display()
+    )});
+    let running = fleet.start(&fleet.plan("root", &soon, upgrade), &[])?;
+    let machine = &mut fleet.machines[0];
+    wait_for(machine, "/srv/begun")?;
+    assert_eq!(machine.read("/etc/site.conf")?, "new\n");
+    machine.kill()?;
+    let told = Told::of(running)?;
+    assert_eq!(told.code, 75, "{}{}", told.stdout, told.stderr);
+    machine.start()?;
+    let left =
+        "test -e /var/lib/paquerette/recover || test -e /etc/systemd/system/paquerette-recover.service";
+    let begin = Instant::now();
+    while machine.sh(left)?.code == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(40), "nothing undid it");
+        sleep(Duration::from_millis(100));
+    }
+    assert_eq!(machine.read("/etc/site.conf")?, "old\n");
+    assert_eq!(machine.run(["test", "-e", "/srv/begun"])?.code, 1);
+    Ok(())
+}

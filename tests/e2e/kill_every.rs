@@ -142,7 +142,7 @@ fn kill_once(
     let machine = prepared(lab, "everyonce")?;
     let plan = plan(&machine)?;
     let number: usize = point.rsplit(' ').next().and_then(|it| it.parse().ok()).unwrap_or(0);
-    let what = if number % 3 == 0 {
+    let what = if number.is_multiple_of(3) {
         let running = spawn_apply(&machine, &plan)?;
         let begun = Instant::now();
         while machine.sh("pgrep -x dpkg >/dev/null || pgrep -x apt-get >/dev/null")?.code != 0 {

@@ -17,6 +17,7 @@ mod planted;
 mod refuse;
 mod repository;
 mod secrets;
+mod sessions;
 mod ssh;
 mod stop;
 mod tampered;

@@ -228,6 +228,28 @@ fn matrix_exchanged_a_link_that_is_exchanged_while_root_writes_is_followed_by_no
 }
 
 #[test]
+fn what_is_mounted_into_a_tree_is_not_taken_away_with_it() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = bare(&lab, "armounted")?;
+    machine
+        .sh("mkdir -p /srv/tree/deep/data /srv/tree/other /srv/data; echo kept >/srv/data/file; touch /srv/tree/other/file
+             mount --bind /srv/data /srv/tree/deep/data")?
+        .success()?;
+    let step = json!({"do": "absent", "path": "/srv/tree"});
+    let plan = laws::plan(&step.as_object().cloned().into_iter().collect::<Vec<_>>());
+    let output = apply(&machine, &plan, &[])?;
+    let told = said(&output);
+    assert_eq!(output.code, 1, "{told}");
+    assert!(told.contains("umount /srv/tree/deep/data"), "{told}");
+    assert_eq!(machine.read("/srv/data/file")?, "kept\n");
+    machine.sh("umount /srv/tree/deep/data")?.success()?;
+    assert_eq!(apply(&machine, &plan, &[])?.code, 0);
+    assert_eq!(machine.sh("test -e /srv/tree")?.code, 1);
+    assert_eq!(machine.read("/srv/data/file")?, "kept\n");
+    Ok(())
+}
+
+#[test]
 fn a_key_goes_through_no_link_that_its_user_planted() -> Result<()> {
     let Some(lab) = lab::available() else { return Ok(()) };
     let machine = bare(&lab, "arkeys")?;

@@ -4,6 +4,7 @@
 //! machine gives its own facts itself.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use pq_cli::{Failure, report};
 use pq_machine::Facts;
@@ -25,6 +26,9 @@ use crate::said::Said;
 
 /// Where instances are, unless the inventory says otherwise.
 const BASE: &str = "/srv/paquerette";
+
+/// How long a machine may think about its answer.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Longest text, and most items of a list.
 const MOST: usize = 500;
@@ -65,17 +69,7 @@ pub fn facts(
             _ => None,
         },
     };
-    let mut worst = Status::Done;
-    let mut found = Vec::with_capacity(hosts.len());
-    for (asked, answer) in hosts.iter().zip(asking.ask(run, hosts, keys, crew)?) {
-        match answer {
-            Ok(facts) => found.push(record(&asked.host.host, &facts)?),
-            Err(ending) => {
-                worst = worst.max(ending.status);
-                ending.why.iter().for_each(report);
-            }
-        }
-    }
+    let (answers, worst) = asking.ask(run, hosts, keys, crew)?;
     if worst > Status::Done {
         return Err(Failure::Because(
             worst,
@@ -86,7 +80,7 @@ pub fn facts(
             ],
         ));
     }
-    Ok(found)
+    hosts.iter().zip(answers.iter().flatten()).map(|(asked, facts)| record(&asked.host.host, facts)).collect()
 }
 
 /// What runs left on these hosts, in their order; nothing for those that did not say, which are told of on standard error.
@@ -108,29 +102,23 @@ pub fn statuses(
             _ => None,
         },
     };
-    let mut worst = Status::Done;
-    let mut found = Vec::with_capacity(hosts.len());
-    for (asked, answer) in hosts.iter().zip(asking.ask(run, hosts, keys, crew)?) {
-        match answer {
-            Ok(status) => found.push(HostStatus { host: asked.host.host.clone(), ..status }),
-            Err(ending) => {
-                worst = worst.max(ending.status);
-                ending.why.iter().for_each(report);
-            }
-        }
-    }
-    Ok((found, worst))
+    let (answers, worst) = asking.ask(run, hosts, keys, crew)?;
+    let named = |(asked, answer): (&Asked, Option<HostStatus>)| {
+        Some(HostStatus { host: asked.host.host.clone(), ..answer? })
+    };
+    Ok((hosts.iter().zip(answers).filter_map(named).collect(), worst))
 }
 
 impl<T: Send> Asking<T> {
-    /// The answers of hosts, in their order.
+    /// The answers of hosts, in their order; nothing of those that gave none, which are told of on standard error. The
+    /// status is the worst of those.
     fn ask(
         &self,
         run: &Run,
         hosts: &[Asked],
         keys: &KeyFiles,
         crew: &Crew,
-    ) -> Result<Vec<Result<T, Ending>>, Failure> {
+    ) -> Result<(Vec<Option<T>>, Status), Failure> {
         let mut ways = Vec::with_capacity(hosts.len());
         let there = hosts.iter().filter(|it| it.host.connection.kind == ConnectionKind::Ssh).count();
         if there > 0 {
@@ -166,12 +154,18 @@ impl<T: Send> Asking<T> {
                 });
             }
         });
-        let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter();
-        Ok(hosts
-            .iter()
-            .zip(answers)
-            .map(|(asked, answer)| answer.unwrap_or_else(|| silent(&asked.host)))
-            .collect())
+        let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut worst = Status::Done;
+        let heard = hosts.iter().zip(answers).map(|(asked, answer)| {
+            let answer = answer.unwrap_or_else(|| silent(&asked.host));
+            answer
+                .inspect_err(|ending| {
+                    worst = worst.max(ending.status);
+                    ending.why.iter().for_each(report);
+                })
+                .ok()
+        });
+        Ok((heard.collect(), worst))
     }
 
     fn call(
@@ -196,7 +190,9 @@ impl<T: Send> Asking<T> {
         let frame = Frame::new(&order, run, &host.host, &[], Default::default())
             .map_err(|error| Ending::failed(Diagnostic::new("cannot ask").cause(error.to_string())))?;
         let mut ear = Ear { host: &host.host, take: self.take, answer: None, refused: None };
-        Call { login, password, frame, asks }.hold(&Stop::default(), &mut ear)?;
+        // A person who is asked something takes the time that it takes.
+        let patience = (!asks).then_some(PATIENCE);
+        Call { login, password, frame, asks, patience }.hold(&Stop::default(), &mut ear)?;
         match (ear.refused, ear.answer) {
             (Some(ending), _) => Err(ending),
             (None, Some(answer)) => Ok(answer),

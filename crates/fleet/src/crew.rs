@@ -272,7 +272,7 @@ impl Team<'_> {
         drop(order);
         let tally = Tally::new(host, self.options.mode, &there.steps);
         let mut ear = Ear { tally, redactor: &redactor, say, refused: None };
-        let call = Call { login: &there.login, password, frame, asks: self.asks };
+        let call = Call { login: &there.login, password, frame, asks: self.asks, patience: None };
         let held = call.hold(self.stop, &mut ear);
         let counts = ear.tally.counts();
         match (held, ear.refused) {

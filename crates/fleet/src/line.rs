@@ -5,7 +5,9 @@
 
 use std::io::Write;
 use std::process::{Child, ChildStdin, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -49,6 +51,8 @@ pub struct Call<'a> {
     pub frame: Frame,
     /// Whether a person is there to answer ssh's questions.
     pub asks: bool,
+    /// How long an answer may take once the frame was sent; a plan takes as long as it takes.
+    pub patience: Option<Duration>,
 }
 
 /// Who hears what a machine says once its executor has begun.
@@ -83,7 +87,10 @@ impl Call<'_> {
         };
         let (post, posts) = mpsc::channel();
         let heeded = stop.clone();
-        thread::spawn(move || send(input, &posts, &heeded));
+        let child = Arc::new(Mutex::new(child));
+        let guard = Guard { patience: self.patience, child: child.clone(), over: Arc::default() };
+        let late = guard.over.clone();
+        thread::spawn(move || send(input, &posts, &heeded, &guard));
         let words = Words::listen(words, self.password.as_ref().map(|it| it.0.clone()), post.clone());
         let send = |it| {
             // Where nobody sends any more, the line is cut, and that is heard.
@@ -121,11 +128,12 @@ impl Call<'_> {
         };
         send(Post::Close);
         if over.is_err() {
-            let _ = child.kill();
+            let _ = locked(&child).kill();
         }
-        let status = ended(&mut child);
+        let status = ended(&child);
         match over {
             Ok(true) => Ok(()),
+            _ if late.load(Ordering::Relaxed) => Err(Ending::failed(self.silent())),
             Err(ending) => Err(ending),
             Ok(false) => Err(Ending::of(Lost {
                 login: self.login,
@@ -146,6 +154,13 @@ impl Call<'_> {
             .hint("`PQ_EXECUTOR` names a directory with `<architecture>/pq-apply`; nothing was touched there")
     }
 
+    fn silent(&self) -> Diagnostic {
+        let seconds = self.patience.unwrap_or_default().as_secs();
+        Diagnostic::new(format!("host `{}` did not answer within {seconds} s", self.login.host))
+            .cause("nothing came over the line")
+            .hint("look at that machine: a disk or a server there that hangs can hold it up")
+    }
+
     fn nonsense(&self, cause: &str) -> Diagnostic {
         Diagnostic::new(format!("host `{}` does not answer as an executor does", self.login.host))
             .cause(cause.to_owned())
@@ -154,11 +169,15 @@ impl Call<'_> {
 }
 
 /// Sends what is posted, until there is no more, or the line is cut; and that the operator asked to stop.
-fn send(mut line: ChildStdin, posts: &Receiver<Post>, stop: &Stop) {
+fn send(mut line: ChildStdin, posts: &Receiver<Post>, stop: &Stop, guard: &Guard) {
     let mut told = false;
+    let mut since = None;
     loop {
         let sent = match posts.recv_timeout(HEED) {
-            Ok(Post::Frame(frame)) => frame.write(&mut line),
+            Ok(Post::Frame(frame)) => {
+                since = Some(Instant::now());
+                frame.write(&mut line)
+            }
             Ok(Post::Executor(it)) => {
                 let first = format!("executor {} {}\n", it.bytes.len(), it.digest);
                 line.write_all(first.as_bytes()).and_then(|()| line.write_all(&it.bytes))
@@ -170,6 +189,9 @@ fn send(mut line: ChildStdin, posts: &Receiver<Post>, stop: &Stop) {
         if sent.is_err() {
             return;
         }
+        if since.is_some_and(|since| guard.is_over(since)) {
+            return;
+        }
         if !told && stop.asked().is_some() {
             told = true;
             if line.write_all(format!("{CANCEL}\n").as_bytes()).is_err() {
@@ -179,16 +201,40 @@ fn send(mut line: ChildStdin, posts: &Receiver<Post>, stop: &Stop) {
     }
 }
 
+/// Ends a line on which no answer comes.
+struct Guard {
+    patience: Option<Duration>,
+    child: Arc<Mutex<Child>>,
+    over: Arc<AtomicBool>,
+}
+
+impl Guard {
+    /// Whether the time was over, and the line was ended.
+    fn is_over(&self, since: Instant) -> bool {
+        let over = self.patience.is_some_and(|patience| since.elapsed() > patience);
+        if over {
+            self.over.store(true, Ordering::Relaxed);
+            let _ = locked(&self.child).kill();
+        }
+        over
+    }
+}
+
+fn locked(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
+    child.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Waits for ssh; one that does not end is ended.
-fn ended(child: &mut Child) -> Option<ExitStatus> {
+fn ended(child: &Mutex<Child>) -> Option<ExitStatus> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
-        match child.try_wait() {
+        match locked(child).try_wait() {
             Ok(Some(status)) => return Some(status),
             Ok(None) => thread::sleep(Duration::from_millis(2)),
             Err(_) => return None,
         }
     }
+    let mut child = locked(child);
     let _ = child.kill();
     child.wait().ok()
 }

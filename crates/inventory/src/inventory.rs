@@ -168,8 +168,8 @@ impl Inventory {
     /// What the whole inventory sets and reads, and what is odd about it.
     ///
     /// # Errors
-    /// What is wrong with the inventory, and where.
-    pub fn survey(&self) -> Result<Survey> {
+    /// All that is wrong with the inventory, and where.
+    pub fn survey(&self) -> std::result::Result<Survey, Vec<Diagnostic>> {
         survey::of(&self.world)
     }
 }

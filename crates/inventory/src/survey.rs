@@ -16,8 +16,6 @@ use crate::node::{Data, Node};
 use crate::world::{LayerSource, World};
 use crate::{clear, file, hosts, record, stray};
 
-type Result<T> = std::result::Result<T, Box<Diagnostic>>;
-
 /// What an inventory sets and reads.
 #[derive(Debug)]
 pub struct Survey {
@@ -55,25 +53,37 @@ pub struct Finding {
 /// Looks through an inventory.
 ///
 /// # Errors
-/// Where something of it is wrong.
-pub fn of(world: &Arc<World>) -> Result<Survey> {
+/// What is wrong with it, of all hosts; what several of them share is said once.
+pub fn of(world: &Arc<World>) -> Result<Survey, Vec<Diagnostic>> {
     let mut survey =
         Survey { hosts: Vec::new(), set: BTreeMap::new(), read: BTreeSet::new(), findings: Vec::new() };
-    let mut seen = HashSet::new();
+    let (mut seen, mut wrong) = (HashSet::new(), Vec::new());
     for index in 0..world.groups.hosts.len() {
-        survey.hosts.push(record::typed(world, index)?);
-        for layer in world.layers(index)? {
+        let looked = record::typed(world, index).and_then(|host| Ok((host, world.layers(index)?)));
+        let (host, layers) = match looked {
+            Ok(looked) => looked,
+            Err(error) if wrong.contains(&*error) => continue,
+            Err(error) => {
+                wrong.push(*error);
+                continue;
+            }
+        };
+        survey.hosts.push(host);
+        for layer in layers {
             let own = matches!(layer.source, LayerSource::Host | LayerSource::HostFiles);
             if own || seen.insert(layer.source) {
                 layer.variables.iter().for_each(|variable| survey.take(variable));
             }
         }
     }
-    let directory = &world.loader.directory;
-    survey.unresolved(world, directory);
+    let stray = stray::of(world).map_err(|error| vec![*error]);
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    survey.unresolved(world, &world.loader.directory);
     survey.twins(world);
     survey.names(world);
-    survey.find("stray", stray::of(world)?);
+    survey.find("stray", stray?);
     survey.find("clear", stray::keys(world));
     Ok(survey)
 }

@@ -25,6 +25,22 @@ const GRACE: Duration = Duration::from_secs(10);
 /// PostgreSQL's word for "not yet": it is starting.
 const STARTING: &str = "57P03";
 
+/// The name of our lock in MariaDB, as an expression: one a database.
+const MARIADB_LOCK: &str = "CONCAT('paquerette/', LEFT(IFNULL(DATABASE(), ''), 50))";
+
+/// The number of our lock in PostgreSQL, where each database has its own.
+const POSTGRES_LOCK: u32 = 7_812_749;
+
+/// Who has the session of a number.
+const MARIADB_HOLDER: &str = "SELECT CONCAT('`', user, '`@`', host, '` (', id, ')') FROM \
+                              information_schema.processlist WHERE id = ";
+
+/// Who holds the lock of a number.
+const POSTGRES_HOLDER: &str = "SELECT '`' || a.usename || '` (' || a.pid || ')' FROM pg_catalog.pg_locks l JOIN \
+                               pg_catalog.pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND \
+                               l.granted AND l.objsubid = 1 AND l.database = (SELECT oid FROM \
+                               pg_catalog.pg_database WHERE datname = current_database()) AND l.objid = ";
+
 /// What a session is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum For {
@@ -62,21 +78,37 @@ pub fn talk(session: &Session, users: &Users) -> Result<Result<Box<dyn Talk>, Re
         Err(refusal) => return Ok(Err(refusal)),
     };
     // The lock is the session's: it goes with it, after the server has done what it was still doing.
-    let lock = match session.engine {
+    let (lock, holder) = match session.engine {
         Engine::Mariadb => {
             let seconds = session.timeout.as_secs();
-            format!("SELECT GET_LOCK(CONCAT('paquerette/', LEFT(IFNULL(DATABASE(), ''), 50)), {seconds})")
+            (
+                format!("SELECT GET_LOCK({MARIADB_LOCK}, {seconds})"),
+                format!("{MARIADB_HOLDER}IS_USED_LOCK({MARIADB_LOCK})"),
+            )
         }
-        Engine::Postgres => "SELECT pg_catalog.pg_advisory_lock(7812749)".to_owned(),
+        Engine::Postgres => (
+            format!("SELECT pg_catalog.pg_advisory_lock({POSTGRES_LOCK})"),
+            format!("{POSTGRES_HOLDER}{POSTGRES_LOCK}"),
+        ),
     };
-    let answer = match say(session, &mut server, &lock)? {
-        Ok(rows) => rows.concat().pop().flatten(),
+    let got = match say(session, &mut server, &lock)? {
+        Ok(rows) if session.engine == Engine::Mariadb => {
+            rows.concat().pop().flatten().as_deref() == Some("1")
+        }
+        Ok(_) => true,
+        // The time of the statement was over.
+        Err(refusal) if ["57014", "1969"].contains(&refusal.code.as_str()) => false,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    match session.engine == Engine::Mariadb && answer.as_deref() != Some("1") {
-        true => Ok(Err(Refusal::new("1205", "an earlier session of paquerette is still at work"))),
-        false => Ok(Ok(Box::new(Conversation { session: session.clone(), server }))),
+    if got {
+        return Ok(Ok(Box::new(Conversation { session: session.clone(), server })));
     }
+    let held = say(session, &mut server, &holder)?.map(|rows| rows.concat().into_iter().flatten().next());
+    let whose = held.ok().flatten().map_or_else(|| "a session".to_owned(), |who| format!("{who}'s session"));
+    Ok(Err(Refusal::new(
+        "1205",
+        format!("{whose} holds paquerette's lock in the server: wait until it ends, or end it there"),
+    )))
 }
 
 struct Conversation {

@@ -12,7 +12,8 @@ use crate::os;
 use crate::packages::Packages;
 
 /// File systems that hold no data of anybody's.
-const PASSING: [&str; 8] = ["tmpfs", "devtmpfs", "ramfs", "squashfs", "efivarfs", "proc", "sysfs", "cgroup2"];
+const PASSING: [&str; 9] =
+    ["tmpfs", "devtmpfs", "ramfs", "squashfs", "efivarfs", "proc", "sysfs", "cgroup2", "autofs"];
 
 /// File systems of other machines: one that does not answer would be waited for without end.
 const FOREIGN: [&str; 6] = ["nfs", "nfs4", "cifs", "smb3", "ceph", "9p"];

@@ -1,15 +1,17 @@
 //! Changes files, directories and links. Every change is atomic, or can be done again from where it stopped.
 
+use std::ffi::CString;
 use std::io::{Read, Write};
 
 use pq_steps::{AbsPath, Error};
 use pq_stream::Diagnostic;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, mkdirat, renameat, symlinkat, unlinkat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdirat, renameat, symlinkat, unlinkat};
 use rustix::io::Errno;
 
 use crate::cause::{failed, nothing_there};
 use crate::fresh::{Fresh, Numbers, set};
 use crate::place::Place;
+use crate::removal;
 
 /// Replaces a file; one that has the content, owner and mode already is left alone.
 pub fn write(path: &AbsPath, content: &[u8], numbers: Numbers) -> Result<(), Error> {
@@ -65,20 +67,25 @@ pub fn set_meta(path: &AbsPath, numbers: Numbers) -> Result<(), Error> {
     let place = Place::of(path)?;
     let cannot = |errno| failed(format!("cannot set owner and mode of `{path}`"), errno);
     let stat = place.stat()?.ok_or_else(|| Error::absent("file", path.as_str()))?;
-    let refused = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Symlink => Some("a symbolic link stands there, which is not followed"),
-        FileType::RegularFile if stat.st_nlink > 1 && !place.ours => {
-            Some("the file has other names too, and not only root can write to its directory")
-        }
-        _ => None,
-    };
-    if let Some(cause) = refused {
-        return Err(Diagnostic::new(format!("cannot set owner and mode of `{path}`"))
+    let refuse = |cause: &str| {
+        Diagnostic::new(format!("cannot set owner and mode of `{path}`"))
             .cause(cause)
             .hint("move it away or correct the path, then run again")
-            .into());
+    };
+    let file = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Symlink => return Err(refuse("a symbolic link stands there, which is not followed").into()),
+        FileType::RegularFile | FileType::Directory => {
+            place.open(OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()).map_err(cannot)?
+        }
+        _ => return Err(refuse("a special file stands there").into()),
+    };
+    // What was opened, which may be another one by now.
+    let stat = fstat(&file).map_err(cannot)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory && stat.st_nlink > 1 && !place.ours {
+        return Err(
+            refuse("the file has other names too, and not only root can write to its directory").into()
+        );
     }
-    let file = place.open(OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()).map_err(cannot)?;
     set(&file, numbers).map_err(cannot)?;
     rustix::fs::fsync(&file).map_err(cannot)
 }
@@ -120,44 +127,13 @@ pub fn rename(from: &AbsPath, to: &AbsPath) -> Result<(), Error> {
 /// Removes what is there, with all that is in it.
 pub fn remove(path: &AbsPath) -> Result<(), Error> {
     let Some(place) = Place::find(path)? else { return Ok(()) };
-    match place.stat()? {
-        None => Ok(()),
-        Some(stat) => {
-            remove_entry(&place.dir, &place.name, &stat, path.as_str())?;
-            place.sync()
-        }
+    if place.stat()?.is_none() {
+        return Ok(());
     }
-}
-
-/// Removes a name from an open directory; what is mounted below is another file system and stops it.
-fn remove_entry(
-    dir: &impl std::os::fd::AsFd,
-    name: impl rustix::path::Arg + Copy,
-    stat: &Stat,
-    path: &str,
-) -> Result<(), Error> {
-    let cannot = |errno| failed(format!("cannot remove `{path}`"), errno);
-    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-        return unlinkat(dir, name, AtFlags::empty()).map_err(cannot);
-    }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let inside = rustix::fs::openat(dir, name, flags, Mode::empty()).map_err(cannot)?;
-    if rustix::fs::fstat(dir).map_err(cannot)?.st_dev != stat.st_dev {
-        return Err(Diagnostic::new(format!("cannot remove `{path}`"))
-            .cause("a file system is mounted there")
-            .hint(format!("unmount it first: `umount {path}`"))
-            .into());
-    }
-    for entry in rustix::fs::Dir::read_from(&inside).map_err(cannot)? {
-        let entry = entry.map_err(cannot)?;
-        let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
-        }
-        let stat = rustix::fs::statat(&inside, name, AtFlags::SYMLINK_NOFOLLOW).map_err(cannot)?;
-        remove_entry(&inside, name, &stat, &format!("{path}/{}", name.to_string_lossy()))?;
-    }
-    unlinkat(dir, name, AtFlags::REMOVEDIR).map_err(cannot)
+    let name = CString::new(place.name.as_str())
+        .map_err(|_| Error::failed(format!("cannot remove `{path}`"), "its name holds a NUL"))?;
+    removal::remove(&place.dir, &name, path.as_str())?;
+    place.sync()
 }
 
 fn not_a_directory(path: &AbsPath) -> Error {

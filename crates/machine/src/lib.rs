@@ -27,6 +27,7 @@ mod place;
 mod policy;
 mod private;
 mod readonly;
+mod removal;
 mod sources;
 mod units;
 mod users;

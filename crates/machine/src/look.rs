@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pq_steps::{AbsPath, Error, Kind, Mode as StepMode, Stat};
+use pq_steps::{AbsPath, Error, Kind, LARGEST_READ, Mode as StepMode, Stat};
+use pq_stream::Diagnostic;
 use rustix::fs::{AtFlags, CWD, FileType, fstat, statat};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
@@ -58,12 +59,19 @@ pub fn open(path: &AbsPath) -> Result<Option<File>, Error> {
     }
 }
 
-/// The bytes of a file, through links.
+/// The bytes of a file, through links; one of more than 64 MiB is an error.
 pub fn read(path: &AbsPath) -> Result<Option<Vec<u8>>, Error> {
-    let Some(mut file) = open(path)? else { return Ok(None) };
+    let Some(file) = open(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|error| failed(format!("cannot read `{path}`"), error))?;
-    Ok(Some(bytes))
+    let read = file.take(LARGEST_READ + 1).read_to_end(&mut bytes);
+    read.map_err(|error| failed(format!("cannot read `{path}`"), error))?;
+    match bytes.len() as u64 > LARGEST_READ {
+        true => Err(Diagnostic::new(format!("cannot read `{path}`"))
+            .cause("it is larger than 64 MiB")
+            .hint("no configuration is as large: look at what it is, and move it away")
+            .into()),
+        false => Ok(Some(bytes)),
+    }
 }
 
 /// SHA-256 of a file, through links.

@@ -162,8 +162,11 @@ impl HostRun<'_> {
         self.keep_now(&path).map_err(Error::into_diagnostic)
     }
 
-    /// Keeps what stands at a path now, unless this run did so before.
+    /// Keeps what stands at a path now, unless this run did so before, or nothing could bring it back.
     pub(crate) fn keep_now(&mut self, path: &AbsPath) -> Result<(), Error> {
+        if undo::never(&*self.machine, path)?.is_some() {
+            return Ok(());
+        }
         let before = undo::now(&*self.machine, path)?;
         let kept = self.records.undo.keep(path.as_str(), before.as_ref());
         kept.map_err(|error| Error::failed(format!("cannot keep what `{path}` is now"), error))

@@ -339,13 +339,15 @@ impl HostRun<'_> {
         if self.ends(progress) {
             return missing.iter().for_each(|(planned, _)| self.not_reached(planned, progress));
         }
+        // Those that are there already are not named: apt would upgrade them.
         let names: BTreeSet<String> = missing
             .iter()
             .filter_map(|(planned, _)| match &planned.step {
-                AnyStep::Package(package) => Some(package.names.clone()),
+                AnyStep::Package(package) => package.wanting(&*self.machine).ok(),
                 _ => None,
             })
             .flatten()
+            .map(str::to_owned)
             .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut result = None;

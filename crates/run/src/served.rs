@@ -232,16 +232,10 @@ impl HostRun<'_> {
 
     /// Makes what stands at a path what it was before these runs and this one; whether they changed it.
     fn bring_one_back(&mut self, path: &AbsPath, runs: &[String]) -> Result<bool, Error> {
-        let cannot = |error: std::io::Error| Error::failed("cannot read its old state", error);
-        let mut old = None;
-        for run in runs {
-            old = self.records.undo_of(run).and_then(|undo| undo.before(path.as_str())).map_err(cannot)?;
-            if old.is_some() {
-                break;
-            }
-        }
-        let own = || self.records.undo.before(path.as_str()).map_err(cannot);
-        let Some(before) = old.map_or_else(own, |old| Ok(Some(old)))? else { return Ok(false) };
+        let own = self.records.journal.run().to_owned();
+        let before = self.records.before(path.as_str(), runs.iter().chain([&own]));
+        let before = before.map_err(|error| Error::failed("cannot read its old state", error))?;
+        let Some(before) = before else { return Ok(false) };
         self.keep_now(path)?;
         crate::undo::restore(self.machine, path, before.as_ref())?;
         Ok(true)

@@ -7,7 +7,7 @@
 use std::time::{Duration, SystemTime};
 
 use pq_steps::types::Transaction;
-use pq_steps::{AbsPath, AnyStep, Check, Error, Kind};
+use pq_steps::{AbsPath, AnyStep, Check, Error};
 use pq_store::{State, Unfinished};
 use pq_stream::{Diagnostic, Outcome, Step, owner_of, utc};
 
@@ -94,13 +94,12 @@ impl HostRun<'_> {
     /// Refuses a step that would replace or take away what no transaction brings back.
     fn can_come_back(&self, member: &Planned) -> Result<(), Diagnostic> {
         let Some(path) = place(member) else { return Ok(()) };
-        let is = self.machine.stat(&path).map_err(Error::into_diagnostic)?;
-        match is.is_some_and(|is| is.kind == Kind::Directory) {
-            false => Ok(()),
-            true => Err(Diagnostic::new(format!(
-                "`{path}` is a directory, which a transaction cannot bring back"
-            ))
-            .hint("take it away in a step behind the transaction; it was not touched")),
+        match undo::never(&*self.machine, &path).map_err(Error::into_diagnostic)? {
+            None => Ok(()),
+            Some(why) => {
+                Err(Diagnostic::new(format!("`{path}` {why}, which a transaction cannot bring back"))
+                    .hint("take it away in a step behind the transaction; it was not touched"))
+            }
         }
     }
 
@@ -236,14 +235,11 @@ impl HostRun<'_> {
     fn bring_back_files(&mut self, open: &Unfinished) -> Result<(), Diagnostic> {
         for place in &open.places {
             let path = AbsPath::new(place.clone()).map_err(Diagnostic::new)?;
-            for run in &open.runs {
-                let old = self.records.undo_of(run).and_then(|undo| undo.before(place));
-                if let Some(before) = old.map_err(|error| cannot("read its old files", &error))? {
-                    // Somebody may have mended it by hand meanwhile.
-                    self.keep_now(&path).map_err(Error::into_diagnostic)?;
-                    undo::restore(self.machine, &path, before.as_ref()).map_err(Error::into_diagnostic)?;
-                    break;
-                }
+            let before = self.records.before(place, &open.runs);
+            if let Some(before) = before.map_err(|error| cannot("read its old files", &error))? {
+                // Somebody may have mended it by hand meanwhile.
+                self.keep_now(&path).map_err(Error::into_diagnostic)?;
+                undo::restore(self.machine, &path, before.as_ref()).map_err(Error::into_diagnostic)?;
             }
         }
         Ok(())

@@ -1,9 +1,23 @@
 //! Keeps what stands at a path before it is replaced, and brings it back.
 
-use pq_steps::{AbsPath, Error, Kind, Meta, Mode, Probe, System};
+use pq_steps::{AbsPath, Error, Kind, LARGEST_READ, Meta, Mode, Probe, System};
 use pq_store::Before;
 
-/// What stands at a path now, as it can be brought back; a directory cannot.
+/// Why what stands at a path can neither be kept nor brought back; nothing where it can.
+///
+/// # Errors
+/// Where the machine does not answer.
+pub fn never(machine: &dyn Probe, path: &AbsPath) -> Result<Option<&'static str>, Error> {
+    let Some(is) = machine.stat(path)? else { return Ok(None) };
+    Ok(match is.kind {
+        Kind::Directory => Some("is a directory"),
+        Kind::File if is.size > LARGEST_READ => Some("is larger than 64 MiB"),
+        Kind::Other => Some("is a special file"),
+        Kind::File | Kind::Symlink => None,
+    })
+}
+
+/// What stands at a path now, as it can be brought back.
 ///
 /// # Errors
 /// Where the machine does not answer.

@@ -153,6 +153,21 @@ fn what_must_be_true_comes_first_then_sources_then_all_packages_at_once() {
 }
 
 #[test]
+fn what_is_installed_is_not_upgraded_when_another_package_comes_beside_it() {
+    let mut machine = MemoryMachine::debian_12();
+    machine.offer(Offer::new("tree", []));
+    machine.offer(Offer::new("ufw", []));
+    let step = |names: &str| format!(r#""id":"a/packages","do":"package","names":{names}"#);
+    assert_eq!(run(&mut machine, Mode::Apply, &[&step(r#"["tree"]"#)]).1, Status::Done);
+    let version = |machine: &MemoryMachine| machine.package("tree").unwrap().unwrap().version;
+    let before = version(&machine);
+    machine.offer(Offer { version: "2.0-1".to_owned(), ..Offer::new("tree", []) });
+    assert_eq!(run(&mut machine, Mode::Apply, &[&step(r#"["tree","ufw"]"#)]).1, Status::Done);
+    assert_eq!(version(&machine), before);
+    assert!(machine.package("ufw").unwrap().is_some());
+}
+
+#[test]
 fn packages_that_cannot_be_installed_stop_the_machine() {
     let mut machine = MemoryMachine::debian_12();
     let (told, _) = run(
@@ -409,6 +424,42 @@ fn what_a_service_cannot_load_is_taken_back_and_what_it_had_is_loaded() {
     assert_eq!(told.last().unwrap(), "platform/web/reload Failed");
     assert_eq!(status, Status::Failed);
     assert_eq!(text(&machine, "/etc/web/a").unwrap(), "one\n");
+}
+
+/// Makes the service's test content with what begins with `three` once, when it is tried out, and not again.
+fn deceiving(machine: &mut MemoryMachine) {
+    let asked = AtomicUsize::new(0);
+    machine.program(
+        "webtest",
+        Arc::new(move |machine, _| {
+            let text = machine.read(&AbsPath::new("/etc/web/a").unwrap())?.unwrap_or_default();
+            let fails = text.starts_with(b"three") && asked.fetch_add(1, Ordering::SeqCst) > 0;
+            Ok(Output { status: i32::from(fails), ..Output::default() })
+        }),
+    );
+}
+
+#[test]
+fn what_comes_back_is_what_the_service_has_and_neither_older_nor_what_somebody_wrote_since() {
+    let state = tempfile::tempdir().unwrap();
+    let mut machine = MemoryMachine::debian_12();
+    web(&mut machine);
+    let run = |machine: &mut _, a: &str, b: &str, last: &str| {
+        let steps = [WEB[0], &site("a", a), &site("b", b), WEB[1], WEB[2], last];
+        run_with(state.path(), machine, Mode::Apply, &steps)
+    };
+    let fails = r#""id":"c/fails","do":"command","argv":["/usr/bin/fails"],"creates":"/srv/never""#;
+    machine.program("fails", Arc::new(|_, _| Ok(Output { status: 1, ..Output::default() })));
+    assert_eq!(run(&mut machine, "one", "one", DIRECTORY).1, Status::Done);
+    // This run comes to no good end, and the service was reloaded in it: it has `two`.
+    assert_eq!(run(&mut machine, "two", "two", fails).1, Status::Failed);
+    deceiving(&mut machine);
+    machine.put("/etc/web/b", "by hand\n");
+    let (told, status) = run(&mut machine, "three", "three", DIRECTORY);
+    assert!(told.contains(&"platform/web/reload Failed".to_owned()), "{told:?}");
+    assert_eq!(status, Status::Failed);
+    assert_eq!(text(&machine, "/etc/web/a").unwrap(), "two\n");
+    assert_eq!(text(&machine, "/etc/web/b").unwrap(), "by hand\n");
 }
 
 #[test]

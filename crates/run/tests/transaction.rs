@@ -230,6 +230,40 @@ fn data_are_not_destroyed_without_leave() {
 }
 
 #[test]
+fn what_could_not_be_brought_back_is_not_touched() {
+    let away = r#""id":"wiki/away","do":"absent","path":"/srv/wiki/1""#;
+    let upgrade = r#""id":"wiki/upgrade","do":"transaction","steps":["wiki/conf","wiki/away"]"#;
+    let (state, mut machine) = (tempfile::tempdir().unwrap(), machine(true));
+    let before = machine.snapshot();
+    let (told, status) = run(state.path(), &mut machine, &[STEPS[0], away, upgrade], &[]);
+    assert_eq!(told, ["wiki/conf Changed", "wiki/away Failed", "wiki/upgrade Failed"]);
+    assert_eq!(status, Status::Failed);
+    assert_eq!(machine.snapshot(), before, "a directory was taken away, or the file did not come back");
+    assert_eq!(unfinished(state.path()), []);
+}
+
+#[test]
+fn the_old_files_of_one_that_is_held_outlast_any_number_of_runs() {
+    let (state, mut machine) = (tempfile::tempdir().unwrap(), machine(true));
+    run_until(state.path(), &mut machine, &STEPS, &[], Some("wiki/conf"));
+    assert_eq!(unfinished(state.path())[0].state, State::Held);
+    for number in 0..60 {
+        let step = format!(r#""id":"dav/file","do":"file","path":"/etc/dav.conf","content":"{number}\n""#);
+        assert_eq!(run(state.path(), &mut machine, &[&step], &[]).1, Status::Done);
+    }
+    let kept = std::fs::read_dir(state.path().join("undo")).unwrap().count();
+    assert!((50..=51).contains(&kept), "{kept}");
+    // Undone as the operator would have it undone.
+    let mut held = unfinished(state.path()).remove(0);
+    held.state = State::Open;
+    Records::open(state.path()).unwrap().transactions.write(&held).unwrap();
+    let dav = r#""id":"dav/dir","do":"directory","path":"/srv/dav""#;
+    assert_eq!(run(state.path(), &mut machine, &[dav], &[]).1, Status::Done);
+    assert_eq!(version(&machine), old());
+    assert_eq!(unfinished(state.path()), []);
+}
+
+#[test]
 fn of_a_transaction_all_steps_are_chosen_or_none() {
     let dav = r#""id":"dav/dir","do":"directory","path":"/srv/dav""#;
     let chosen = |pattern: &str| {

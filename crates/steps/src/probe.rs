@@ -5,6 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::{AbsPath, Error, Heard, Mode, Session, Text};
 
+/// The largest file that is read as a whole, in bytes; a user can make one of any size where an application's files are.
+pub const LARGEST_READ: u64 = 64 << 20;
+
 /// A machine that can be looked at.
 ///
 /// Answers may come from what was gathered before; whoever changes the machine drops what that made stale.
@@ -18,7 +21,7 @@ pub trait Probe {
     /// The bytes of a file, through symbolic links; `None` where there is none.
     ///
     /// # Errors
-    /// Where it is no file, or cannot be read.
+    /// Where it is no file, larger than [`LARGEST_READ`], or cannot be read.
     fn read(&self, path: &AbsPath) -> Result<Option<Vec<u8>>, Error>;
 
     /// SHA-256 of a file in hexadecimal, through symbolic links; `None` where there is none.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{Earlier, Journal, LedgerFile, Maintenance, Transactions, Undo};
+use crate::{Before, Earlier, Journal, LedgerFile, Maintenance, Transactions, Undo};
 
 /// What one run notes. Nothing is written before something changes.
 #[derive(Debug)]
@@ -34,12 +34,22 @@ impl Records {
         Ok(Records { state: state.to_owned(), journal, ledger, undo, transactions, maintenance })
     }
 
-    /// What files were before a run that came to no good end.
+    /// What stood at a path before the first of these runs that replaced it, oldest first; `None` where none did,
+    /// `Some(None)` where nothing was there.
     ///
     /// # Errors
-    /// Where the list of its files cannot be read.
-    pub fn undo_of(&self, run: &str) -> io::Result<Undo> {
-        Undo::load(&self.state, run)
+    /// Where what is kept of them cannot be read.
+    pub fn before<'r>(
+        &self,
+        path: &str,
+        runs: impl IntoIterator<Item = &'r String>,
+    ) -> io::Result<Option<Option<Before>>> {
+        for run in runs {
+            if let Some(before) = Undo::load(&self.state, run)?.before(path)? {
+                return Ok(Some(before));
+            }
+        }
+        Ok(None)
     }
 
     /// What earlier runs left. Call it with the host's lock held.

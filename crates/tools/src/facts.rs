@@ -5,7 +5,7 @@ use std::io::{Write as _, stdin, stdout};
 use pq_cli::Failure;
 use pq_fleet::{Asked, Crew};
 use pq_secrets::KeyFiles;
-use pq_stream::{Diagnostic, Facts, Host, Record, Run, Secret, Status, system_cause};
+use pq_stream::{Diagnostic, Facts, Record, Run, Status, system_cause};
 
 /// Asks the machines of the stream on standard input, and writes it with what they say: `pq-inventory --facts` has its stream
 /// go through here, so that it needs nothing that talks to machines.
@@ -18,9 +18,8 @@ pub(crate) fn tell(keys: &KeyFiles, crew: &Crew) -> Result<Status, Failure> {
     })?;
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let (run, hosts) = hosts(&lines)?;
-    let asked: Vec<Asked> = hosts.into_iter().map(|(host, secret)| Asked { host, secret }).collect();
     let facts = match &run {
-        Some(run) => pq_fleet::facts(run, &asked, keys, crew)?,
+        Some(run) => pq_fleet::facts(run, &hosts, keys, crew)?,
         None => Vec::new(),
     };
     let mut out = stdout().lock();
@@ -31,14 +30,14 @@ pub(crate) fn tell(keys: &KeyFiles, crew: &Crew) -> Result<Status, Failure> {
 }
 
 /// The first line of a stream, and its hosts with what is sealed for them.
-pub(crate) fn hosts(lines: &[String]) -> Result<(Option<Run>, Vec<(Host, Option<Secret>)>), Failure> {
+pub(crate) fn hosts(lines: &[String]) -> Result<(Option<Run>, Vec<Asked>), Failure> {
     let mut run = None;
-    let mut hosts: Vec<(Host, Option<Secret>)> = Vec::new();
+    let mut hosts: Vec<Asked> = Vec::new();
     for line in lines {
         match (serde_json::from_str(line).map_err(|error| unreadable(&error))?, hosts.last_mut()) {
             (Record::Run(it), _) => run = Some(it),
-            (Record::Host(host), _) => hosts.push((host, None)),
-            (Record::Secret(secret), Some((_, sealed))) => *sealed = Some(secret),
+            (Record::Host(host), _) => hosts.push(Asked { host, secret: None }),
+            (Record::Secret(secret), Some(asked)) => asked.secret = Some(secret),
             _ => {}
         }
     }

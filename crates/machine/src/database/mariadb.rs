@@ -99,9 +99,6 @@ impl Mariadb {
             let mut head = Body(&head);
             let length = usize::try_from(head.little(3)?).unwrap_or(usize::MAX);
             self.number = head.byte()?.wrapping_add(1);
-            if whole.len() > 64 << 20 {
-                return Err(unexpected("a message of more than 64 MiB"));
-            }
             whole.extend(self.wire.take(length, end)?);
             // A full packet is followed by its rest.
             if length < 0xff_ffff {

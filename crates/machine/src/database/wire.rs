@@ -9,13 +9,15 @@ use rustix::fs::Uid;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt};
 use rustix::thread::set_thread_res_uid;
 
-/// The longest message that is taken; no catalogue and no answer of a question comes near.
+/// The longest answer that is taken, all of its rows; no catalogue and no question's comes near.
 const LONGEST: usize = 64 << 20;
 
 /// A connection to a server on this machine.
 #[derive(Debug)]
 pub struct Wire {
     stream: BufReader<UnixStream>,
+    /// How much was taken since something was last said.
+    taken: usize,
 }
 
 impl Wire {
@@ -32,11 +34,12 @@ impl Wire {
                 other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             })?,
         };
-        Ok(Wire { stream: BufReader::new(stream) })
+        Ok(Wire { stream: BufReader::new(stream), taken: 0 })
     }
 
     /// Sends all of it.
     pub fn send(&mut self, bytes: &[u8], end: Instant) -> io::Result<()> {
+        self.taken = 0;
         let stream = self.stream.get_mut();
         stream.set_write_timeout(Some(left(end)?))?;
         stream.write_all(bytes)
@@ -44,8 +47,9 @@ impl Wire {
 
     /// Waits for so many bytes.
     pub fn take(&mut self, count: usize, end: Instant) -> io::Result<Vec<u8>> {
-        if count > LONGEST {
-            return Err(unexpected("a message of more than 64 MiB"));
+        self.taken = self.taken.saturating_add(count);
+        if self.taken > LONGEST {
+            return Err(unexpected("an answer of more than 64 MiB"));
         }
         let mut bytes = vec![0; count];
         if self.stream.buffer().len() < count {
@@ -62,7 +66,7 @@ impl Wire {
     pub fn told(bytes: &[u8]) -> (Self, UnixStream) {
         let Ok((ours, mut theirs)) = UnixStream::pair() else { panic!("no pair of sockets") };
         assert!(theirs.write_all(bytes).is_ok());
-        (Wire { stream: BufReader::new(ours) }, theirs)
+        (Wire { stream: BufReader::new(ours), taken: 0 }, theirs)
     }
 }
 
@@ -126,6 +130,19 @@ impl<'a> Body<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_taken_up_to_a_limit_however_many_messages_it_has() {
+        let end = Instant::now() + Duration::from_secs(60);
+        let (mut wire, mut other) = Wire::told(b"");
+        let said = thread::spawn(move || while other.write_all(&[0; 1 << 20]).is_ok() {});
+        let taken = (0..100).take_while(|_| wire.take(1 << 20, end).is_ok()).count();
+        assert_eq!(taken, 64);
+        wire.send(b"the next question", end).unwrap();
+        assert!(wire.take(1 << 20, end).is_ok());
+        drop(wire);
+        said.join().unwrap();
+    }
 
     #[test]
     fn numbers_and_texts_are_taken_off_and_a_cut_message_is_an_error() {

@@ -170,7 +170,8 @@ impl MemoryMachine {
             wanted.push(self.offers.get(*name).cloned().ok_or_else(unknown)?);
         }
         for offer in &wanted {
-            if self.installed.contains_key(&offer.name) {
+            // As apt does: what is named and there in another version is upgraded.
+            if self.installed.get(&offer.name).is_some_and(|(version, _)| *version == offer.version) {
                 continue;
             }
             self.disk.act()?;

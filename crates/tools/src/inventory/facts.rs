@@ -33,7 +33,7 @@ pub fn added(lines: Vec<String>, source: &Source) -> Result<Vec<String>, Failure
         Source::Machines(options) => asked(&lines, options),
         Source::File(file) => {
             let (_, hosts) = hosts(&lines)?;
-            let facts = replayed(file, hosts.iter().map(|(host, _)| host)).map_err(Failure::input)?;
+            let facts = replayed(file, hosts.iter().map(|asked| &asked.host)).map_err(Failure::input)?;
             placed(lines, facts)
         }
     }

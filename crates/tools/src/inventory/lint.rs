@@ -8,7 +8,7 @@ use pq_cli::{Failure, printable};
 use pq_inventory::{Finding, Inventory, Survey};
 use pq_plan::{Choice, Planner, complaints};
 use pq_recipes::Catalogue;
-use pq_stream::{Diagnostic, Host, nearest};
+use pq_stream::{Diagnostic, Host, Status, nearest};
 use serde_json::json;
 
 use super::declared;
@@ -21,7 +21,7 @@ const MAX_COMPARED: usize = 2_000_000;
 /// # Errors
 /// What is wrong with the inventory, or with the recipes beside it.
 pub fn findings(inventory: &Inventory, directory: &Path) -> Result<Vec<Finding>, Failure> {
-    let survey = inventory.survey()?;
+    let survey = inventory.survey().map_err(|errors| Failure::Because(Status::Input, errors))?;
     let catalogue = Catalogue::load(Some(&directory.join("recipes"))).map_err(Failure::input)?;
     let mut found = unread(&survey, &catalogue);
     found.extend(refused(&survey.hosts, &Planner::new(catalogue), directory));

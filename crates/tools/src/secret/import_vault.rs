@@ -264,7 +264,7 @@ fn same_meaning(
 /// the order of the files.
 fn differs(keys: &Keys, directory: &Path, name: &str, host: &str, names: &BTreeSet<String>) -> Failure {
     let error = Diagnostic::new(format!("variable `{name}` of host `{host}` would have another value"));
-    let survey = Inventory::open(directory, keys.files()).and_then(|inventory| inventory.survey());
+    let survey = Inventory::open(directory, keys.files()).ok().and_then(|inventory| inventory.survey().ok());
     let (set, read) = survey.map(|survey| (survey.set, survey.read)).unwrap_or_default();
     let taken = names.iter().find(|taken| taken.as_str() == name || set.contains_key(*taken));
     Failure::input(match (taken, names.iter().find(|taken| read.contains(*taken))) {

@@ -195,8 +195,12 @@ impl Keeper {
     /// What the file holds; nothing where there is none.
     pub fn open(&self) -> Result<Option<SecretString>, Failure> {
         let Some(bytes) = self.encrypted()? else { return Ok(None) };
-        let what = format!("`{}`", self.path.display());
-        self.identities.decrypt(&bytes, &what).map(Some).map_err(secret)
+        self.opened(&bytes).map(Some).map_err(secret)
+    }
+
+    /// What these bytes of the file hold.
+    pub fn opened(&self, bytes: &[u8]) -> Result<SecretString, SecretError> {
+        self.identities.decrypt(bytes, &format!("`{}`", self.path.display()))
     }
 
     /// What the file holds.

@@ -5,18 +5,21 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use pq_cli::{Failure, printable};
-use pq_secrets::{Header, Listed};
+use pq_secrets::{Header, Listed, SecretError};
 use pq_stream::{Diagnostic, Status};
 
 use super::keeper::{Keeper, Keys, recipients_file, secret};
 
+/// What helps a file that is none any more.
+const RESTORE: &str = "restore the file from a copy or from git";
+
 /// Says who is listed, and how each file's header fits.
 ///
 /// # Errors
-/// Where a list cannot be read, or a file is none.
+/// Where a list cannot be read; or a file is none, or damaged: all others are told of nevertheless.
 pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
     let files = if files.is_empty() { keys.all()? } else { files.to_vec() };
-    let (mut out, mut told, mut unfit) = (String::new(), None, false);
+    let (mut out, mut told, mut unfit, mut damaged) = (String::new(), None, false, Vec::new());
     for file in &files {
         let keeper = Keeper::new(keys, file)?;
         let bytes = keeper.there()?;
@@ -32,15 +35,20 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
             }
             told = Some(list);
         }
-        let header = Header::read(&bytes).ok_or_else(|| {
-            let error = Diagnostic::new(format!("`{}` is no age file", keeper.path.display()));
-            Failure::input(error.hint("restore it from a copy or from git"))
-        })?;
+        let Some(header) = Header::read(&bytes) else {
+            damaged
+                .push(Diagnostic::new(format!("`{}` is no age file", keeper.path.display())).hint(RESTORE));
+            continue;
+        };
         let differs = header.differs(&listed);
         unfit |= !differs.is_empty();
         let fits = if differs.is_empty() { "as many as are listed".to_owned() } else { differs.join("; ") };
-        let mine = match keeper.open() {
+        let mine = match keeper.opened(&bytes) {
             Ok(_) => "opened by your identity",
+            Err(error @ SecretError::Damaged { .. }) => {
+                damaged.push(error.diagnostic());
+                "damaged"
+            }
             Err(_) => "not opened by your identity",
         };
         let _ = writeln!(
@@ -54,6 +62,9 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
     write!(io::stdout(), "{}", printable(&out)).map_err(|error| Failure::output(&error))?;
     if unfit {
         super::say("`pq-secret rekey` encrypts to those who are listed");
+    }
+    if !damaged.is_empty() {
+        return Err(Failure::Because(Status::Input, damaged));
     }
     Ok(if unfit { Status::Differs } else { Status::Done })
 }
