@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
@@ -69,7 +69,15 @@ impl HostLock {
             .map_err(unusable)?;
         file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(unusable)?;
         let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
-        let holder = text(&mut file).map_err(unusable)?;
+        let mut holder = text(&mut file).map_err(unusable)?;
+        // Who has just taken it is about to write its name.
+        for _ in 0..50 {
+            if locked.is_ok() || !holder.trim().is_empty() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+            holder = text(&mut file).map_err(unusable)?;
+        }
         match locked {
             Ok(()) => {
                 let process = holder.rsplit(", process ").next().and_then(|rest| rest.split(',').next());
@@ -148,6 +156,7 @@ const MOST: usize = 2_000;
 /// What the file says.
 fn text(file: &mut File) -> io::Result<String> {
     let mut bytes = Vec::new();
+    file.rewind()?;
     file.take(MOST as u64).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
