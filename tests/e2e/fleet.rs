@@ -110,14 +110,7 @@ fn faults(fleet: &mut Fleet) -> Result<()> {
     fleet.machines[1].sh("echo 8 >/srv/slow")?.success()?;
     fleet.machines[2].sh("touch /srv/forbidden")?.success()?;
     let names: Vec<String> = fleet.machines.iter().map(|machine| machine.name().to_owned()).collect();
-    let known = fleet.path("known");
-    // A cut line is known to be after two seconds.
-    let soon = json!({
-        "ansible_ssh_common_args": format!(
-            "-F none -o UserKnownHostsFile={} -o ServerAliveInterval=1 -o ServerAliveCountMax=2", known.display()
-        ),
-        "ansible_timeout": 5,
-    });
+    let soon = json!({"ansible_ssh_common_args": fleet.attentive(), "ansible_timeout": 5});
     let plan = fleet.plan("root", &soon, steps);
     let running = fleet.start(&plan, &[])?;
     let cut = &fleet.machines[1];
@@ -251,10 +244,7 @@ fn a_machine_that_is_reached_over_ssh_and_loses_its_power_undoes_at_boot_what_wa
     // Nothing of ours is installed there.
     let machine = &mut fleet.machines[0];
     assert_ne!(machine.sh("command -v pq-apply")?.code, 0);
-    let soon = json!({"ansible_ssh_common_args": format!(
-        "-F none -o UserKnownHostsFile={} -o ServerAliveInterval=1 -o ServerAliveCountMax=2",
-        fleet.path("known").display()
-    )});
+    let soon = json!({"ansible_ssh_common_args": fleet.attentive()});
     let running = fleet.start(&fleet.plan("root", &soon, upgrade), &[])?;
     let machine = &mut fleet.machines[0];
     wait_for(machine, "/srv/begun")?;

@@ -115,7 +115,7 @@ fn who_holds_the_lock_of_a_server_is_named() -> Result<()> {
             told.contains("`lawuser`") && told.contains("holds paquerette's lock"),
             "{engine} names nobody: {told}"
         );
-        // Whoever waits for the server's own sleep is not enough: the session itself is ended, as the error says.
+        // A session outlives its client as long as it sleeps: it is ended in the server, as the error says.
         machine.sh(
             "rm /root/held; cd /; runuser -u postgres -- psql -qXd postgres -c \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lawuser'\"
              mariadb -e 'KILL USER lawuser'; sleep 1; true",

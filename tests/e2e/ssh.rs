@@ -87,6 +87,15 @@ impl Fleet {
         vars
     }
 
+    /// The connection's options by which a cut line is known to be one after two seconds.
+    pub fn attentive(&self) -> String {
+        let known = self.path("known");
+        format!(
+            "-F none -o UserKnownHostsFile={} -o ServerAliveInterval=1 -o ServerAliveCountMax=2",
+            known.display()
+        )
+    }
+
     /// A plan for all machines: the lines of each are what `steps` answers for its name, without `type` and `host`.
     pub fn plan(&self, user: &str, more: &Value, steps: impl Fn(&str) -> Vec<Value>) -> String {
         let mut lines = vec![

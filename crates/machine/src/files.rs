@@ -127,13 +127,12 @@ pub fn rename(from: &AbsPath, to: &AbsPath) -> Result<(), Error> {
 /// Removes what is there, with all that is in it.
 pub fn remove(path: &AbsPath) -> Result<(), Error> {
     let Some(place) = Place::find(path)? else { return Ok(()) };
-    if place.stat()?.is_none() {
-        return Ok(());
-    }
     let name = CString::new(place.name.as_str())
         .map_err(|_| Error::failed(format!("cannot remove `{path}`"), "its name holds a NUL"))?;
-    removal::remove(&place.dir, &name, path.as_str())?;
-    place.sync()
+    match removal::remove(&place.dir, &name, path.as_str())? {
+        true => place.sync(),
+        false => Ok(()),
+    }
 }
 
 fn not_a_directory(path: &AbsPath) -> Error {

@@ -14,18 +14,23 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::cause::failed;
+use crate::cause::{failed, nothing_there};
 
 /// What is told of a path at most; deeper ones are cut.
 const TOLD: usize = 8;
 
-/// Removes a name from an open directory; the path is for messages.
-pub fn remove(dir: &impl AsFd, name: &CStr, path: &str) -> Result<(), Error> {
-    let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| refused(path, errno))?;
+/// Removes a name from an open directory, and answers whether anything was there; the path is for messages.
+pub fn remove(dir: &impl AsFd, name: &CStr, path: &str) -> Result<bool, Error> {
+    let stat = match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => stat,
+        Err(errno) if nothing_there(errno) => return Ok(false),
+        Err(errno) => return Err(refused(path, errno)),
+    };
     match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Directory => tree(dir, name, path),
-        _ => unlinkat(dir, name, AtFlags::empty()).map_err(|errno| refused(path, errno)),
+        FileType::Directory => tree(dir, name, path)?,
+        _ => unlinkat(dir, name, AtFlags::empty()).map_err(|errno| refused(path, errno))?,
     }
+    Ok(true)
 }
 
 /// A directory that is being emptied.
@@ -132,7 +137,7 @@ mod tests {
     use std::fs::{self, File};
     use std::os::unix::fs::symlink;
 
-    fn removed(dir: &std::path::Path, name: &CStr) -> Result<(), Error> {
+    fn removed(dir: &std::path::Path, name: &CStr) -> Result<bool, Error> {
         remove(&File::open(dir).unwrap(), name, &dir.join(name.to_str().unwrap()).display().to_string())
     }
 

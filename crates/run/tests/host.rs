@@ -400,6 +400,19 @@ fn a_service_that_is_broken_already_stops_a_run_before_its_first_change_unless_t
     assert_eq!(text(&machine, "/etc/web/a").unwrap(), "two\n");
 }
 
+/// Makes the service's test content with what begins with a word once, when it is tried out, and not again.
+fn deceiving(machine: &mut MemoryMachine, word: &'static str) {
+    let asked = AtomicUsize::new(0);
+    machine.program(
+        "webtest",
+        Arc::new(move |machine, _| {
+            let text = machine.read(&AbsPath::new("/etc/web/a").unwrap())?.unwrap_or_default();
+            let fails = text.starts_with(word.as_bytes()) && asked.fetch_add(1, Ordering::SeqCst) > 0;
+            Ok(Output { status: i32::from(fails), ..Output::default() })
+        }),
+    );
+}
+
 #[test]
 fn what_a_service_cannot_load_is_taken_back_and_what_it_had_is_loaded() {
     let state = tempfile::tempdir().unwrap();
@@ -410,33 +423,11 @@ fn what_a_service_cannot_load_is_taken_back_and_what_it_had_is_loaded() {
         run_with(state.path(), machine, Mode::Apply, &steps)
     };
     assert_eq!(run(&mut machine, "one").1, Status::Done);
-    // Content with it once, when it is tried out, and not again.
-    let asked = AtomicUsize::new(0);
-    machine.program(
-        "webtest",
-        Arc::new(move |machine, _| {
-            let text = machine.read(&AbsPath::new("/etc/web/a").unwrap())?.unwrap_or_default();
-            let fails = text.starts_with(b"two") && asked.fetch_add(1, Ordering::SeqCst) > 0;
-            Ok(Output { status: i32::from(fails), ..Output::default() })
-        }),
-    );
+    deceiving(&mut machine, "two");
     let (told, status) = run(&mut machine, "two");
     assert_eq!(told.last().unwrap(), "platform/web/reload Failed");
     assert_eq!(status, Status::Failed);
     assert_eq!(text(&machine, "/etc/web/a").unwrap(), "one\n");
-}
-
-/// Makes the service's test content with what begins with `three` once, when it is tried out, and not again.
-fn deceiving(machine: &mut MemoryMachine) {
-    let asked = AtomicUsize::new(0);
-    machine.program(
-        "webtest",
-        Arc::new(move |machine, _| {
-            let text = machine.read(&AbsPath::new("/etc/web/a").unwrap())?.unwrap_or_default();
-            let fails = text.starts_with(b"three") && asked.fetch_add(1, Ordering::SeqCst) > 0;
-            Ok(Output { status: i32::from(fails), ..Output::default() })
-        }),
-    );
 }
 
 #[test]
@@ -453,7 +444,7 @@ fn what_comes_back_is_what_the_service_has_and_neither_older_nor_what_somebody_w
     assert_eq!(run(&mut machine, "one", "one", DIRECTORY).1, Status::Done);
     // This run comes to no good end, and the service was reloaded in it: it has `two`.
     assert_eq!(run(&mut machine, "two", "two", fails).1, Status::Failed);
-    deceiving(&mut machine);
+    deceiving(&mut machine, "three");
     machine.put("/etc/web/b", "by hand\n");
     let (told, status) = run(&mut machine, "three", "three", DIRECTORY);
     assert!(told.contains(&"platform/web/reload Failed".to_owned()), "{told:?}");

@@ -69,25 +69,14 @@ impl HostLock {
             .map_err(unusable)?;
         file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(unusable)?;
         let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
-        let mut holder = text(&mut file).map_err(unusable)?;
-        // Who has just taken it is about to write its name.
-        for _ in 0..50 {
-            if locked.is_ok() || !holder.trim().is_empty() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-            holder = text(&mut file).map_err(unusable)?;
-        }
         match locked {
             Ok(()) => {
-                let process = holder.rsplit(", process ").next().and_then(|rest| rest.split(',').next());
+                let before = text(&mut file).map_err(unusable)?;
+                let process = before.rsplit(", process ").next().and_then(|rest| rest.split(',').next());
                 let killed = process.and_then(|id| id.parse().ok());
                 Ok(HostLock { file, path, killed })
             }
-            Err(Errno::WOULDBLOCK) => {
-                let holder = holder.trim();
-                Err(Locked::By(if holder.is_empty() { "another run" } else { holder }.to_owned()))
-            }
+            Err(Errno::WOULDBLOCK) => Err(Locked::By(named(&mut file).map_err(unusable)?)),
             Err(errno) => Err(unusable(errno.into())),
         }
     }
@@ -112,9 +101,7 @@ impl HostLock {
         if !locks.lines().any(of_it) {
             return Ok(None);
         }
-        let holder = text(&mut file)?;
-        let holder = holder.trim();
-        Ok(Some(if holder.is_empty() { "another run" } else { holder }.to_owned()))
+        named(&mut file).map(Some)
     }
 
     /// The process number of the run that held it before and was killed.
@@ -152,6 +139,18 @@ impl HostLock {
 
 /// Most bytes of the file that are read.
 const MOST: usize = 2_000;
+
+/// Who holds the lock. Who has just taken it is about to write its name, and is waited for.
+fn named(file: &mut File) -> io::Result<String> {
+    for _ in 0..50 {
+        let holder = text(file)?;
+        if !holder.trim().is_empty() {
+            return Ok(holder.trim().to_owned());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok("another run".to_owned())
+}
 
 /// What the file says.
 fn text(file: &mut File) -> io::Result<String> {

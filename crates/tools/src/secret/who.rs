@@ -10,9 +10,6 @@ use pq_stream::{Diagnostic, Status};
 
 use super::keeper::{Keeper, Keys, recipients_file, secret};
 
-/// What helps a file that is none any more.
-const RESTORE: &str = "restore the file from a copy or from git";
-
 /// Says who is listed, and how each file's header fits.
 ///
 /// # Errors
@@ -36,8 +33,10 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
             told = Some(list);
         }
         let Some(header) = Header::read(&bytes) else {
-            damaged
-                .push(Diagnostic::new(format!("`{}` is no age file", keeper.path.display())).hint(RESTORE));
+            damaged.push(
+                Diagnostic::new(format!("`{}` is no age file", keeper.path.display()))
+                    .hint("restore the file from a copy or from git"),
+            );
             continue;
         };
         let differs = header.differs(&listed);
