@@ -92,7 +92,7 @@ pub fn of_host(world: &Arc<World>, index: usize, name: &str, secrets: Secrets) -
     }
     let mut resolved = scope.resolve(head);
     let value = match &resolved {
-        None => magic::value(world, index, head).map(|value| json(&value)),
+        None => magic::value(world, &scope, head).map(|value| json(&value)),
         Some(set) => Some(told(set)),
     };
     let mut absent = None;

@@ -25,13 +25,14 @@ pub const HOSTVARS: &str = "hostvars";
 #[derive(Debug)]
 pub struct HostVars {
     world: Weak<World>,
-    reader: usize,
+    /// Weak, since the scope keeps what it has resolved.
+    reader: Weak<Scope>,
 }
 
 impl HostVars {
-    /// What the host of this number reads of the others.
-    pub fn new(world: &Arc<World>, reader: usize) -> Self {
-        HostVars { world: Arc::downgrade(world), reader }
+    /// What the templates of this scope read of all hosts.
+    pub fn new(world: &Arc<World>, reader: &Arc<Scope>) -> Self {
+        HostVars { world: Arc::downgrade(world), reader: Arc::downgrade(reader) }
     }
 }
 
@@ -39,10 +40,9 @@ impl Object for HostVars {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let world = self.world.upgrade()?;
         let host = world.groups.host(key.as_str()?)?;
-        Some(match world.scope(host) {
-            Ok(scope) if host == self.reader => Value::from_dyn_object(scope),
+        Some(match world.shown(host) {
             Ok(scope) => {
-                Value::from_object(Foreign { world: self.world.clone(), reader: self.reader, host, scope })
+                Value::from_object(Foreign { world: self.world.clone(), reader: self.reader.clone(), scope })
             }
             Err(diagnostic) => failed(&Unresolved { diagnostic: *diagnostic, undefined: false }),
         })
@@ -54,12 +54,11 @@ impl Object for HostVars {
     }
 }
 
-/// The variables of one host, as another one reads them.
+/// The variables of one host, as another one reads them, or it itself.
 #[derive(Debug)]
 struct Foreign {
     world: Weak<World>,
-    reader: usize,
-    host: usize,
+    reader: Weak<Scope>,
     scope: Arc<Scope>,
 }
 
@@ -70,10 +69,13 @@ impl Object for Foreign {
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
         let world = self.world.upgrade()?;
-        if key == HOSTVARS {
-            return Some(Value::from_object(HostVars::new(&world, self.reader)));
-        }
-        let value = self.scope.get_value_by_str(key)?;
+        let Some(value) = self.scope.get_value_by_str(key) else {
+            let reason = self.scope.resolve(key).and_then(Result::err);
+            if let (Some(reason), Some(reader)) = (reason, self.reader.upgrade()) {
+                reader.misses(reason);
+            }
+            return None;
+        };
         match self.scope.variable(key) {
             Some(_) => Some(self.renamed(&world, value)),
             None => Some(value),
@@ -120,10 +122,10 @@ impl Foreign {
             Piece::Text(text) => text.to_owned(),
             Piece::Token(mut token) => {
                 if let Source::Named(name) = &mut token.source
-                    && !name.starts_with("hostvars.")
-                    && !self.shared(world, name)
+                    && !self.shared(name)
                 {
-                    *name = format!("{HOSTVARS}.{}.{name}", escaped(&world.groups.hosts[self.host].name));
+                    let host = &world.groups.hosts[self.scope.host()].name;
+                    *name = format!("{HOSTVARS}.{}.{name}", escaped(host));
                 }
                 token.to_string()
             }
@@ -132,12 +134,11 @@ impl Foreign {
     }
 
     /// Whether a secret of the other host is one that the reader has itself, by the same name.
-    fn shared(&self, world: &Arc<World>, name: &str) -> bool {
+    fn shared(&self, name: &str) -> bool {
+        let Some(reader) = self.reader.upgrade() else { return false };
         let head = name.split('.').next().unwrap_or(name);
-        let reader = world.scope(self.reader).ok();
-        let theirs = self.scope.variable(head);
-        let ours = reader.as_ref().and_then(|reader| reader.variable(head));
-        theirs.zip(ours).is_some_and(|(theirs, ours)| Arc::ptr_eq(theirs, ours))
+        let both = self.scope.variable(head).zip(reader.variable(head));
+        self.scope.host() == reader.host() || both.is_some_and(|(theirs, ours)| Arc::ptr_eq(theirs, ours))
     }
 }
 
@@ -214,7 +215,7 @@ fn unescaped(text: &str) -> Option<String> {
 /// The value of a secret of another host, by the name that it has for those who read it; and the file it comes from.
 fn secret(world: &Arc<World>, name: &str) -> Option<(SecretString, String)> {
     let (host, name) = name.strip_prefix("hostvars.")?.split_once('.')?;
-    let scope = world.scope(world.groups.host(&unescaped(host)?)?).ok()?;
+    let scope = world.shown(world.groups.host(&unescaped(host)?)?).ok()?;
     let variable = scope.variable(name.split('.').next()?)?;
     Some((variable.secrets.get(name)?.clone(), variable.file.name.clone()))
 }

@@ -6,7 +6,11 @@ use pq_template::Value;
 
 use crate::foreign::{HOSTVARS, HostVars};
 use crate::hosts;
+use crate::scope::Scope;
 use crate::world::World;
+
+/// The variable that holds all others.
+pub const VARS: &str = "vars";
 
 /// Those that no file of an inventory can set, as in Ansible.
 const FIXED: [&str; 11] = [
@@ -20,7 +24,7 @@ const FIXED: [&str; 11] = [
     "inventory_hostname",
     "inventory_hostname_short",
     "omit",
-    "vars",
+    VARS,
 ];
 
 /// Whether what an inventory sets under this name counts for nothing.
@@ -29,7 +33,8 @@ pub fn is_fixed(name: &str) -> bool {
 }
 
 /// The variables that Ansible gives every host by itself.
-pub fn value(world: &Arc<World>, index: usize, name: &str) -> Option<Value> {
+pub fn value(world: &Arc<World>, scope: &Arc<Scope>, name: &str) -> Option<Value> {
+    let index = scope.host();
     let host = world.groups.hosts.get(index)?;
     Some(match name {
         "inventory_hostname" | "ansible_hostname" | "ansible_fqdn" => Value::from(host.name.as_str()),
@@ -53,7 +58,7 @@ pub fn value(world: &Arc<World>, index: usize, name: &str) -> Option<Value> {
                 (group.as_str(), hosts.iter().map(|host| Value::from(host.as_str())).collect::<Value>())
             }))
         }
-        HOSTVARS => Value::from_object(HostVars::new(world, index)),
+        HOSTVARS => Value::from_object(HostVars::new(world, scope)),
         "inventory_dir" => Value::from(world.absolute().ok()?),
         "inventory_file" => {
             let names = hosts::NAMES.iter();

@@ -39,7 +39,7 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<Told> {
         diagnostic.causes.push(format!("host `{}` needs it", host.name));
         diagnostic
     };
-    let scope = world.passing_scope(index)?;
+    let scope = world.scope(index)?;
     let read = Reader { scope: &scope, directory: &world.loader.directory };
     let (mut secrets, mut files) = (Values::new(), BTreeSet::new());
     for variable in scope.variables() {

@@ -10,9 +10,10 @@ use pq_template::value::{Enumerator, Object};
 use pq_template::{Context, TemplateError, Templates, Value};
 
 use crate::effective::Effective;
+use crate::foreign::HOSTVARS;
 use crate::groups::Variable;
 use crate::lazy::{self, Lazy};
-use crate::magic;
+use crate::magic::{self, VARS};
 use crate::node::{Data, Node};
 use crate::unresolved::{self, MAX_CHAIN, Unresolved, circle, failed};
 use crate::world::World;
@@ -82,10 +83,20 @@ impl Found<'_> {
     }
 }
 
+/// Whose templates read the variables of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadBy {
+    /// The host's own.
+    Itself,
+    /// Those of some host, through `hostvars`: then there is neither `hostvars` nor `vars`, as in Ansible.
+    Hostvars,
+}
+
 /// The variables of one host.
 pub struct Scope {
     world: Weak<World>,
     host: usize,
+    reader: ReadBy,
     base: Arc<Base>,
     own: Effective,
     resolved: Mutex<HashMap<Arc<str>, Noted>>,
@@ -126,11 +137,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Scope {
     /// The scope of a host: what it sets itself goes before what its groups set.
-    pub fn new(world: &Arc<World>, host: usize, base: Arc<Base>, own: Effective) -> Self {
+    pub fn new(world: &Arc<World>, host: usize, reader: ReadBy, base: Arc<Base>, own: Effective) -> Self {
         let world = Arc::downgrade(world);
         Scope {
             world,
             host,
+            reader,
             base,
             own,
             resolved: Mutex::default(),
@@ -139,6 +151,11 @@ impl Scope {
             active: Mutex::default(),
             missing: Mutex::default(),
         }
+    }
+
+    /// The number of the host.
+    pub fn host(&self) -> usize {
+        self.host
     }
 
     /// All that is set for the host, by name.
@@ -475,12 +492,16 @@ impl Object for Scope {
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
         match self.find(key).map(|found| self.obtain(found, false)) {
-            None if key == "vars" => {
+            None if self.reader == ReadBy::Hostvars && [HOSTVARS, VARS].contains(&key) => {
+                self.reads_own();
+                None
+            }
+            None if key == VARS => {
                 self.reads_own();
                 Some(Value::from_dyn_object(self.clone()))
             }
             None => {
-                let value = magic::value(&self.world.upgrade()?, self.host, key);
+                let value = magic::value(&self.world.upgrade()?, self, key);
                 match value {
                     Some(_) => self.reads_own(),
                     None => self.has_read(key, Some(&[])),

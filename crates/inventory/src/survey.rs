@@ -113,7 +113,7 @@ impl Survey {
                     let (hosts, cures) = found.entry((name, origin, reason)).or_default();
                     // A record has the reason alone.
                     if hosts.is_empty() {
-                        let scope = scope.get_or_insert_with(|| world.passing_scope(index).ok());
+                        let scope = scope.get_or_insert_with(|| world.scope(index).ok());
                         if let Some(Err(reason)) = scope.as_ref().and_then(|scope| scope.resolve(name)) {
                             cures.clone_from(&reason.diagnostic.hints);
                         }

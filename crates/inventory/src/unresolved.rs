@@ -5,6 +5,7 @@ use std::fmt;
 use pq_stream::{Diagnostic, Place};
 use pq_template::{Error, ErrorKind, TemplateError, Value};
 
+use crate::foreign::HOSTVARS;
 use crate::groups::Variable;
 use crate::node::{Mark, Node};
 
@@ -95,6 +96,10 @@ fn place(variable: &Variable, node: &Node, error: &TemplateError) -> Place {
 /// What to do where the engine knows no cure.
 fn hint(error: &TemplateError, variable: &str) -> String {
     match &error.undefined {
+        // It is there for each host, but for one who is read through it.
+        Some(name) if name.rsplit('.').next() == Some(HOSTVARS) => {
+            "a host that is read through `hostvars` has none itself, as in Ansible: read the third host directly".to_owned()
+        }
         Some(name) if !name.is_empty() => {
             format!("set it for the host or one of its groups, or write `{{{{ {name} | default('…') }}}}`")
         }

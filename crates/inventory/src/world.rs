@@ -11,7 +11,7 @@ use pq_template::Templates;
 use crate::effective::Effective;
 use crate::groups::{ALL, Groups, Variable};
 use crate::lookups::Inside;
-use crate::scope::{Base, Scope};
+use crate::scope::{Base, ReadBy, Scope};
 use crate::variables::Loader;
 use crate::{file, hosts};
 
@@ -31,7 +31,7 @@ pub struct World {
     /// What files give groups, by name.
     given: Mutex<HashMap<usize, Arc<Vec<Arc<Variable>>>>>,
     /// The scopes that `hostvars` has asked for; it may ask for them again.
-    scopes: Vec<OnceLock<Arc<Scope>>>,
+    asked: Vec<OnceLock<Arc<Scope>>>,
     members: OnceLock<BTreeMap<String, Vec<String>>>,
     /// The directory in whose place this one is read.
     place: Option<PathBuf>,
@@ -86,14 +86,14 @@ impl World {
             ));
         }
         let groups = hosts::read(&file)?;
-        let scopes = groups.hosts.iter().map(|_| OnceLock::new()).collect();
+        let asked = groups.hosts.iter().map(|_| OnceLock::new()).collect();
         Ok(Arc::new(World {
             groups,
             loader,
             templates: Templates::new(),
             bases: Mutex::default(),
             given: Mutex::default(),
-            scopes,
+            asked,
             members: OnceLock::new(),
             place: None,
         }))
@@ -106,30 +106,27 @@ impl World {
         self.place = Some(directory.to_owned());
     }
 
-    /// The variables of a host, as templates see them; kept, so that nothing is resolved twice.
+    /// The variables of a host, as its own templates see them.
     ///
     /// # Errors
     /// Where a file that speaks for the host cannot be read or opened, or is wrong.
     pub fn scope(self: &Arc<Self>, host: usize) -> Result<Arc<Scope>> {
-        let Some(slot) = self.scopes.get(host) else {
+        Ok(Arc::new(Scope::new(self, host, ReadBy::Itself, self.base(host)?, self.own(host)?)))
+    }
+
+    /// The variables of a host, as `hostvars` shows them; kept, so that nothing is resolved twice.
+    ///
+    /// # Errors
+    /// As [`World::scope`].
+    pub fn shown(self: &Arc<Self>, host: usize) -> Result<Arc<Scope>> {
+        let Some(slot) = self.asked.get(host) else {
             return Err(Box::new(Diagnostic::new("there is no such host")));
         };
         if let Some(scope) = slot.get() {
             return Ok(scope.clone());
         }
-        let scope = self.passing_scope(host)?;
-        Ok(slot.get_or_init(|| scope).clone())
-    }
-
-    /// The variables of a host for one who looks at each host once: not kept, unless `hostvars` has asked already.
-    ///
-    /// # Errors
-    /// As [`World::scope`].
-    pub fn passing_scope(self: &Arc<Self>, host: usize) -> Result<Arc<Scope>> {
-        match self.scopes.get(host).and_then(OnceLock::get) {
-            Some(scope) => Ok(scope.clone()),
-            None => Ok(Arc::new(Scope::new(self, host, self.base(host)?, self.own(host)?))),
-        }
+        let scope = Scope::new(self, host, ReadBy::Hostvars, self.base(host)?, self.own(host)?);
+        Ok(slot.get_or_init(|| Arc::new(scope)).clone())
     }
 
     /// What is set for a host, by Ansible's precedence, lowest first: the hosts file's groups, then files for
