@@ -1,6 +1,6 @@
 //! Inventories that are drawn by chance, read by both.
 //!
-//! Each has a seed of its own. `make test` draws some; `make matrix M=conformance` reads those of the seeds 1 to 6,000.
+//! Each has a seed of its own. `make test` draws some; `make matrix M=conformance` reads those of the seeds 1 to 2,000.
 //! `PQ_POINT=seed` reads that one alone; an inventory that differs stays below the target directory's `tmp`.
 
 use std::fs;
@@ -14,7 +14,7 @@ use crate::draw;
 use crate::real::Real;
 
 const SAMPLE: usize = 60;
-const WHOLE: u64 = 6_000;
+const WHOLE: u64 = 2_000;
 /// So many are asked for at a time: a whole run that was stopped goes on behind the last of them.
 const CHUNK: usize = 50;
 
