@@ -80,7 +80,7 @@ impl Member {
 pub fn read(input: impl BufRead, options: &Options) -> Result<Plan, Diagnostic> {
     let mut only = Only::new(&options.only)?;
     let mut decisions = Decisions::new(&options.take)?;
-    let mut allowed = Allowed::new(&options.data_loss);
+    let mut allowed = Allowed::new(&options.data_loss, &options.resume);
     let mut members = Vec::new();
     let mut alone = true;
     let (run, status) = read_each(input, |mut host| {

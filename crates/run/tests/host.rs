@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pq_run::{Decisions, HostRun, Mode, Stop, Take, Told, Work, read};
+use pq_run::{Allowed, Decisions, HostRun, Mode, Stop, Take, Told, Work, read};
 use pq_steps::{AbsPath, Output, Probe};
 use pq_store::Records;
 use pq_stream::{Event, Outcome, Redactor, Status};
@@ -315,6 +315,21 @@ fn a_decision_about_a_file_that_no_step_writes_is_refused() {
     let error = decisions.all_fit().unwrap_err();
     assert_eq!(error.message, "`--take`: no step of the plan writes the whole of `/srv/a/y`");
     assert!(error.hints[0].contains("did you mean `/srv/a/x`"), "{error:?}");
+}
+
+#[test]
+fn what_the_plan_does_not_hold_can_neither_lose_data_nor_go_on() {
+    let steps = [r#""id":"a/drop","do":"absent","path":"/srv/a","destroys":"data""#, FILE];
+    let refused = |data_loss: &[&str], resume: &[&str]| {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let (data_loss, resume) = (owned(data_loss), owned(resume));
+        let mut allowed = Allowed::new(&data_loss, &resume);
+        allowed.see(&work(&steps).hosts[0]);
+        allowed.all_fit().err().map(|error| error.message)
+    };
+    assert_eq!(refused(&["a", "a/drop"], &[]), None);
+    assert_eq!(refused(&["b"], &[]).unwrap(), "`--allow-data-loss`: no step of `b` destroys data");
+    assert_eq!(refused(&[], &["nope"]).unwrap(), "`--resume`: the plan holds no transaction `nope`");
 }
 
 /// A service that reads `/etc/web/*`, and refuses a file that holds `bad`.
