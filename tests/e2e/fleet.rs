@@ -86,7 +86,11 @@ fn six_machines_are_changed_once_and_their_faults_are_their_own() -> Result<()> 
     let after: Vec<String> = fleet.machines.iter().map(kept).collect::<Result<_>>()?;
     assert_eq!(before, after, "a run without a change leaves nothing");
 
-    let status = fleet.apply(&plan, &["--status", "--text"])?;
+    let hosts: String = plan
+        .lines()
+        .filter(|line| !line.contains(r#""type":"step""#))
+        .fold(String::new(), |all, line| all + line + "\n");
+    let status = fleet.apply(&hosts, &["--status", "--text"])?;
     assert_eq!((status.code, status.stderr.as_str()), (0, ""), "{}", status.stdout);
     assert_eq!(status.stdout.matches("at work      nobody").count(), 6, "{}", status.stdout);
     assert_eq!(status.stdout.matches("booked       ").count(), 6, "{}", status.stdout);

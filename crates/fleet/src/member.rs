@@ -83,7 +83,9 @@ pub fn read(input: impl BufRead, options: &Options) -> Result<Plan, Diagnostic> 
     let mut allowed = Allowed::new(&options.data_loss, &options.resume);
     let mut members = Vec::new();
     let mut alone = true;
+    let mut steps = 0;
     let (run, status) = read_each(input, |mut host| {
+        steps += host.steps.len();
         only.keep(&mut host);
         decisions.see(&host);
         allowed.see(&host);
@@ -106,6 +108,11 @@ pub fn read(input: impl BufRead, options: &Options) -> Result<Plan, Diagnostic> 
         });
         Ok(())
     })?;
+    if steps == 0 {
+        return Err(Diagnostic::new("there is nothing to execute: the stream holds no step").hint(
+            "put the tools that plan before this one: `pq-inventory HOST | pq-server | pq-platform | pq-instance | pq-apply`",
+        ));
+    }
     decisions.all_fit()?;
     allowed.all_fit()?;
     let mut here = members.iter().filter(|member| matches!(member.place, Place::Here(_)));

@@ -100,6 +100,11 @@ impl Progress {
         self.failed.insert(owner.to_owned());
     }
 
+    /// Whether something of a step's owner, or of the platform that it stands on, changed; in a check, differs.
+    fn differs_below(&self, id: &str) -> bool {
+        self.changed.iter().any(|owner| owner == owner_of(id) || owner.starts_with("platform/"))
+    }
+
     /// Whether something of a step's owner failed.
     pub(crate) fn has_failed(&self, id: &str) -> bool {
         self.failed.contains(owner_of(id))
@@ -240,7 +245,12 @@ impl HostRun<'_> {
             return None;
         }
         if self.unasked(planned, progress) {
-            self.event(planned, progress, Outcome::Ok, Vec::new(), None, None);
+            let waits = self.mode == Mode::Check && progress.differs_below(&planned.record.id);
+            let look = match waits {
+                true => Look::Unknown("something that it stands on differs".to_owned()),
+                false => Look::InSync,
+            };
+            self.told(planned, look, progress);
             return None;
         }
         if let Err(diagnostic) = self.finish(planned) {

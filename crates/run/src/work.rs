@@ -72,11 +72,9 @@ pub fn read_each(
     let mut reader = Reader::new(input);
     let mut run = None;
     let mut current: Option<WorkHost> = None;
-    let mut steps = 0;
-    let mut whole = |host: WorkHost, steps: &mut usize| {
+    let mut whole = |host: WorkHost| {
         host.secrets_are_there()?;
         host.transactions_hold()?;
-        *steps += host.steps.len();
         each(host)
     };
     while let Some((record, line)) = reader.next_record().map_err(|error| broken(&error))? {
@@ -89,7 +87,7 @@ pub fn read_each(
                 let next =
                     WorkHost { host, secret: None, lines: vec![line], steps: Vec::new(), status: None };
                 if let Some(host) = current.replace(next) {
-                    whole(host, &mut steps)?;
+                    whole(host)?;
                 }
             }
             (Record::Secret(secret), Some(host)) => {
@@ -107,12 +105,7 @@ pub fn read_each(
     let status = reader.finish().map_err(|error| broken(&error))?.status;
     let Some(run) = run else { return Err(broken(&StreamError::Empty)) };
     if let Some(host) = current {
-        whole(host, &mut steps)?;
-    }
-    if steps == 0 {
-        return Err(Diagnostic::new("there is nothing to execute: the stream holds no step").hint(
-            "put the tools that plan before this one: `pq-inventory HOST | pq-server | pq-platform | pq-instance | pq-apply`",
-        ));
+        whole(host)?;
     }
     Ok((run, status))
 }

@@ -184,6 +184,9 @@ fn an_application_is_asked_for_its_health_only_after_a_change_of_its_own() {
     machine.answer("http://a.test/", 500, "", None, 0);
     let health = r#""id":"a/health","do":"http","url":"http://a.test/","timeout":1"#;
     let other = r#""id":"b/health","do":"http","url":"http://a.test/","timeout":1"#;
+    // A check does not say that all is well where something is still to be done.
+    let (told, _) = run(&mut machine, Mode::Check, &[DIRECTORY, health, other]);
+    assert_eq!(told, ["a/dir Differs", "a/health Unknown", "b/health Ok"]);
     let (told, _) = run(&mut machine, Mode::Apply, &[DIRECTORY, health, other]);
     assert_eq!(told, ["a/dir Changed", "a/health Failed", "b/health Ok"]);
     let (told, _) = run(&mut machine, Mode::Apply, &[DIRECTORY, health]);

@@ -15,6 +15,10 @@ use pq_stream::{Diagnostic, End, HostStatus, Record, Status};
 /// Where the stream is none, or nobody can be asked.
 pub(crate) fn tell(keys: &KeyFiles, crew: &Crew, form: Form) -> Result<Status, Failure> {
     let work = pq_run::read(stdin().lock()).map_err(Failure::input)?;
+    if work.hosts.is_empty() {
+        let error = Diagnostic::new("there is nobody to ask: the stream holds no host");
+        return Err(Failure::input(error.hint("type `pq-inventory HOST | pq-apply --status`")));
+    }
     let asked = work.hosts.into_iter().map(|host| Asked { host: host.host, secret: host.secret });
     let hosts: Vec<Asked> = asked.collect();
     let (found, mut worst) = pq_fleet::statuses(&work.run, &hosts, keys, crew)?;
