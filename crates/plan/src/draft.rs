@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pq_recipes::{Catalogue, Os, Phase};
+use pq_recipes::{Catalogue, Os, Phase, WebServer};
 use pq_steps::AnyStep;
 use pq_stream::{Diagnostic, Host, MASTER_KEY, Piece, Place, Step, holds_token, pieces, valid_step_id};
 use pq_template::Templates;
@@ -74,6 +74,10 @@ impl<'p> Draft<'p> {
             }),
         );
         let vars = draft.declared(&catalogue.host)?;
+        if let Some(mut it) = draft.scope.get("host").cloned() {
+            it["memory_mb"] = vars.get("memory_mb").cloned().unwrap_or_default();
+            draft.scope.set("host", it);
+        }
         let base = vars.get("base_prod_path").cloned().unwrap_or_default();
         let mounted = vars.get("base_prod_mount") == Some(&Value::Bool(true));
         draft.scope.set("vars", vars);
@@ -88,6 +92,14 @@ impl<'p> Draft<'p> {
             draft.step("platform/mount", title, "assert", json!({ "mount": base }))?;
         }
         Ok(draft)
+    }
+
+    /// The web server that answers for the host's instances.
+    pub fn web_server(&self) -> (&'static str, &'p WebServer) {
+        match self.scope.text("web_server") {
+            Some("apache2") => ("apache2", &self.os.apache2),
+            _ => ("nginx", &self.os.nginx),
+        }
     }
 
     /// The host's values of variables that a file of the catalogue declares.

@@ -3,10 +3,10 @@
 //! Always true here: a component's steps depend on the host record alone, never on which instances are asked for, so
 //! that pq-platform and pq-instance write the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pq_recipes::{App, Catalogue};
-use pq_stream::{Diagnostic, Host, Instance, nearest};
+use pq_stream::{Diagnostic, Host, Instance, Place, nearest};
 use serde_json::json;
 
 use crate::draft::Draft;
@@ -16,6 +16,14 @@ use crate::values;
 
 /// Writes the components that the host's instances need, and those that it names itself.
 pub(crate) fn plan(draft: &mut Draft<'_>) -> Result<(), Diagnostic> {
+    let mut wanted = named(draft)?;
+    let all: Vec<&Instance> = draft.host.instances.iter().collect();
+    wanted.extend(needed_by(draft, &all)?);
+    components(draft, &wanted)
+}
+
+/// The components that the host's variable `platform` names.
+fn named(draft: &Draft<'_>) -> Result<Vec<String>, Diagnostic> {
     let mut wanted = Vec::new();
     if let Some(found) = values::of_host(draft.host, "platform")? {
         for item in found.value.as_array().into_iter().flatten() {
@@ -31,16 +39,43 @@ pub(crate) fn plan(draft: &mut Draft<'_>) -> Result<(), Diagnostic> {
             });
         }
     }
-    for instance in &draft.host.instances {
-        wanted.extend(app(draft, instance)?.components().into_iter().map(str::to_owned));
-    }
-    components(draft, &wanted)
+    Ok(wanted)
 }
 
 /// Writes components, each behind those that it needs.
 pub(crate) fn components(draft: &mut Draft<'_>, wanted: &[String]) -> Result<(), Diagnostic> {
+    together(draft)?;
     let mut done = BTreeSet::new();
     wanted.iter().try_for_each(|name| component(draft, name, &mut done))
+}
+
+/// Refuses components that cannot be on one machine, whoever wants them.
+fn together(draft: &Draft<'_>) -> Result<(), Diagnostic> {
+    let host = draft.host;
+    // Each with who wants it, and the place where that stands.
+    let mut wanted: BTreeMap<String, (String, Option<Place>)> = BTreeMap::new();
+    for name in named(draft)? {
+        let by = ("the variable `platform`".to_owned(), values::origin(host, &["platform"]));
+        wanted.entry(name).or_insert(by);
+    }
+    for instance in &host.instances {
+        for name in app(draft, instance)?.components(draft.web_server().0) {
+            let by = (format!("the instance `{}`", instance.id), keys::place(host, instance, "app"));
+            wanted.entry(name.to_owned()).or_insert(by);
+        }
+    }
+    for (name, (by, place)) in &wanted {
+        let Some(component) = draft.catalogue.component(name) else { continue };
+        for (other, reason) in &component.excludes {
+            let Some((others, _)) = wanted.get(other) else { continue };
+            let error = Diagnostic::new(format!("`{}` cannot have both `{name}` and `{other}`", host.host));
+            let error = error.cause(reason.clone()).cause(format!("{by} wants `{name}`, {others} `{other}`"));
+            let error = error
+                .hint("leave one of them out; `web_server: apache2` has apache2 answer for the instances");
+            return Err(values::at(error, place.clone()));
+        }
+    }
+    Ok(())
 }
 
 /// The recipe of an instance's application.
@@ -135,7 +170,8 @@ fn extensions(draft: &Draft<'_>) -> Result<BTreeSet<String>, Diagnostic> {
 pub(crate) fn needed_by(draft: &Draft<'_>, instances: &[&Instance]) -> Result<Vec<String>, Diagnostic> {
     let mut names = Vec::new();
     for instance in instances {
-        names.extend(app(draft, instance)?.components().into_iter().map(str::to_owned));
+        let components = app(draft, instance)?.components(draft.web_server().0);
+        names.extend(components.into_iter().map(str::to_owned));
     }
     Ok(names)
 }

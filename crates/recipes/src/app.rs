@@ -77,7 +77,7 @@ pub struct PythonNeeds {
 pub enum WebKind {
     /// Files, and PHP in a pool of its own.
     Php,
-    /// A process of its own that nginx hands requests to.
+    /// A process of its own that the web server hands requests to.
     Proxy,
 }
 
@@ -102,9 +102,9 @@ pub struct Web {
     /// Largest body of a request, as nginx writes it.
     #[serde(default)]
     pub max_body: Option<Node>,
-    /// A file beside the recipe with `location` blocks of its own.
+    /// Files beside the recipe with what is particular to its site, by the web server for which they are written.
     #[serde(default)]
-    pub locations: Option<Node>,
+    pub locations: BTreeMap<String, Node>,
 }
 
 /// A path that lives outside the releases.
@@ -250,10 +250,10 @@ impl App {
         }
     }
 
-    /// The components that it stands on; what answers to the world last.
-    pub fn components(&self) -> Vec<&'static str> {
+    /// The components that it stands on; what answers to the world, this web server, last.
+    pub fn components<'a>(&self, web_server: &'a str) -> Vec<&'a str> {
         let php = self.needs.php.is_some().then_some("php");
         let python = self.needs.python.is_some().then_some("python");
-        [php, python, Some("nginx")].into_iter().flatten().collect()
+        [php, python, Some(web_server)].into_iter().flatten().collect()
     }
 }

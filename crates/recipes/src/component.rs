@@ -20,6 +20,8 @@ pub struct Component {
     pub variables: BTreeMap<String, Variable>,
     /// Components whose steps come before.
     pub needs: Vec<String>,
+    /// Components that cannot be on the same machine, and why.
+    pub excludes: BTreeMap<String, String>,
     /// Its steps, in order.
     pub steps: Vec<StepTemplate>,
 }
@@ -32,6 +34,8 @@ struct Recipe {
     variables: BTreeMap<String, Variable>,
     #[serde(default)]
     needs: Vec<String>,
+    #[serde(default)]
+    excludes: BTreeMap<String, String>,
     steps: Vec<Node>,
 }
 
@@ -47,6 +51,7 @@ impl Component {
             about: recipe.about,
             variables: recipe.variables,
             needs: recipe.needs,
+            excludes: recipe.excludes,
             steps: StepTemplate::all(source, &recipe.steps)?,
             source: source.clone(),
         })

@@ -44,6 +44,8 @@ pub enum Kind {
     Login,
     /// A rule of the firewall, such as `allow 443/tcp from 10.0.0.0/8`.
     FirewallRule,
+    /// A word of letters, digits and `_`, such as `utf8mb4_unicode_ci`.
+    Word,
     /// One of some words.
     Choice,
 }
@@ -72,6 +74,7 @@ impl Kind {
             Kind::FirewallRule => {
                 "a rule of the firewall, such as `allow 443/tcp` or `limit 22/tcp from 10.0.0.0/8`"
             }
+            Kind::Word => "a word of letters, digits and `_`",
             Kind::Choice => "one of the words of its recipe",
         }
     }
@@ -148,6 +151,10 @@ impl Kind {
                     length && text.chars().all(plain) && text.starts_with(|c: char| c.is_ascii_lowercase()),
                 )
             }
+            Kind::Word => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                as_it_is((1..=64).contains(&text.len()) && text.chars().all(plain))
+            }
             Kind::FirewallRule => firewall_rule(text),
             Kind::Boolean | Kind::Integer | Kind::Port => None,
         }
@@ -173,8 +180,8 @@ fn system_path(path: &str) -> bool {
     }
 }
 
-/// A number of bytes; nothing where it is none, or too large for one.
-fn bytes(text: &str) -> Option<u64> {
+/// A number of bytes, as in `32M`; nothing where it is none, or too large for one.
+pub fn bytes(text: &str) -> Option<u64> {
     let shift = match text.chars().last()? {
         'K' => 10,
         'M' => 20,
@@ -273,6 +280,7 @@ mod tests {
             Kind::Timezone,
             Kind::Package,
             Kind::Login,
+            Kind::Word,
             Kind::Port,
             Kind::Integer,
         ];
@@ -288,6 +296,7 @@ mod tests {
             "Europe/Paris",
             "htop",
             "a",
+            "utf8mb4_bin",
             "80",
             "5",
         ];

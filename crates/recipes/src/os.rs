@@ -14,8 +14,20 @@ pub struct Os {
     pub about: String,
     /// The user and group as whom web servers read files.
     pub web: Account,
+    /// The ssh server.
+    pub ssh: Ssh,
     /// nginx.
-    pub nginx: Nginx,
+    pub nginx: WebServer,
+    /// apache2.
+    pub apache2: WebServer,
+    /// MariaDB, or the server that stands for it.
+    pub mariadb: Daemon,
+    /// PostgreSQL, its cluster `main`.
+    pub postgres: Daemon,
+    /// Redis.
+    pub redis: Daemon,
+    /// Docker, as the system packages it.
+    pub docker: Daemon,
     /// PHP.
     pub php: Php,
     /// Python.
@@ -34,10 +46,24 @@ pub struct Account {
     pub group: String,
 }
 
-/// Where nginx is.
+/// Where the ssh server is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Nginx {
+pub struct Ssh {
+    /// Its unit.
+    pub unit: String,
+    /// Its program.
+    pub program: String,
+    /// Whether its configuration reads `/etc/ssh/sshd_config.d/*.conf`.
+    pub drop_ins: bool,
+}
+
+/// Where a web server is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebServer {
+    /// Its version, as far as its configuration depends on it.
+    pub version: String,
     /// Its unit.
     pub unit: String,
     /// Its program.
@@ -48,6 +74,24 @@ pub struct Nginx {
     pub log: String,
     /// The group that may read them.
     pub log_group: String,
+}
+
+/// A service that listens on the machine itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Daemon {
+    /// Its version.
+    pub version: String,
+    /// Its packages.
+    pub packages: Vec<String>,
+    /// Its unit.
+    pub unit: String,
+    /// Its program.
+    pub program: String,
+    /// Directory of its configuration, or of that part of it which is for additions.
+    pub etc: String,
+    /// Its socket, or the directory of its sockets.
+    pub socket: String,
 }
 
 /// Where PHP is, and which.

@@ -24,7 +24,7 @@ pub(super) fn certificate(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), 
     draft.step(&life.step("certificate"), title, "certificate", fields)
 }
 
-/// Its nginx site.
+/// Its site.
 pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     let web = &life.app.web;
     let source = &life.app.source;
@@ -35,13 +35,27 @@ pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
         "." => life.paths.current.clone(),
         below => format!("{}/{below}", life.paths.current),
     };
-    let locations = match &web.locations {
+    let (server, at) = draft.web_server();
+    let locations = match web.locations.get(server) {
         Some(name) => {
             let file = draft.catalogue.file(&life.directory, name, source)?;
             Value::from(draft.renderer.file(file, &life.scope)?)
         }
-        None => Value::Null,
+        None if web.locations.is_empty() => Value::Null,
+        None => {
+            let text = format!("`{}` has no site for {server}, for `{}`", life.app.name, life.id());
+            let error = Diagnostic::new(text).cause(format!(
+                "`{}` answers for the instances of `{}`, and the recipe has sites for {}",
+                server,
+                draft.host.host,
+                web.locations.keys().cloned().collect::<Vec<_>>().join(", ")
+            ));
+            return Err(
+                error.hint("set `web_server` of the host to one of these, or add the site to the recipe")
+            );
+        }
     };
+    let max_body = text(&web.max_body)?.unwrap_or_else(|| "1M".to_owned());
     let block = json!({
         "names": life.names()?,
         "chain": format!("{}/chain.pem", life.paths.tls),
@@ -50,21 +64,22 @@ pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
         "index": web.index.as_deref().unwrap_or("index.php"),
         "deny": web.deny,
         "served": served(life),
-        "max_body": text(&web.max_body)?.unwrap_or_else(|| "1M".to_owned()),
+        "max_body": max_body,
+        "max_body_bytes": pq_recipes::bytes(&max_body),
         "upstream": text(&web.upstream)?,
         "locations": locations,
         "socket": process::socket(draft, life),
     });
-    let template = match web.kind {
-        WebKind::Php => "instance/site-php.conf",
-        WebKind::Proxy => "instance/site-proxy.conf",
+    let kind = match web.kind {
+        WebKind::Php => "php",
+        WebKind::Proxy => "proxy",
     };
     let scope = life.scope.with("site", block);
-    let content = draft.renderer.file(draft.catalogue.path(template)?, &scope)?;
-    let (id, etc) = (life.id(), &draft.os.nginx.etc);
+    let content =
+        draft.renderer.file(draft.catalogue.path(&format!("instance/{server}-{kind}.conf"))?, &scope)?;
+    let (id, etc) = (life.id(), &at.etc);
     let available = format!("{etc}/sites-available/{id}.conf");
-    let enabled = format!("{etc}/sites-enabled/{id}.conf");
-    let title = format!("nginx site {}", life.domain()?);
+    let title = format!("{server} site {}", life.domain()?);
     logs(draft, life)?;
     draft.step(
         &life.step("site"),
@@ -72,11 +87,19 @@ pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
         "file",
         json!({ "path": available, "content": content }),
     )?;
-    let link = json!({ "path": enabled, "target": format!("../sites-available/{id}.conf") });
-    draft.step(&life.step("site-enabled"), format!("{title}, enabled"), "symlink", link)
+    let title = format!("{title}, enabled");
+    if server == "apache2" {
+        let fields = json!({ "server": server, "name": id });
+        return draft.step(&life.step("site-enabled"), title, "site", fields);
+    }
+    let link = json!({
+        "path": format!("{etc}/sites-enabled/{id}.conf"),
+        "target": format!("../sites-available/{id}.conf"),
+    });
+    draft.step(&life.step("site-enabled"), title, "symlink", link)
 }
 
-/// What nginx itself reads of what is kept: the beginning of its addresses, and where it lies.
+/// What the web server itself reads of what is kept: the beginning of its addresses, and where it lies.
 fn served(life: &Life<'_>) -> Vec<Value> {
     let root = life.app.web.root.as_deref().unwrap_or(".");
     let below = |path: &str| match root {
@@ -91,16 +114,16 @@ fn served(life: &Life<'_>) -> Vec<Value> {
     .collect()
 }
 
-/// Its logs, which hold its visitors' addresses: nginx would let everybody read what it makes itself.
+/// Its logs, which hold its visitors' addresses: a web server would let everybody read what it makes itself.
 fn logs(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     for log in ["access", "error"] {
-        let (id, nginx) = (life.id(), &draft.os.nginx);
-        let path = format!("{}/{id}.{log}.log", nginx.log);
+        let (id, (_, at)) = (life.id(), draft.web_server());
+        let path = format!("{}/{id}.{log}.log", at.log);
         let fields = json!({
             "path": path,
             "content": "",
             "owner": draft.os.web.user,
-            "group": nginx.log_group,
+            "group": at.log_group,
             "mode": "0640",
             "seed": true,
         });
