@@ -104,7 +104,7 @@ pub fn execute(mut plan: Plan, options: &Options, crew: &Crew) -> Result<Status,
         report(
             &Diagnostic::new(format!("the run was asked to stop ({signal})"))
                 .cause("the step that was at work is done; what is not reached was not begun")
-                .hint("run the same command again: it goes on where this one stopped"),
+                .hint("run the same command again: it goes on where this one stopped, but for what is held"),
         );
     }
     Ok(stage.close())

@@ -64,16 +64,21 @@ impl Lost<'_> {
         let host = &self.login.host;
         let why = self.told(format!("cannot reach host `{host}`"));
         let by_hand = format!("`{}` must work by hand", self.shown());
-        let hint =
-            if self.said("Host key verification failed") || self.said("HOST IDENTIFICATION HAS CHANGED") {
-                format!("compare its host key, and accept it by hand: `{}`", self.shown())
-            } else if self.said("Permission denied") {
-                format!("is the right key loaded (`ssh-add -l`)? {by_hand}, without a question")
-            } else if self.said("Could not resolve hostname") {
-                format!("set `ansible_host` for `{host}`, or a `Host {host}` in ~/.ssh/config; {by_hand}")
-            } else {
-                format!("is it on, and is there a way to it? {by_hand}")
-            };
+        let hint = if self.said("Host key verification failed")
+            || self.said("HOST IDENTIFICATION HAS CHANGED")
+        {
+            format!("compare its host key, and accept it by hand: `{}`", self.shown())
+        } else if self.said("Permission denied") {
+            format!("is the right key loaded (`ssh-add -l`)? {by_hand}, without a question")
+        } else if self.said("Could not resolve hostname") {
+            format!("set `ansible_host` for `{host}`, or a `Host {host}` in ~/.ssh/config; {by_hand}")
+        } else if self.said("Connection refused") {
+            format!(
+                "does ssh listen there? a firewall that limits it (`ufw limit`: 6 connections in 30 seconds) lets it through again half a minute later; {by_hand}"
+            )
+        } else {
+            format!("is it on, and is there a way to it? {by_hand}")
+        };
         let before = ["connect to host", "resolve hostname", "Permission denied", "Host key verification"];
         let state = match before.iter().any(|words| self.said(words)) {
             true => "nothing was touched there; run the same command again",

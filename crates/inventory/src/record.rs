@@ -225,7 +225,18 @@ impl Reader<'_> {
                 Some(port.ok_or_else(|| wrong(variable, "a port is a number from 1 to 65535"))?)
             }
         };
-        Ok(Connection { kind, address: self.text("ansible_host")?, port, user: self.text("ansible_user")? })
+        let word = |name: &str| match self.text(name)? {
+            // ssh would take it for an option.
+            Some(text) if text.starts_with('-') => {
+                let cause = "no address and no user begins with `-`";
+                Err(self.scope.variable(name).map_or_else(
+                    || Box::new(Diagnostic::new(format!("cannot use `{name}`")).cause(cause)),
+                    |variable| wrong(variable, cause),
+                ))
+            }
+            text => Ok(text),
+        };
+        Ok(Connection { kind, address: word("ansible_host")?, port, user: word("ansible_user")? })
     }
 }
 

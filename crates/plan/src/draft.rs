@@ -114,7 +114,11 @@ impl<'p> Draft<'p> {
         for name in declared.variables.keys().filter(|name| !values.contains_key(*name)) {
             self.scope.miss(
                 name,
-                format!("set `{name}` in group_vars/all.yml: {}", declared.variables[name].words()),
+                format!(
+                    "set `{name}` for `{}` or one of its groups: {}",
+                    host.host,
+                    declared.variables[name].words()
+                ),
             );
         }
         Ok(values)

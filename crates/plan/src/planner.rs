@@ -88,7 +88,7 @@ impl Planner {
         let Some(name) = &host.os else {
             let error = Diagnostic::new(format!("the operating system of `{}` is not known", host.host));
             return Err(error.cause("the variable `os` is undefined").hint(format!(
-                "set it in group_vars/all.yml, as in `os: debian-12`; the recipes know {}",
+                "set it for the host or one of its groups, as in `os: debian-12`; the recipes know {}",
                 known()
             )));
         };

@@ -205,7 +205,7 @@ fn a_variable_that_a_recipe_reads_and_nobody_set_is_told_with_its_place_and_cure
     assert_eq!((place.file.as_str(), place.line > 0), ("<built-in>/server/base.yml", true));
     assert_eq!(&place.text[place.column - 1..][..8], "vars.tim");
     assert_eq!(error.causes, ["`vars.timezone` is undefined"]);
-    assert!(error.hints[0].starts_with("set `timezone` in group_vars/all.yml"), "{error:?}");
+    assert!(error.hints[0].starts_with("set `timezone` for `demo` or one of its groups"), "{error:?}");
 
     let error = refusal(|host| drop(host["vars"].as_object_mut().unwrap().remove("admin_email")));
     assert_eq!(error.place.unwrap().file, "<built-in>/apps/dokuwiki/users.auth.php");

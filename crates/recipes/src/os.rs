@@ -12,6 +12,8 @@ pub struct Os {
     pub os: String,
     /// Its name for people.
     pub about: String,
+    /// The file that says the system's language.
+    pub locale: String,
     /// The user and group as whom web servers read files.
     pub web: Account,
     /// The ssh server.

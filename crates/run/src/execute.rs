@@ -64,9 +64,10 @@ pub fn execute_here(
     told: &mut dyn Told,
 ) -> Result<Verdict, Failure> {
     let decisions = Decisions::new(&options.take).map_err(Failure::input)?;
+    runs_systemd(host, options.mode)?;
     let mut machine = Machine::local();
     let mut records = open_records()?;
-    let (unfinished, earlier) = (unfinished(&records, told)?, earlier(&records, told));
+    let (unfinished, earlier) = (unfinished(&records, told)?, earlier(&records, options.mode, told));
     if options.mode == Mode::Apply
         && let Err(error) = machine.recover()
     {
@@ -99,6 +100,18 @@ pub fn execute_here(
         verdict.status = verdict.status.max(Status::Failed);
     }
     Ok(verdict)
+}
+
+/// Whether what the plan wants to start can be started.
+fn runs_systemd(host: &WorkHost, mode: Mode) -> Result<(), Failure> {
+    let services = host.steps.iter().any(|planned| planned.step.unit().is_some());
+    if mode == Mode::Check || !services || Path::new("/run/systemd/system").is_dir() {
+        return Ok(());
+    }
+    let error =
+        Diagnostic::new("cannot execute a plan with services here: systemd does not run this machine");
+    let error = error.cause("there is no `/run/systemd/system`: is this a container, or a build machine?");
+    Err(Failure::failed(error.hint("nothing was touched")))
 }
 
 fn unclosed(error: &std::io::Error) -> Diagnostic {
@@ -146,18 +159,21 @@ pub fn lock(mode: Mode, command: &str) -> Result<Option<HostLock>, Failure> {
 }
 
 /// What earlier runs left, having told of those that were killed. What else they left is found by looking.
-fn earlier(records: &Records, told: &mut dyn Told) -> Earlier {
-    let earlier = records.earlier().unwrap_or_else(|error| {
+fn earlier(records: &Records, mode: Mode, told: &mut dyn Told) -> Earlier {
+    // Who applies has the lock itself.
+    let at_work = HostLock::holder(Path::new(RUN_DIR)).ok().flatten().filter(|_| mode == Mode::Check);
+    if let Some(holder) = &at_work {
+        told.note(&format!("{holder} is at work: what is said here may have changed meanwhile"));
+    }
+    let earlier = records.journal.earlier_but(at_work.as_deref()).unwrap_or_else(|error| {
         report(&Diagnostic::new("cannot read the journals of earlier runs").cause(error.to_string()));
         Earlier::default()
     });
     for it in &earlier.killed {
         let step =
             it.step.as_ref().map_or_else(|| "between two steps".to_owned(), |id| format!("within `{id}`"));
-        told.note(&format!(
-            "a run before was interrupted {step}, {}; every step is looked at again",
-            it.since
-        ));
+        let since = if it.since.is_empty() { String::new() } else { format!(", {}", it.since) };
+        told.note(&format!("a run before was interrupted {step}{since}; every step is looked at again"));
     }
     earlier
 }
@@ -209,11 +225,16 @@ pub fn recover(which: Option<&str>, command: &str) -> Result<Status, Failure> {
     };
     if let Some(id) = which.filter(|_| wanted.is_empty()) {
         return Err(Failure::input(
-            Diagnostic::new(format!("there is no unfinished transaction `{}`", id.escape_debug()))
-                .hint("every `--check` names those that are not finished; nothing was touched"),
+            Diagnostic::new(format!(
+                "there is no unfinished transaction `{}` on this machine",
+                id.escape_debug()
+            ))
+            .hint(
+                "`--rollback` looks at this machine alone; every `--check` names those that are not finished",
+            ),
         ));
     }
-    let earlier = earlier(&records, &mut told);
+    let earlier = earlier(&records, Mode::Apply, &mut told);
     machine
         .recover()
         .map_err(|error| Failure::failed(error.into_diagnostic().hint("nothing was touched")))?;

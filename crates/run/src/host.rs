@@ -13,6 +13,7 @@ use pq_stream::{Counts, Diagnostic, Difference, Outcome, Redactor, Status, owner
 use crate::Told;
 use crate::edits::{Decided, Decisions, Edit};
 use crate::order::Order;
+use crate::recovery::rollback;
 use crate::served::{Served, served};
 use crate::stop::Stop;
 use crate::transact::{digest, members};
@@ -83,6 +84,8 @@ pub(crate) struct Progress {
     pub(crate) counts: Counts,
     /// A step differs or is unknown, so later ones may not be answerable yet (check only).
     open: bool,
+    /// Files that a service reads wait for their test, so that what stands on them is not answerable yet (apply only).
+    pub(crate) staged: bool,
     pub(crate) changed: BTreeSet<String>,
     failed: BTreeSet<String>,
     stopped: bool,
@@ -183,14 +186,14 @@ impl HostRun<'_> {
                 self.note_of(
                     &Diagnostic::new(format!("transaction `{id}` is held since {}", open.since))
                         .cause("the operator interrupted it half-way; nothing of its owner is touched")
-                        .hint(format!("go on with `--resume {id}`, or undo it: `pq-apply --rollback {id}`")),
+                        .hint(format!("go on with `--resume {id}`, or undo it: {}", rollback(id))),
                 );
                 progress.failed.insert(owner_of(id).to_owned());
             } else if held && !here {
                 self.note_of(
                     &Diagnostic::new(format!("transaction `{id}` cannot go on"))
                         .cause("this plan does not hold it, or not as it was begun")
-                        .hint(format!("plan it again as it was, or undo it: `pq-apply --rollback {id}`")),
+                        .hint(format!("plan it again as it was, or undo it: {}", rollback(id))),
                 );
                 progress.failed.insert(owner_of(id).to_owned());
             } else if (open.state == State::Returning || !here)
@@ -376,6 +379,10 @@ impl HostRun<'_> {
             Ok(Check::Differs(_)) if waits => Look::Unknown("an earlier step differs".to_owned()),
             Ok(Check::Differs(differences)) => self.edited(planned, differences),
             Err(Error::Absent(absent)) if progress.open => Look::Unknown(absent.to_string()),
+            Err(Error::Absent(absent)) if progress.staged => {
+                let what = absent.to_string();
+                Look::Differs(vec![Difference { what, is: None, want: None, diff: None }])
+            }
             Err(error) => Look::Failed(error.into_diagnostic()),
         }
     }

@@ -38,6 +38,17 @@ pub fn prepare(machine: &mut dyn System) -> Result<(), Error> {
     machine.symlink("../paquerette-recover.service", &path(LINK)?)
 }
 
+/// The command that undoes a transaction, as a text: that of this program, or where it was only sent to, of the copy
+/// that stays.
+pub fn rollback(id: &str) -> String {
+    let name =
+        std::env::current_exe().ok().and_then(|this| Some(this.file_name()?.to_string_lossy().into_owned()));
+    match name.as_deref() {
+        Some("pq-apply") => format!("`pq-apply --rollback {id}`"),
+        _ => format!("`{PROGRAM} --rollback {id}`, as root on that machine"),
+    }
+}
+
 /// Takes that away.
 ///
 /// # Errors

@@ -119,8 +119,10 @@ impl HostRun<'_> {
         for planned in &service.feeding {
             if let Some(differences) = self.looked_at(planned, progress) {
                 differing.push((planned, differences));
+                progress.staged = true;
             }
         }
+        progress.staged = false;
         if differing.is_empty() || self.mode == Mode::Check {
             return;
         }

@@ -5,7 +5,9 @@ use std::io;
 use std::path::Path;
 
 use pq_steps::ledger::Ledger;
-use pq_store::{HostLock, Interrupted, Journal, LedgerFile, RUN_DIR, STATE_DIR, State, Transactions, began};
+use pq_store::{
+    HostLock, Interrupted, Journal, LedgerFile, RUN_DIR, STATE_DIR, State, Transactions, began, is_of,
+};
 use pq_stream::{Diagnostic, HostStatus, RunLeft, TransactionLeft, system_cause};
 
 /// What runs left on this machine; its name is left empty.
@@ -23,14 +25,10 @@ fn read(state: &Path, run: &Path) -> io::Result<HostStatus> {
     let journal = Journal::new(state);
     let ledger = LedgerFile::load(state)?;
     // The journal of the run that is at work is no history either.
-    let working = |name: &str| {
-        let process = name.rsplit('-').next().unwrap_or_default();
-        at_work.as_ref().is_some_and(|holder| holder.contains(&format!(", process {process},")))
-    };
     let runs = journal
         .left()?
         .into_iter()
-        .filter(|(name, _)| !working(name))
+        .filter(|(name, _)| !is_of(name, at_work.as_deref()))
         .map(|(name, killed)| left(&name, killed));
     let transactions = Transactions::new(state).all()?.into_iter().map(|it| TransactionLeft {
         state: match it.state {

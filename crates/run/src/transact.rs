@@ -14,6 +14,7 @@ use pq_stream::{Diagnostic, Outcome, Step, owner_of, utc};
 use crate::edits::sha256;
 use crate::host::{HostRun, Look, Mode, Progress};
 use crate::recovery;
+use crate::recovery::rollback;
 use crate::undo;
 use crate::work::Planned;
 
@@ -169,7 +170,7 @@ impl HostRun<'_> {
         let id = &open.id;
         match self.write(&Unfinished { state: State::Held, ..open.clone() }) {
             Ok(()) => Diagnostic::new("it was interrupted half-way, and is held as it is")
-                .hint(format!("go on with `--resume {id}`, or undo it with `pq-apply --rollback {id}`")),
+                .hint(format!("go on with `--resume {id}`, or undo it: {}", rollback(id))),
             Err(error) => error,
         }
     }

@@ -33,7 +33,7 @@ fn run(state: &Path, machine: &mut MemoryMachine, work: &Work) -> (Vec<String>, 
     let mut failures = Failures::default();
     let verdict = HostRun {
         machine,
-        earlier: &records.earlier().unwrap(),
+        earlier: &records.journal.earlier().unwrap(),
         unfinished: records.transactions.all().unwrap(),
         records: &mut records,
         redactor: &Redactor::default(),

@@ -69,7 +69,7 @@ fn run_deciding(
     let mut told = Outcomes::default();
     let verdict = HostRun {
         machine,
-        earlier: &records.earlier().unwrap(),
+        earlier: &records.journal.earlier().unwrap(),
         records: &mut records,
         redactor: &Redactor::default(),
         mode,

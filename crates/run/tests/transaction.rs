@@ -97,7 +97,7 @@ fn run_until(
     let decisions = Decisions::new(&ours).unwrap();
     let verdict = HostRun {
         machine,
-        earlier: &records.earlier().unwrap(),
+        earlier: &records.journal.earlier().unwrap(),
         unfinished: records.transactions.all().unwrap(),
         records: &mut records,
         redactor: &Redactor::default(),

@@ -150,8 +150,16 @@ impl Journal {
     /// # Errors
     /// Where the journals cannot be read.
     pub fn earlier(&self) -> io::Result<Earlier> {
+        self.earlier_but(None)
+    }
+
+    /// The same for who only looks, without the run that is at work now, as its lock's holder says.
+    ///
+    /// # Errors
+    /// Where the journals cannot be read.
+    pub fn earlier_but(&self, at_work: Option<&str>) -> io::Result<Earlier> {
         let mut earlier = Earlier::default();
-        for path in self.pending()? {
+        for path in self.pending()?.into_iter().filter(|path| !is_of(&name(path), at_work)) {
             earlier.killed.extend(note(&path, &mut earlier.begun)?);
             earlier.runs.push(name(&path));
         }
@@ -236,6 +244,12 @@ fn listed(dir: &Path) -> io::Result<Vec<PathBuf>> {
 /// The name of the run whose journal this is.
 fn name(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Whether a run of that name is the one of whom the host's lock says `` `pq-apply`, process 17, since … ``.
+pub fn is_of(run: &str, holder: Option<&str>) -> bool {
+    let process = run.rsplit('-').next().unwrap_or_default();
+    holder.is_some_and(|holder| holder.contains(&format!(", process {process},")))
 }
 
 /// When the run of that name began, in UTC.

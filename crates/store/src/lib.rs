@@ -12,7 +12,7 @@ mod records;
 mod transactions;
 mod undo;
 
-pub use journal::{Earlier, Interrupted, Journal, began};
+pub use journal::{Earlier, Interrupted, Journal, began, is_of};
 pub use ledger::LedgerFile;
 pub use lock::{HostLock, Locked};
 pub use maintenance::{Maintenance, Window};

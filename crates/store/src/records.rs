@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{Before, Earlier, Journal, LedgerFile, Maintenance, Transactions, Undo};
+use crate::{Before, Journal, LedgerFile, Maintenance, Transactions, Undo};
 
 /// What one run notes. Nothing is written before something changes.
 #[derive(Debug)]
@@ -50,14 +50,6 @@ impl Records {
             }
         }
         Ok(None)
-    }
-
-    /// What earlier runs left. Call it with the host's lock held.
-    ///
-    /// # Errors
-    /// Where the journals cannot be read.
-    pub fn earlier(&self) -> io::Result<Earlier> {
-        self.journal.earlier()
     }
 
     /// The run is over; `plan` are the ids of all its steps.

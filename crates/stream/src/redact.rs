@@ -13,6 +13,8 @@ const MIN_LENGTH: usize = 6;
 pub struct Redactor {
     /// What to look for and what stands in its place, longest first.
     patterns: Vec<(String, String)>,
+    /// Those that programs write over several lines.
+    folded: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -42,7 +44,11 @@ impl Redactor {
             value.escape_default().to_string(),
             html(value),
         ];
-        forms.extend(base64_cores(value));
+        let hex = forms[6].clone();
+        for form in base64_cores(value).chain([hex]).filter(|form| form.len() >= MIN_LENGTH) {
+            self.folded.push((form.clone(), mark.clone()));
+            forms.push(form);
+        }
         forms.extend(value.lines().filter(|line| *line != value).map(str::to_owned));
         for form in forms {
             if form.len() >= MIN_LENGTH && !self.patterns.iter().any(|(known, _)| *known == form) {
@@ -60,8 +66,25 @@ impl Redactor {
                 text = text.replace(pattern, mark);
             }
         }
+        if text.contains('\n') {
+            for (pattern, mark) in &self.folded {
+                while let Some(unfolded) = unfold(&text, pattern, mark) {
+                    text = unfolded;
+                }
+            }
+        }
         text
     }
+}
+
+/// The text with a mark in the place of what stands there once line ends and blanks are left out, as `base64` and `xxd` fold
+/// what is long; nothing where it does not.
+fn unfold(text: &str, pattern: &str, mark: &str) -> Option<String> {
+    let (places, flat): (Vec<usize>, String) =
+        text.char_indices().filter(|(_, c)| c.is_ascii() && !c.is_ascii_whitespace()).unzip();
+    let at = flat.find(pattern)?;
+    let (from, to) = (*places.get(at)?, *places.get(at + pattern.len() - 1)?);
+    Some(format!("{}{mark}{}", &text[..from], &text[to + 1..]))
 }
 
 /// What base64 makes of the value wherever it begins in what is encoded: the letters that depend on it alone.
@@ -114,6 +137,23 @@ mod tests {
         ] {
             let shown = redactor.redact(&format!("curl: cannot send {form} to host"));
             assert!(shown.contains("<secret canary>") && !shown.contains("s3cr"), "{form} → {shown}");
+        }
+    }
+
+    #[test]
+    fn base64_that_is_folded_is_taken_out() {
+        let value = "a long secret, such as a private key has lines of: 0123456789 and so on and on, é";
+        let mut redactor = Redactor::default();
+        redactor.add("canary", value);
+        for before in ["", "a", "ab", "abc: "] {
+            let whole = BASE64_STANDARD_NO_PAD.encode(format!("{before}{value}\n"));
+            for width in [20, 64, 76] {
+                let lines: Vec<&str> =
+                    whole.as_bytes().chunks(width).map(|line| std::str::from_utf8(line).unwrap()).collect();
+                let said = redactor.redact(&format!("it says\n  {}\ndone", lines.join("\n  ")));
+                assert!(said.starts_with("it says\n") && said.ends_with("done"), "{said}");
+                assert!(said.contains("<secret canary>") && said.len() < 60, "{said}");
+            }
         }
     }
 

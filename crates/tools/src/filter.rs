@@ -151,7 +151,7 @@ fn filter<W: Write>(
             (Record::Host(host), _) => {
                 hosts += 1;
                 layer.sees(&host);
-                waiting.push(Waiting { lines: vec![line], host: Some(host) });
+                waiting.push(Waiting { lines: vec![line], host: Some(host), steps: 0 });
             }
             (record, Some(last)) => {
                 // a host that failed further up in the pipe gets no further steps
@@ -160,6 +160,7 @@ fn filter<W: Write>(
                 {
                     last.host = None;
                 }
+                last.steps += usize::from(matches!(record, Record::Step(_)));
                 last.lines.push(line);
             }
             // the end is written when all is known to be well
@@ -184,6 +185,8 @@ fn filter<W: Write>(
 struct Waiting {
     lines: Vec<String>,
     host: Option<Host>,
+    /// How many steps it has from the tools before.
+    steps: usize,
 }
 
 /// Writes hosts as they came, where the stream broke before they could be planned: what is told of the next tool's input is
@@ -215,11 +218,11 @@ fn plan<W: Write>(
         };
         begun.into_iter().map(|one| one.map(ended)).collect()
     });
-    for (Waiting { lines, host }, plan) in waiting.into_iter().zip(plans) {
+    for (Waiting { lines, host, steps }, plan) in waiting.into_iter().zip(plans) {
         lines.iter().try_for_each(|line| write(out.copy(line)))?;
         let (Some(host), Some(plan)) = (host, plan) else { continue };
         let plan = plan.map_err(|error| Failure::input(quoted(error, inventory)))?;
-        listing.host(&host.host, &plan);
+        listing.host(&host.host, &plan, steps);
         for step in plan.steps {
             write(out.write(&Record::Step(step)))?;
         }

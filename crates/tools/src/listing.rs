@@ -11,6 +11,7 @@ pub(crate) struct Listing {
     verbose: bool,
     text: String,
     steps: usize,
+    before: usize,
 }
 
 impl Listing {
@@ -24,8 +25,9 @@ impl Listing {
         Listing { on: true, verbose, ..Listing::default() }
     }
 
-    /// Notes the plan of a host.
-    pub fn host(&mut self, name: &str, plan: &Plan) {
+    /// Notes the plan of a host, for which the tools before have planned so many steps.
+    pub fn host(&mut self, name: &str, plan: &Plan, before: usize) {
+        self.before += before;
         if !self.on || plan.steps.is_empty() {
             return;
         }
@@ -46,7 +48,11 @@ impl Listing {
 
     /// The text, with the commands that go on.
     pub fn text(mut self, command: &str) -> String {
-        let _ = writeln!(self.text, "{} steps; nothing was looked at, nothing changed", self.steps);
+        let before = match self.before {
+            0 => String::new(),
+            before => format!(", behind {before} of the tools before"),
+        };
+        let _ = writeln!(self.text, "{} steps{before}; nothing was looked at, nothing changed", self.steps);
         let _ = writeln!(self.text, "  what differs:  … | {command} --check");
         let _ = writeln!(self.text, "  do it:         … | {command} --apply");
         self.text

@@ -65,19 +65,22 @@ fn show(text: &mut String, status: &HostStatus) {
         let _ = writeln!(text, "  {what:11}  {}", printable(&said));
     };
     line("at work", at_work.clone().unwrap_or_else(|| "nobody".to_owned()));
-    let never = || "no run changed anything, and came to a good end".to_owned();
+    let never = || "none that came to a good end is known".to_owned();
     line("last change", changed.clone().unwrap_or_else(never));
     for run in runs {
         let how = match (&run.step, run.killed) {
             (Some(step), _) => format!("was killed within `{step}`"),
             (None, true) => "was killed between two steps".to_owned(),
-            (None, false) => "failed".to_owned(),
+            (None, false) => "failed, or was asked to stop".to_owned(),
         };
-        line("unfinished", format!("the run of {} {how}; the next one goes on", run.began));
+        line(
+            "unfinished",
+            format!("the run of {} {how}; one of the same plan that ends well makes it good", run.began),
+        );
     }
     for it in transactions {
         let cure = match it.state.as_str() {
-            "held" => format!("`--resume {0}` goes on, `pq-apply --rollback {0}` undoes it", it.id),
+            "held" => format!("`--resume {0}` goes on, `pq-apply --rollback {0}` there undoes it", it.id),
             _ => "the next run goes on with it, or undoes it".to_owned(),
         };
         line(

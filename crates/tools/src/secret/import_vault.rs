@@ -104,7 +104,7 @@ pub fn run(keys: &Keys, files: &[PathBuf]) -> Result<Status, Failure> {
         }
     }
     say(
-        "these tools read the same values as before for every host; git keeps what ansible-vault wrote, and its password opens that",
+        "these tools read the same values as before for every host; what ansible-vault wrote may still be in git or in a backup, and its password opens that",
     );
     say("when nobody needs that password any more, destroy it, and change what it ever protected");
     Ok(Status::Done)
