@@ -1,9 +1,10 @@
 # The state of a machine below the directories given, one line a thing, sorted: what two machines that are the same
-# have in common. Left out: keys and their certificates, databases, times, logs, caches, what paquerette notes of its own runs.
+# have in common. Left out: keys and their certificates, databases, times, logs, caches, what paquerette notes of its own runs,
+# what Debian's own timer backs up once a day.
 export LC_ALL=C
 left_out=(
     -path /var/log -o -path /var/cache -o -path /var/tmp -o -path /tmp -o -path /root -o -path /usr/local/bin
-    -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /var/lib/ucf
+    -o -path /var/backups -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /var/lib/ucf
     -o -path '/var/lib/paquerette/*'
     -o -path /var/lib/php/sessions -o -path /srv/paquerette/tmp -o -path '/srv/paquerette/www/*/kept/data/cache'
     -o -path /etc/machine-id -o -path '/etc/ssh/ssh_host_*' -o -path '/etc/*-' -o -path /etc/hostname -o -path /etc/hosts
