@@ -75,7 +75,9 @@ impl<'p> Draft<'p> {
         );
         let vars = draft.declared(&catalogue.host)?;
         if let Some(mut it) = draft.scope.get("host").cloned() {
-            it["memory_mb"] = vars.get("memory_mb").cloned().unwrap_or_default();
+            for name in ["memory_mb", "admin_email"] {
+                it[name] = vars.get(name).cloned().unwrap_or_default();
+            }
             draft.scope.set("host", it);
         }
         let base = vars.get("base_prod_path").cloned().unwrap_or_default();

@@ -72,6 +72,10 @@ impl Reading<'_> {
                 values.insert(name.clone(), accept(variable, &found)?);
             } else if let Some(default) = &variable.default {
                 let value = self.renderer.node(source, default, self.scope)?;
+                // A default that comes to nothing is none.
+                if value.is_null() {
+                    continue;
+                }
                 let value = variable.accept(&value).ok_or_else(|| {
                     Diagnostic::new(format!("the default of `{name}` is `{value}`"))
                         .at(source.place(default.mark))

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The type of a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -44,6 +44,12 @@ pub enum Kind {
     Login,
     /// A rule of the firewall, such as `allow 443/tcp from 10.0.0.0/8`.
     FirewallRule,
+    /// The name of an account elsewhere, such as `postmaster@example.org`.
+    Account,
+    /// An address, or a network, such as `10.0.0.0/8`.
+    Network,
+    /// A person who looks after the machine: a login name, public keys, and whether they may become root.
+    Operator,
     /// A word of letters, digits and `_`, such as `utf8mb4_unicode_ci`.
     Word,
     /// One of some words.
@@ -74,6 +80,13 @@ impl Kind {
             Kind::FirewallRule => {
                 "a rule of the firewall, such as `allow 443/tcp` or `limit 22/tcp from 10.0.0.0/8`"
             }
+            Kind::Account => {
+                "the name of an account, of letters, digits and `.`, `_`, `+`, `-`, `@`, `=`, `/`"
+            }
+            Kind::Network => "an address or a network, such as `192.0.2.1` or `10.0.0.0/8`",
+            Kind::Operator => {
+                "a person, such as `{ name: alice, keys: [\"ssh-ed25519 AAAA… alice\"] }`, with `sudo: false` where they may not become root"
+            }
             Kind::Word => "a word of letters, digits and `_`",
             Kind::Choice => "one of the words of its recipe",
         }
@@ -96,6 +109,7 @@ impl Kind {
             (Kind::Port, Value::Number(number)) => {
                 number.as_u64().filter(|port| (1..=65535).contains(port)).map(Value::from)
             }
+            (Kind::Operator, Value::Object(fields)) => operator(fields),
             (Kind::Size, Value::Number(number)) => self.accept_text(&number.to_string()),
             (_, Value::String(text)) => self.accept_text(text),
             _ => None,
@@ -151,12 +165,17 @@ impl Kind {
                     length && text.chars().all(plain) && text.starts_with(|c: char| c.is_ascii_lowercase()),
                 )
             }
+            Kind::Account => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "._+-@=/".contains(c);
+                as_it_is((1..=255).contains(&text.len()) && text.chars().all(plain))
+            }
+            Kind::Network => as_it_is(network(text)),
             Kind::Word => {
                 let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
                 as_it_is((1..=64).contains(&text.len()) && text.chars().all(plain))
             }
             Kind::FirewallRule => firewall_rule(text),
-            Kind::Boolean | Kind::Integer | Kind::Port => None,
+            Kind::Boolean | Kind::Integer | Kind::Port | Kind::Operator => None,
         }
     }
 }
@@ -221,16 +240,39 @@ fn firewall_rule(text: &str) -> Option<Value> {
     }
     let mut rule = json!({ "action": action, "port": port, "protocol": protocol });
     if let Some(from) = from {
-        let (address, bits) =
-            from.split_once('/').map_or((from, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        if !bits.is_none_or(|bits| bits.parse::<u8>().is_ok_and(|bits| bits <= most)) {
+        if !network(from) {
             return None;
         }
         rule["from"] = Value::from(from);
     }
     Some(rule)
+}
+
+/// Whether a text is an address, or one and how many of its bits name a network.
+fn network(text: &str) -> bool {
+    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+    address.parse::<IpAddr>().is_ok_and(|address| {
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        bits.is_none_or(|bits| bits.parse::<u8>().is_ok_and(|bits| bits <= most))
+    })
+}
+
+/// A person who looks after the machine, with every field.
+fn operator(fields: &Map<String, Value>) -> Option<Value> {
+    if fields.keys().any(|key| !["name", "keys", "sudo"].contains(&key.as_str())) {
+        return None;
+    }
+    let name = Kind::Login.accept(fields.get("name")?)?;
+    let key = |key: &Value| {
+        let text = key.as_str()?;
+        let (kind, rest) = text.split_once(' ')?;
+        let public = ["ssh-", "ecdsa-", "sk-"].iter().any(|begin| kind.starts_with(begin));
+        let good = public && !rest.is_empty() && !text.chars().any(char::is_control);
+        good.then(|| Value::from(text))
+    };
+    let keys: Vec<Value> = fields.get("keys")?.as_array()?.iter().map(key).collect::<Option<_>>()?;
+    let sudo = fields.get("sudo").map_or(Some(Value::Bool(true)), |sudo| Kind::Boolean.accept(sudo))?;
+    (!keys.is_empty()).then(|| json!({ "name": name, "keys": keys, "sudo": sudo }))
 }
 
 #[cfg(test)]
@@ -281,6 +323,8 @@ mod tests {
             Kind::Package,
             Kind::Login,
             Kind::Word,
+            Kind::Account,
+            Kind::Network,
             Kind::Port,
             Kind::Integer,
         ];
@@ -297,6 +341,8 @@ mod tests {
             "htop",
             "a",
             "utf8mb4_bin",
+            "postmaster@example.org",
+            "10.0.0.0/8",
             "80",
             "5",
         ];
@@ -373,6 +419,25 @@ mod tests {
         assert_eq!(Kind::Boolean.accept(&1.into()), None);
         assert_eq!(Kind::Port.accept(&"5232".into()), Some(5232.into()));
         assert!(!good(Kind::Port, 0) && !good(Kind::Port, 65536) && !good(Kind::Text, 3));
+    }
+
+    #[test]
+    fn a_person_has_a_name_keys_and_rights() {
+        let alice = json!({ "name": "alice", "keys": ["ssh-ed25519 AAAA alice@home"] });
+        let mut whole = alice.clone();
+        whole["sudo"] = json!(true);
+        assert_eq!(Kind::Operator.accept(&alice), Some(whole));
+        for wrong in [
+            json!({ "name": "alice" }),
+            json!({ "name": "alice", "keys": [] }),
+            json!({ "name": "al;ice", "keys": ["ssh-rsa AAAA"] }),
+            json!({ "name": "alice", "keys": ["-----BEGIN OPENSSH PRIVATE KEY-----"] }),
+            json!({ "name": "alice", "keys": ["ssh-rsa AAAA\nssh-rsa BBBB"] }),
+            json!({ "name": "alice", "keys": ["ssh-rsa AAAA"], "shell": "/bin/sh" }),
+            json!("alice"),
+        ] {
+            assert_eq!(Kind::Operator.accept(&wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub struct Os {
     pub about: String,
     /// The file that says the system's language.
     pub locale: String,
+    /// The package that sets the clock; part of systemd where there is none.
+    pub clock_package: Option<String>,
     /// The user and group as whom web servers read files.
     pub web: Account,
     /// The ssh server.

@@ -134,6 +134,11 @@ impl ExecutionArgs {
     }
 }
 
+/// Its command line.
+pub(crate) fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Runs `pq-apply`.
 ///
 /// # Errors

@@ -55,6 +55,11 @@ impl Layer for Instances {
     }
 }
 
+/// Its command line.
+pub(crate) fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Runs `pq-instance`.
 ///
 /// # Errors

@@ -9,3 +9,15 @@ pub mod platform;
 pub mod secret;
 pub mod server;
 mod status;
+
+/// The command lines of all tools, for their man pages and completions.
+pub fn commands() -> Vec<clap::Command> {
+    vec![
+        inventory::command(),
+        server::command(),
+        platform::command(),
+        instance::command(),
+        apply::command(),
+        secret::command(),
+    ]
+}

@@ -27,6 +27,11 @@ impl Layer for Platform {
     }
 }
 
+/// Its command line.
+pub(crate) fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Runs `pq-platform`.
 ///
 /// # Errors

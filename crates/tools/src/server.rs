@@ -26,6 +26,11 @@ impl Layer for Server {
     }
 }
 
+/// Its command line.
+pub(crate) fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Runs `pq-server`.
 ///
 /// # Errors

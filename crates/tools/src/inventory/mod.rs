@@ -106,6 +106,11 @@ impl Args {
     }
 }
 
+/// Its command line.
+pub(crate) fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Runs `pq-inventory`.
 ///
 /// # Errors

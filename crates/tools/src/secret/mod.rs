@@ -133,6 +133,11 @@ enum What {
     },
 }
 
+/// Its command line.
+pub(crate) fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Runs `pq-secret`.
 ///
 /// # Errors

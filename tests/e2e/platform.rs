@@ -1,0 +1,145 @@
+//! A bare machine gets every component of the platform, with either web server, on each Debian: done once, nothing is left
+//! to do, also after a boot.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use pq_testkit::lab::{self, Image, Lab, Machine, Result, Suite};
+use pq_tests::Matrix;
+
+use crate::world::{demo_inventory, install, pipe};
+
+/// How many of the four are tried in each `make test`.
+const SAMPLE: usize = 1;
+
+/// Every component but the web server.
+const COMPONENTS: &str = "php, python, mariadb, postgres, redis, docker";
+
+/// A suite, how inventories call it, and the units of its databases and of PHP.
+struct System {
+    suite: Suite,
+    os: &'static str,
+    postgres: &'static str,
+    php: &'static str,
+}
+
+const SYSTEMS: [System; 2] = [
+    System {
+        suite: Suite::Bookworm,
+        os: "debian-12",
+        postgres: "postgresql@15-main.service",
+        php: "php8.2-fpm.service",
+    },
+    System {
+        suite: Suite::Trixie,
+        os: "debian-13",
+        postgres: "postgresql@17-main.service",
+        php: "php8.4-fpm.service",
+    },
+];
+
+fn machine(lab: &Lab, system: &System, server: &str) -> Result<Machine> {
+    let machine = lab.boot(&format!("pf{}{server}", &system.os[7..]), &Image::Base(system.suite))?;
+    install(&machine)?;
+    demo_inventory(lab, &machine)?;
+    let os = system.os;
+    machine.write(
+        "/root/paquerette/inventory/host_vars/demo.yml",
+        format!("os: {os}\nweb_server: {server}\nplatform: [{server}, {COMPONENTS}]\nmemory_mb: 2048\n"),
+    )?;
+    Ok(machine)
+}
+
+/// What a machine answers, on one line.
+fn says(machine: &Machine, script: &str) -> Result<String> {
+    Ok(machine.sh(script)?.success()?.stdout.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// What the machine itself says, with the tools out of sight.
+fn reads_back(machine: &Machine, system: &System, server: &str) -> Result<()> {
+    let unit = format!("{server}.service");
+    let units =
+        [&unit, system.php, system.postgres, "mariadb.service", "redis-server.service", "docker.service"];
+    for unit in units.into_iter().chain(["pq-dav.service"]) {
+        let state = machine.run(["systemctl", "is-active", unit])?;
+        assert_eq!(state.text(), "active", "{unit}: {}", machine.run(["systemctl", "status", unit])?.stdout);
+    }
+    let failed = machine.run(["systemctl", "list-units", "--failed", "--no-legend", "--plain"])?.stdout;
+    assert_eq!(failed, "", "units that failed");
+
+    // Nobody outside reaches anything but ssh and the web server.
+    let listening = machine.sh("ss -Hltn | awk '{print $4}'")?.success()?.stdout;
+    let open: BTreeSet<&str> = listening
+        .lines()
+        .filter(|at| !at.starts_with("127.") && !at.starts_with("[::1]"))
+        .filter_map(|at| at.rsplit(':').next())
+        .collect();
+    assert_eq!(open, BTreeSet::from(["22", "80", "443"]), "{listening}");
+
+    let settings = "mariadb -BNe \"SELECT @@character_set_server, @@collation_server, @@innodb_buffer_pool_size, \
+                    (SELECT COUNT(*) FROM mysql.user WHERE User = ''), \
+                    (SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'test')\"";
+    assert_eq!(says(machine, settings)?, "utf8mb4 utf8mb4_unicode_ci 536870912 0 0");
+    let settings = "cd /; runuser -u postgres -- psql -AtF' ' -c \"SELECT current_setting('shared_buffers'), \
+                    current_setting('listen_addresses'), datcollate, pg_encoding_to_char(encoding) \
+                    FROM pg_database WHERE datname = 'template1'\"";
+    assert_eq!(says(machine, settings)?, "512MB localhost C.UTF-8 UTF8");
+    let socket = "redis-cli -s /run/redis/redis-server.sock config get maxmemory; stat -c '%a %G' /run/redis/redis-server.sock";
+    assert_eq!(says(machine, socket)?, "maxmemory 134217728 770 redis");
+    assert_eq!(says(machine, "docker info -f '{{.DockerRootDir}}'")?, "/srv/paquerette/docker");
+
+    // A name that is no site's: no page, and no certificate of anybody's.
+    let stranger = "import ssl, socket
+c = ssl.create_default_context(); c.check_hostname = False; c.verify_mode = ssl.CERT_NONE
+try:
+    s = c.wrap_socket(socket.create_connection(('127.0.0.1', 443), 5), server_hostname='nobody.test')
+    s.send(b'GET / HTTP/1.1\\r\\nHost: nobody.test\\r\\nConnection: close\\r\\n\\r\\n')
+    print(s.recv(12)[9:].decode(), b'demo' in s.getpeercert(True))
+except ssl.SSLError:
+    print('refused')
+";
+    let answer = machine.run(["python3", "-c", stranger])?;
+    let wanted = if server == "nginx" { "refused" } else { "403 False" };
+    assert_eq!(answer.text(), wanted, "{}", answer.stderr);
+
+    let open = "find /srv/paquerette /etc/paquerette /var/lib/paquerette -xdev ! -type l -perm -0002 ! -perm -1000 \
+                -not -path '/srv/paquerette/docker/*'";
+    assert_eq!(says(machine, open)?, "", "anybody may write there");
+    Ok(())
+}
+
+fn from_bare_to_done(lab: &Lab, system: &System, server: &str) -> Result<()> {
+    let mut machine = machine(lab, system, server)?;
+    let first = pipe(&machine, "pq-apply --text")?;
+    assert_eq!(first.code, 0, "{}{}", first.stdout, first.stderr);
+    reads_back(&machine, system, server)?;
+    let again = |machine: &Machine| -> Result<()> {
+        let run = pipe(machine, "pq-apply --text")?;
+        assert!(run.code == 0 && run.stdout.contains(" 0 changed"), "{}{}", run.stdout, run.stderr);
+        let check = pipe(machine, "pq-apply --check --verify --text")?;
+        assert_eq!(check.code, 0, "{}{}", check.stdout, check.stderr);
+        Ok(())
+    };
+    again(&machine)?;
+    machine.reboot()?;
+    reads_back(&machine, system, server)?;
+    again(&machine)
+}
+
+#[test]
+fn matrix_platform_every_component_from_bare_to_done_and_nothing_more_after_a_boot() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let mut matrix = Matrix::open("platform");
+    let points =
+        SYSTEMS.iter().flat_map(|it| ["nginx", "apache2"].map(|server| format!("{}/{server}", it.os)));
+    for point in matrix.draw(points, SAMPLE) {
+        let begun = Instant::now();
+        let (os, server) = point.split_once('/').unwrap_or_default();
+        let Some(system) = SYSTEMS.iter().find(|it| it.os == os) else { continue };
+        eprintln!("platform: {point}");
+        from_bare_to_done(&lab, system, server)?;
+        matrix.note(&point, Ok(()), begun.elapsed());
+    }
+    matrix.finish();
+    Ok(())
+}
