@@ -244,7 +244,7 @@ fn a_slip_in_an_instance_is_refused_with_the_word_that_was_meant() {
     let hint = |change: &dyn Fn(&mut Value)| refusal(change).hints.concat();
     assert_eq!(hint(&|host| host["instances"][0]["titel"] = json!("x")), "did you mean `title`?");
     assert_eq!(hint(&|host| host["instances"][0]["app"] = json!("dokuwik")), "did you mean `dokuwiki`?");
-    assert_eq!(hint(&|host| host["os"] = json!("debian-21")), "did you mean `debian-12`?");
+    assert_eq!(hint(&|host| host["os"] = json!("debian-21")), "did you mean `debian-11`?");
     assert!(
         hint(&|host| host["instances"][0]["version"] = json!("2031")).starts_with("pinned are 2025-05-14;")
     );

@@ -92,6 +92,9 @@ pub struct Daemon {
     pub unit: String,
     /// Its program.
     pub program: String,
+    /// The program that talks to it, where recipes need one.
+    #[serde(default)]
+    pub client: Option<String>,
     /// Directory of its configuration, or of that part of it which is for additions.
     pub etc: String,
     /// Its socket, or the directory of its sockets.
