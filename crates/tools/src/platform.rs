@@ -7,7 +7,7 @@ use pq_stream::{Diagnostic, Host, Status};
 
 use crate::filter::{self, FilterArgs, Layer};
 
-/// Plan the platform: web server, PHP, Python, as each host's instances need them
+/// Plan the platform: web server, PHP, Python, databases, as each host wants them
 ///
 /// Reads the stream of pq-inventory and writes it on with the steps of each host. The host's variable `platform`
 /// names components that no instance needs. No machine is looked at, unless the plan ends here with --check or

@@ -7,7 +7,7 @@ use pq_stream::{Diagnostic, Host, Status};
 
 use crate::filter::{self, FilterArgs, Layer};
 
-/// Plan the server base: directories, locales, time zone, packages, firewall, updates
+/// Plan the server base: directories, locales, mail, firewall, updates, people who may log in
 ///
 /// Reads the stream of pq-inventory and writes it on with the steps of each host. No machine is looked at, unless
 /// the plan ends here with --check or --apply.
