@@ -364,14 +364,17 @@ fn packages_that_were_killed_while_they_were_unpacked_are_unpacked_anew() -> Res
         .sh("set -e; apt-get update -qq; apt-get install -y -qq tree python3.11-minimal >/dev/null
              state() { sed -i \"/^Package: $1\\$/,/^\\$/ s/^Status: .*/Status: install $2/\" /var/lib/dpkg/status; }
              state tree 'reinstreq half-installed'; state libpython3.11-minimal 'reinstreq half-installed'
-             state python3.11-minimal 'ok unpacked'; ! dpkg --configure --pending")?
+             state python3.11-minimal 'ok unpacked'
+             # one whose turn came before that of what it depends on
+             cd /root; apt-get download -qq php8.2-cli >/dev/null 2>&1; dpkg --unpack php8.2-cli_*.deb >/dev/null 2>&1
+             ! dpkg --configure --pending")?
         .success()?;
     let step = r#""id":"one/package","title":"less","do":"package","names":["less"]"#;
     let run = apply(&machine, &plan(&[step]), &["--text"])?;
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
     let audit = machine
-        .sh("dpkg --audit; dpkg -l tree less python3.11-minimal libpython3.11-minimal | grep -c ^ii")?;
-    assert_eq!(audit.text(), "4", "{}", audit.stdout);
+        .sh("dpkg --audit; dpkg -l tree less python3.11-minimal libpython3.11-minimal php8.2-cli php8.2-common | grep -c ^ii")?;
+    assert_eq!(audit.text(), "6", "{}", audit.stdout);
     assert!(apply(&machine, &plan(&[step]), &["--text"])?.stdout.contains(" 0 changed"));
     Ok(())
 }

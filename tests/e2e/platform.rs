@@ -1,5 +1,5 @@
 //! A bare machine gets every component of the platform, with either web server, on each Debian: done once, nothing is left
-//! to do, also after a boot.
+//! to do, also after a boot. `make matrix M=platform` tries them all.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -171,8 +171,11 @@ fn from_bare_to_done(lab: &Lab, system: &System, server: &str) -> Result<()> {
 fn matrix_platform_every_component_from_bare_to_done_and_nothing_more_after_a_boot() -> Result<()> {
     let Some(lab) = lab::available() else { return Ok(()) };
     let mut matrix = Matrix::open("platform");
-    let points =
+    let all =
         SYSTEMS.iter().flat_map(|it| it.servers.iter().map(move |server| format!("{}/{server}", it.os)));
+    // `PQ_POINT=debian-13/nginx` tries that one alone.
+    let only = std::env::var("PQ_POINT").ok();
+    let points = all.filter(|point| only.as_ref().is_none_or(|only| only == point));
     for point in matrix.draw(points, SAMPLE) {
         let begun = Instant::now();
         let (os, server) = point.split_once('/').unwrap_or_default();

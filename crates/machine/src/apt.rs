@@ -44,10 +44,7 @@ pub fn install(
 fn transaction(names: &[&str], users: &Users) -> Result<(), Error> {
     let interrupted = Packages::read(false)?.interrupted;
     let mut unconfigured = if interrupted { configure(users).err() } else { None };
-    // What was killed while it was unpacked cannot be configured before it is unpacked anew.
-    let half = if unconfigured.is_some() { Packages::read(false)?.half } else { Vec::new() };
-    let half: Vec<&str> = half.iter().map(String::as_str).collect();
-    if !half.is_empty() && apt(&half, &["--fix-broken", "--reinstall"], users)?.status == 0 {
+    if unconfigured.is_some() && unpacked_anew(users)? {
         unconfigured = configure(users).err();
     }
     let how: &[&str] = if interrupted { &["--fix-broken"] } else { &[] };
@@ -72,6 +69,20 @@ fn transaction(names: &[&str], users: &Users) -> Result<(), Error> {
         (_, Some(Err(error))) => Err(explained(names, &output, Some(error), users)),
         _ => Err(explained(names, &output, None, users)),
     }
+}
+
+/// What was killed while it was unpacked cannot be configured before it is unpacked anew. Where something that it, or another,
+/// depends on was never unpacked at all, apt takes no names: it finds out by itself what is missing, and leaves alone
+/// what is half there. Whether all is unpacked now.
+fn unpacked_anew(users: &Users) -> Result<bool, Error> {
+    let half = Packages::read(false)?.half;
+    let half: Vec<&str> = half.iter().map(String::as_str).collect();
+    let again = || Ok::<_, Error>(apt(&half, &["--fix-broken", "--reinstall"], users)?.status == 0);
+    if !half.is_empty() && again()? {
+        return Ok(true);
+    }
+    let missing = apt(&[], &["--fix-broken"], users)?;
+    if half.is_empty() { Ok(missing.status == 0) } else { again() }
 }
 
 /// A command of apt or dpkg that asks nobody anything.
