@@ -23,7 +23,7 @@ struct System {
 
 const ALL: &str = "php, python, mariadb, postgres, redis, docker";
 
-const SYSTEMS: [System; 3] = [
+const SYSTEMS: [System; 2] = [
     System {
         suite: Suite::Bookworm,
         os: "debian-12",
@@ -52,33 +52,16 @@ const SYSTEMS: [System; 3] = [
             "pq-dav.service",
         ],
     },
-    // No application here stands on what is so old; its base, a web server, PHP and MariaDB do.
-    System {
-        suite: Suite::Bullseye,
-        os: "debian-11",
-        servers: &["nginx"],
-        components: "php, mariadb",
-        units: &["php7.4-fpm.service", "mariadb.service"],
-    },
 ];
-
-impl System {
-    fn has(&self, unit: &str) -> bool {
-        self.units.iter().any(|it| it.starts_with(unit))
-    }
-}
 
 fn machine(lab: &Lab, system: &System, server: &str) -> Result<Machine> {
     let machine = lab.boot(&format!("pf{}{server}", &system.os[7..]), &Image::Base(system.suite))?;
     install(&machine)?;
     demo_inventory(lab, &machine)?;
     let System { os, components, .. } = system;
-    let instances = if system.has("pq-") { "" } else { "instances: []\n" };
     machine.write(
         "/root/paquerette/inventory/host_vars/demo.yml",
-        format!(
-            "os: {os}\nweb_server: {server}\nplatform: [{server}, {components}]\nmemory_mb: 2048\n{instances}"
-        ),
+        format!("os: {os}\nweb_server: {server}\nplatform: [{server}, {components}]\nmemory_mb: 2048\n"),
     )?;
     Ok(machine)
 }
@@ -113,9 +96,6 @@ fn reads_back(machine: &Machine, system: &System, server: &str) -> Result<()> {
                     (SELECT COUNT(*) FROM mysql.user WHERE User = ''), \
                     (SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'test')\"";
     assert_eq!(says(machine, settings)?, "utf8mb4 utf8mb4_unicode_ci 536870912 0 0");
-    if !system.has("postgresql") {
-        return outside(machine, server);
-    }
     let settings = "cd /; runuser -u postgres -- psql -AtF' ' -c \"SELECT current_setting('shared_buffers'), \
                     current_setting('listen_addresses'), datcollate, pg_encoding_to_char(encoding) \
                     FROM pg_database WHERE datname = 'template1'\"";
