@@ -8,7 +8,7 @@ left_out=(
     -o -path '/var/lib/paquerette/*'
     -o -path /var/lib/php/sessions -o -path /srv/paquerette/tmp -o -path '/srv/paquerette/www/*/kept/data/cache'
     -o -path /etc/machine-id -o -path '/etc/ssh/ssh_host_*' -o -path '/etc/*-' -o -path /etc/hostname -o -path /etc/hosts
-    -o -path '/var/lib/mysql/*' -o -path '/var/lib/postgresql/*' -o -lname ssl-cert-snakeoil.pem
+    -o -path '/var/lib/mysql/*' -o -path /var/lib/fail2ban -o -path '/var/lib/postgresql/*' -o -lname ssl-cert-snakeoil.pem
     -o -path /etc/systemd/network -o -path /etc/ld.so.cache -o -name __pycache__
 )
 random=(-name '*.pem' -o -name '*.key' -o -path /etc/shadow -o -path /etc/gshadow)
