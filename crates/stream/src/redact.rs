@@ -31,6 +31,7 @@ impl Redactor {
         }
         let mark = format!("<secret {name}>");
         let json = serde_json::to_string(value).unwrap_or_default();
+        let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
         let mut forms = vec![
             value.to_owned(),
             percent(value, false),
@@ -38,13 +39,11 @@ impl Redactor {
             json.trim_matches('"').to_owned(),
             json.trim_matches('"').replace('/', "\\/"),
             percent(value, false).replace("%20", "+"),
-            value.bytes().map(|byte| format!("{byte:02x}")).collect(),
             value.replace('\'', r"'\''"),
             value.replace('\'', "''"),
             value.escape_default().to_string(),
             html(value),
         ];
-        let hex = forms[6].clone();
         for form in base64_cores(value).chain([hex]).filter(|form| form.len() >= MIN_LENGTH) {
             self.folded.push((form.clone(), mark.clone()));
             forms.push(form);
@@ -66,25 +65,33 @@ impl Redactor {
                 text = text.replace(pattern, mark);
             }
         }
-        if text.contains('\n') {
-            for (pattern, mark) in &self.folded {
-                while let Some(unfolded) = unfold(&text, pattern, mark) {
-                    text = unfolded;
-                }
-            }
+        match text.contains('\n') && !self.folded.is_empty() {
+            true => self.unfolded(&text),
+            false => text,
         }
-        text
     }
-}
 
-/// The text with a mark in the place of what stands there once line ends and blanks are left out, as `base64` and `xxd` fold
-/// what is long; nothing where it does not.
-fn unfold(text: &str, pattern: &str, mark: &str) -> Option<String> {
-    let (places, flat): (Vec<usize>, String) =
-        text.char_indices().filter(|(_, c)| c.is_ascii() && !c.is_ascii_whitespace()).unzip();
-    let at = flat.find(pattern)?;
-    let (from, to) = (*places.get(at)?, *places.get(at + pattern.len() - 1)?);
-    Some(format!("{}{mark}{}", &text[..from], &text[to + 1..]))
+    /// The text without what stands there once line ends and blanks are left out, as `base64` and `xxd` fold what is long.
+    fn unfolded(&self, text: &str) -> String {
+        let (places, flat): (Vec<usize>, String) =
+            text.char_indices().filter(|(_, c)| c.is_ascii() && !c.is_ascii_whitespace()).unzip();
+        let mut found: Vec<(usize, usize, &str)> = Vec::new();
+        for (pattern, mark) in &self.folded {
+            let at = flat.match_indices(pattern).map(|(at, _)| at);
+            found.extend(at.map(|at| (places[at], places[at + pattern.len() - 1] + 1, &**mark)));
+        }
+        found.sort_unstable();
+        let (mut out, mut end) = (String::new(), 0);
+        for (from, to, mark) in found {
+            // What overlaps is one.
+            if from >= end {
+                out.push_str(&text[end..from]);
+                out.push_str(mark);
+            }
+            end = end.max(to);
+        }
+        out + &text[end..]
+    }
 }
 
 /// What base64 makes of the value wherever it begins in what is encoded: the letters that depend on it alone.
