@@ -17,7 +17,7 @@ use pq_stream::{Diagnostic, Status};
 /// reached with the system's ssh, several at a time; root's rights are had there with sudo where the login is not root's.
 #[derive(Debug, Parser)]
 #[command(name = "pq-apply", version, after_help = EXIT_STATUS)]
-struct Args {
+pub(crate) struct Args {
     /// Say what differs, and change nothing
     #[arg(long)]
     check: bool,
@@ -132,11 +132,6 @@ impl ExecutionArgs {
             ask_become_pass: self.ask_become_pass,
         }
     }
-}
-
-/// Its command line.
-pub(crate) fn command() -> clap::Command {
-    <Args as clap::CommandFactory>::command()
 }
 
 /// Runs `pq-apply`.

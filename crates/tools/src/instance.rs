@@ -15,7 +15,7 @@ use crate::filter::{self, FilterArgs, Layer};
 /// instances need among them. No machine is looked at, unless the plan ends here with --check or --apply.
 #[derive(Debug, Parser)]
 #[command(name = "pq-instance", version, after_help = EXIT_STATUS)]
-struct Args {
+pub(crate) struct Args {
     /// Plan only the instances of these applications, or with these ids (default: all)
     #[arg(value_name = "APP|ID")]
     instances: Vec<String>,
@@ -53,11 +53,6 @@ impl Layer for Instances {
             None => error.hint(format!("there are {}", self.seen.iter().cloned().collect::<Vec<_>>().join(", "))),
         })
     }
-}
-
-/// Its command line.
-pub(crate) fn command() -> clap::Command {
-    <Args as clap::CommandFactory>::command()
 }
 
 /// Runs `pq-instance`.

@@ -12,12 +12,13 @@ mod status;
 
 /// The command lines of all tools, for their man pages and completions.
 pub fn commands() -> Vec<clap::Command> {
+    use clap::CommandFactory as _;
     vec![
-        inventory::command(),
-        server::command(),
-        platform::command(),
-        instance::command(),
-        apply::command(),
-        secret::command(),
+        inventory::Args::command(),
+        server::Args::command(),
+        platform::Args::command(),
+        instance::Args::command(),
+        apply::Args::command(),
+        secret::Args::command(),
     ]
 }

@@ -14,7 +14,7 @@ use crate::filter::{self, FilterArgs, Layer};
 /// --apply.
 #[derive(Debug, Parser)]
 #[command(name = "pq-platform", version, after_help = EXIT_STATUS)]
-struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     filter: FilterArgs,
 }
@@ -25,11 +25,6 @@ impl Layer for Platform {
     fn plan(&self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
         planner.platform(host)
     }
-}
-
-/// Its command line.
-pub(crate) fn command() -> clap::Command {
-    <Args as clap::CommandFactory>::command()
 }
 
 /// Runs `pq-platform`.

@@ -13,7 +13,7 @@ use crate::filter::{self, FilterArgs, Layer};
 /// the plan ends here with --check or --apply.
 #[derive(Debug, Parser)]
 #[command(name = "pq-server", version, after_help = EXIT_STATUS)]
-struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     filter: FilterArgs,
 }
@@ -24,11 +24,6 @@ impl Layer for Server {
     fn plan(&self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
         planner.server(host)
     }
-}
-
-/// Its command line.
-pub(crate) fn command() -> clap::Command {
-    <Args as clap::CommandFactory>::command()
 }
 
 /// Runs `pq-server`.

@@ -30,7 +30,7 @@ use self::held::Held;
 #[derive(Debug, Parser)]
 #[command(name = "pq-inventory", version, after_help = EXIT_STATUS)]
 #[command(group(ArgGroup::new("revealing").args(["list", "host", "explain"])))]
-struct Args {
+pub(crate) struct Args {
     /// Hosts and groups: names, `web*`, `prod:!db`; every host when none is given
     #[arg(value_name = "PATTERN")]
     patterns: Vec<String>,
@@ -104,11 +104,6 @@ impl Args {
         }
         self.facts.then_some(facts::Source::Machines(options))
     }
-}
-
-/// Its command line.
-pub(crate) fn command() -> clap::Command {
-    <Args as clap::CommandFactory>::command()
 }
 
 /// Runs `pq-inventory`.

@@ -40,7 +40,7 @@ const ROTATED: &str = "master_key_rotated";
 /// inventory's `.age-recipients`. A FILE is a path as you type it, or one below the inventory directory.
 #[derive(Debug, Parser)]
 #[command(name = "pq-secret", version, after_help = EXIT_STATUS)]
-struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
     #[command(flatten)]
@@ -131,11 +131,6 @@ enum What {
         /// Files (default: all in group_vars and host_vars)
         files: Vec<PathBuf>,
     },
-}
-
-/// Its command line.
-pub(crate) fn command() -> clap::Command {
-    <Args as clap::CommandFactory>::command()
 }
 
 /// Runs `pq-secret`.
