@@ -2,6 +2,8 @@
 //!
 //! Always true here: both are there before a transaction's first change, and go when none is left.
 
+use std::path::PathBuf;
+
 use pq_steps::{AbsPath, Error, Meta, Mode, System};
 
 const DIRECTORY: &str = "/var/lib/paquerette/recover";
@@ -41,9 +43,7 @@ pub fn prepare(machine: &mut dyn System) -> Result<(), Error> {
 /// The command that undoes a transaction, as a text: that of this program, or where it was only sent to, of the copy
 /// that stays.
 pub fn rollback(id: &str) -> String {
-    let name =
-        std::env::current_exe().ok().and_then(|this| Some(this.file_name()?.to_string_lossy().into_owned()));
-    match name.as_deref() {
+    match this().as_ref().map(|(_, name)| &**name) {
         Some("pq-apply") => format!("`pq-apply --rollback {id}`"),
         _ => format!("`{PROGRAM} --rollback {id}`, as root on that machine"),
     }
@@ -59,12 +59,18 @@ pub fn dismiss(machine: &mut dyn System) -> Result<(), Error> {
 
 /// `pq-apply`, which is this program, under the name that it has where it was sent to as well, or lies beside it.
 fn program() -> Option<Vec<u8>> {
-    let this = std::env::current_exe().ok()?;
-    let name = this.file_name()?.to_string_lossy().into_owned();
+    let (this, name) = this()?;
     match name.starts_with("pq-apply") {
         true => std::fs::read("/proc/self/exe").ok(),
         false => std::fs::read(this.with_file_name("pq-apply")).ok(),
     }
+}
+
+/// This program: where it is, and its name.
+fn this() -> Option<(PathBuf, String)> {
+    let this = std::env::current_exe().ok()?;
+    let name = this.file_name()?.to_string_lossy().into_owned();
+    Some((this, name))
 }
 
 fn path(text: &str) -> Result<AbsPath, Error> {
