@@ -16,10 +16,32 @@ use crate::values;
 
 /// Writes the components that the host's instances need, and those that it names itself.
 pub(crate) fn plan(draft: &mut Draft<'_>) -> Result<(), Diagnostic> {
-    let mut wanted = named(draft)?;
-    let all: Vec<&Instance> = draft.host.instances.iter().collect();
-    wanted.extend(needed_by(draft, &all)?);
+    let wanted: Vec<String> = wanted(draft)?.into_iter().map(|it| it.component).collect();
     components(draft, &wanted)
+}
+
+/// A component, who wants it, and where that stands.
+struct Wanted {
+    component: String,
+    by: String,
+    place: Option<Place>,
+}
+
+/// Every component that a host is to have: those that it names itself, then those of its instances.
+fn wanted(draft: &Draft<'_>) -> Result<Vec<Wanted>, Diagnostic> {
+    let host = draft.host;
+    let place = values::origin(host, &["platform"]);
+    let by = |component| Wanted { component, by: "the variable `platform`".to_owned(), place: place.clone() };
+    let mut wanted: Vec<Wanted> = named(draft)?.into_iter().map(by).collect();
+    for instance in &host.instances {
+        let place = keys::place(host, instance, "app");
+        wanted.extend(needed_by(draft, &[instance])?.into_iter().map(|component| Wanted {
+            component,
+            by: format!("the instance `{}`", instance.id),
+            place: place.clone(),
+        }));
+    }
+    Ok(wanted)
 }
 
 /// The components that the host's variable `platform` names.
@@ -51,24 +73,16 @@ pub(crate) fn components(draft: &mut Draft<'_>, wanted: &[String]) -> Result<(),
 
 /// Refuses components that cannot be on one machine, whoever wants them.
 fn together(draft: &Draft<'_>) -> Result<(), Diagnostic> {
-    let host = draft.host;
-    // Each with who wants it, and the place where that stands.
-    let mut wanted: BTreeMap<String, (String, Option<Place>)> = BTreeMap::new();
-    for name in named(draft)? {
-        let by = ("the variable `platform`".to_owned(), values::origin(host, &["platform"]));
-        wanted.entry(name).or_insert(by);
+    let mut all: BTreeMap<String, Wanted> = BTreeMap::new();
+    for it in wanted(draft)? {
+        all.entry(it.component.clone()).or_insert(it);
     }
-    for instance in &host.instances {
-        for name in app(draft, instance)?.components(draft.web_server().0) {
-            let by = (format!("the instance `{}`", instance.id), keys::place(host, instance, "app"));
-            wanted.entry(name.to_owned()).or_insert(by);
-        }
-    }
-    for (name, (by, place)) in &wanted {
+    for (name, Wanted { by, place, .. }) in &all {
         let Some(component) = draft.catalogue.component(name) else { continue };
         for (other, reason) in &component.excludes {
-            let Some((others, _)) = wanted.get(other) else { continue };
-            let error = Diagnostic::new(format!("`{}` cannot have both `{name}` and `{other}`", host.host));
+            let Some(Wanted { by: others, .. }) = all.get(other) else { continue };
+            let error =
+                Diagnostic::new(format!("`{}` cannot have both `{name}` and `{other}`", draft.host.host));
             let error = error.cause(reason.clone()).cause(format!("{by} wants `{name}`, {others} `{other}`"));
             let error = error
                 .hint("leave one of them out; `web_server: apache2` has apache2 answer for the instances");
