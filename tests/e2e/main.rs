@@ -23,5 +23,6 @@ mod sessions;
 mod ssh;
 mod stop;
 mod tampered;
+mod way_in;
 mod world;
 mod writer;

@@ -26,7 +26,13 @@ pub fn traced(lab: &Lab, name: &str) -> Result<Machine> {
     })?;
     let machine = lab.boot(name, &image)?;
     install(&machine)?;
+    quiet(&machine)?;
     Ok(machine)
+}
+
+/// Has Debian's own daily upgrades do nothing on a machine that is compared with another: they come when they come.
+pub fn quiet(machine: &Machine) -> Result<()> {
+    machine.write("/etc/apt/apt.conf.d/zz-quiet", "APT::Periodic::Enable \"0\";\n")
 }
 
 /// Puts the tools where an operator would.

@@ -176,17 +176,7 @@ impl<T: Send> Asking<T> {
         password: Option<Password>,
         asks: bool,
     ) -> Result<T, Ending> {
-        let order = Order {
-            question: self.question,
-            verify: false,
-            take: pq_run::Take::default(),
-            resume: Vec::new(),
-            data_loss: Vec::new(),
-            command: sent_by(),
-            base: base(host),
-            values: Default::default(),
-            hidden: Vec::new(),
-        };
+        let order = question(self.question, base(host));
         let frame = Frame::new(&order, run, &host.host, &[], Default::default())
             .map_err(|error| Ending::failed(Diagnostic::new("cannot ask").cause(error.to_string())))?;
         let mut ear = Ear { host: &host.host, take: self.take, answer: None, refused: None };
@@ -198,6 +188,21 @@ impl<T: Send> Asking<T> {
             (None, Some(answer)) => Ok(answer),
             (None, None) => silent(host),
         }
+    }
+}
+
+/// An order that holds nothing but a question; `base` is where the instances are.
+pub fn question(question: Question, base: String) -> Order {
+    Order {
+        question,
+        verify: false,
+        take: pq_run::Take::default(),
+        resume: Vec::new(),
+        data_loss: Vec::new(),
+        command: sent_by(),
+        base,
+        values: Default::default(),
+        hidden: Vec::new(),
     }
 }
 

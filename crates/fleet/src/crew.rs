@@ -24,6 +24,7 @@ use crate::password::ask;
 use crate::secrets::Filled;
 use crate::stage::{Heard, Over, Shown, Stage};
 use crate::tally::Tally;
+use crate::visitor::Visitor;
 
 /// How several machines are executed on.
 #[derive(Debug, Clone)]
@@ -271,10 +272,15 @@ impl Team<'_> {
         })?;
         drop(order);
         let tally = Tally::new(host, self.options.mode, &there.steps);
-        let mut ear = Ear { tally, redactor: &redactor, say, refused: None };
+        let visitor = Visitor::new(&there.login, password.clone(), self.run);
+        let mut ear = Ear { tally, redactor: &redactor, say, refused: None, visitor };
         let call = Call { login: &there.login, password, frame, asks: self.asks, patience: None };
         let held = call.hold(self.stop, &mut ear);
         let counts = ear.tally.counts();
+        if let Some(why) = ear.visitor.why_not() {
+            let why = ear.redactor.redact(&why);
+            (ear.say)(Heard::Note(format!("no new connection to host `{host}`: {why}")));
+        }
         match (held, ear.refused) {
             (Err(ending), _) => Err((counts, ending)),
             (Ok(()), Some(ending)) => Err((counts, ending)),

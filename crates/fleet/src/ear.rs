@@ -1,5 +1,7 @@
 //! What is told of a machine's run: on this one as it happens, of another one as far as it can be true.
 
+use std::time::Duration;
+
 use pq_cli::Failure;
 use pq_run::Told;
 use pq_stream::{Diagnostic, Event, Redactor, Status};
@@ -9,6 +11,7 @@ use crate::line::Hears;
 use crate::said::Said;
 use crate::stage::Heard;
 use crate::tally::{Tally, shown};
+use crate::visitor::Visitor;
 
 /// A failure before any step.
 pub fn of_failure(failure: Failure) -> Ending {
@@ -31,6 +34,14 @@ impl Told for Says<'_> {
     fn note(&mut self, note: &str) {
         (self.0)(Heard::Note(note.to_owned()));
     }
+
+    fn come_in_anew(&mut self, within: Duration) {
+        let seconds = within.as_secs();
+        self.note(&format!(
+            "log in to this machine from another terminal within {seconds} s, and leave this one open: \
+             else what was done to the way in is undone"
+        ));
+    }
 }
 
 /// Hears what happens on another.
@@ -43,6 +54,8 @@ pub struct Ear<'a> {
     pub say: &'a mut dyn FnMut(Heard),
     /// Why nothing was looked at or changed, where it said so.
     pub refused: Option<Ending>,
+    /// Comes in by a new connection.
+    pub visitor: Visitor,
 }
 
 impl Hears for Ear<'_> {
@@ -56,6 +69,10 @@ impl Hears for Ear<'_> {
             Said::Note { note } => {
                 let note: String = self.redactor.redact(&note).chars().take(400).collect();
                 (self.say)(Heard::Note(note));
+                Ok(false)
+            }
+            Said::ComeIn { seconds } => {
+                self.visitor.come_in(Duration::from_secs(seconds));
                 Ok(false)
             }
             Said::Refused { status, problems } => {

@@ -61,6 +61,7 @@ fn execute(order: &Order, stream: Vec<u8>, mut voice: Voice) -> Status {
             );
         }
         Question::Status => return tell(&voice, pq_run::status().map(Said::Status)),
+        Question::ComeIn => return tell(&voice, pq_run::came_in().map(|()| Said::CameIn)),
         Question::Check | Question::Apply => {}
     }
     match run(order, &stream, &mut voice) {
@@ -188,6 +189,14 @@ impl Told for Voice {
 
     fn note(&mut self, note: &str) {
         self.say(&Said::Note { note: note.to_owned() });
+    }
+
+    fn come_in_anew(&mut self, within: Duration) {
+        self.say(&Said::ComeIn { seconds: within.as_secs() });
+    }
+
+    fn comes_from_afar(&self) -> bool {
+        true
     }
 }
 

@@ -26,6 +26,7 @@ mod secrets;
 mod ssh;
 mod stage;
 mod tally;
+mod visitor;
 mod words;
 
 pub use ask::{Asked, facts, statuses};

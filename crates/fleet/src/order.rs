@@ -32,6 +32,8 @@ pub enum Question {
     Facts,
     /// What runs left on it.
     Status,
+    /// Nothing: that this came shows that there is a way in.
+    ComeIn,
 }
 
 /// What is asked of a machine.

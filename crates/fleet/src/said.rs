@@ -52,6 +52,13 @@ pub enum Said {
     },
     /// What runs left on it.
     Status(HostStatus),
+    /// Somebody must come in by a new connection, or what was done is undone.
+    ComeIn {
+        /// Within so many seconds.
+        seconds: u64,
+    },
+    /// It was noted that somebody did.
+    CameIn,
     /// All was done.
     End(End),
 }

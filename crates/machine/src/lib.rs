@@ -19,6 +19,7 @@ mod http;
 mod inhibit;
 mod kernel;
 mod left;
+mod logins;
 mod look;
 mod machine;
 mod os;

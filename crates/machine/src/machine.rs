@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use pq_steps::{
     AbsPath, Archive, Certificate, CertificateRequest, Command, Converge, Download, Error, Heard, Http, Meta,
-    Output, Package, Probe, Refusal, Reply, Session, Stat, System, Talk, Unit, UnitVerb,
+    Output, Package, Probe, Refusal, Reply, Session, SshLogin, Stat, System, Talk, Unit, UnitVerb,
 };
 
 use crate::inhibit::Inhibitor;
@@ -20,7 +20,8 @@ use crate::policy::Policy;
 use crate::units::{self, Units};
 use crate::users::Users;
 use crate::{
-    apt, archive, certificate, children, database, download, files, http, kernel, look, os, private, readonly,
+    apt, archive, certificate, children, database, download, files, http, kernel, logins, look, os, private,
+    readonly,
 };
 
 /// The machine on which this program runs.
@@ -173,6 +174,10 @@ impl Probe for Machine {
 
     fn certificate(&self, path: &AbsPath) -> Result<Option<Certificate>, Error> {
         certificate::read(path)
+    }
+
+    fn logins(&self) -> Result<Vec<SshLogin>, Error> {
+        logins::logins()
     }
 }
 

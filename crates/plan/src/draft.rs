@@ -30,6 +30,8 @@ pub(crate) struct Draft<'p> {
     ids: BTreeMap<String, usize>,
     /// The part that the next steps are for.
     part: Option<usize>,
+    /// The ids of the steps that a transaction further down does, by its own.
+    pub members: BTreeMap<String, Vec<String>>,
 }
 
 /// A step before it is held to the rules.
@@ -63,6 +65,7 @@ impl<'p> Draft<'p> {
             plan: Plan::default(),
             ids: BTreeMap::new(),
             part: None,
+            members: BTreeMap::new(),
         };
         draft.scope.set("os", serde_json::to_value(os).map_err(|error| Diagnostic::from_error(&error))?);
         draft.scope.set(

@@ -74,8 +74,18 @@ impl Draft<'_> {
             let file = self.catalogue.file(recipe.directory, template, recipe.source)?;
             fields.insert("content".to_owned(), Value::from(self.renderer.file(file, scope)?));
         }
+        let id = format!("{}/{}", recipe.owner, self.renderer.text(recipe.source, &step.id, scope)?);
+        if let Some(within) = &step.within {
+            let within = format!("{}/{}", recipe.owner, self.renderer.text(recipe.source, within, scope)?);
+            self.members.entry(within).or_default().push(id.clone());
+        }
+        if step.kind == "transaction" && !fields.contains_key("steps") {
+            // One in which nothing is done is none.
+            let Some(members) = self.members.remove(&id) else { return Ok(()) };
+            fields.insert("steps".to_owned(), Value::from(members));
+        }
         let draught = Draught {
-            id: format!("{}/{}", recipe.owner, self.renderer.text(recipe.source, &step.id, scope)?),
+            id,
             title: self.renderer.text(recipe.source, &step.title, scope)?,
             kind: step.kind.clone(),
             phase: recipe.phase.unwrap_or(step.phase),

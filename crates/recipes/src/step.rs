@@ -5,7 +5,7 @@ use pq_stream::{Diagnostic, nearest};
 use crate::{Data, Node, Source};
 
 /// Keys of a step that are the recipe's, not the step type's.
-const OWN: [&str; 8] = ["id", "title", "do", "before", "after", "template", "when", "each"];
+const OWN: [&str; 9] = ["id", "title", "do", "before", "after", "in", "template", "when", "each"];
 
 /// When a step is executed, beside its place among the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,6 +32,8 @@ pub struct StepTemplate {
     pub kind: String,
     /// When it is executed.
     pub phase: Phase,
+    /// `in`: the transaction that does it, by its id below the owner; a recipe of the same owner has it further down.
+    pub within: Option<Node>,
     /// The file whose rendered text becomes the step's `content`.
     pub template: Option<Node>,
     /// A condition without braces; the step is left out where it does not hold.
@@ -84,6 +86,7 @@ impl StepTemplate {
                         .hint("there are `before: packages` and `after: files`, and one of them only"));
                 }
             },
+            within: text("in")?,
             template: text("template")?,
             when: text("when")?,
             each: node.get("each").cloned(),

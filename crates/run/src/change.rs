@@ -157,9 +157,8 @@ impl HostRun<'_> {
 
     /// Keeps what stands where the step is about to put something else.
     fn keep_old(&mut self, planned: &Planned) -> Result<(), Diagnostic> {
-        let whole = || planned.step.converge().whole_file().map(|(path, _)| path);
-        let Some(path) = planned.step.place().or_else(whole) else { return Ok(()) };
-        self.keep_now(&path).map_err(Error::into_diagnostic)
+        let paths = planned.step.written();
+        paths.iter().try_for_each(|path| self.keep_now(path)).map_err(Error::into_diagnostic)
     }
 
     /// Keeps what stands at a path now, unless this run did so before, or nothing could bring it back.

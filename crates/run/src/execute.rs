@@ -49,6 +49,14 @@ pub trait Told {
 
     /// Something that is worth knowing and belongs to no step, as one line.
     fn note(&mut self, note: &str);
+
+    /// Somebody must come in by a new ssh connection within this time, or what was done is undone.
+    fn come_in_anew(&mut self, within: Duration);
+
+    /// Whether who is told came over ssh themselves, and has no other way in.
+    fn comes_from_afar(&self) -> bool {
+        false
+    }
 }
 
 /// Executes the steps of a host on this machine, secrets filled in. Whoever applies holds the host's [`lock`].
@@ -278,4 +286,7 @@ impl Told for Notes {
     fn note(&mut self, note: &str) {
         pq_cli::tell(&format!("{}: note: {note}\n", pq_cli::tool_name()));
     }
+
+    // Undoing asks nobody.
+    fn come_in_anew(&mut self, _: Duration) {}
 }

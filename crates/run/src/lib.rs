@@ -20,6 +20,7 @@ mod stop;
 mod tell;
 mod transact;
 mod undo;
+mod way_in;
 mod work;
 
 pub use allowed::Allowed;
@@ -31,4 +32,5 @@ pub use seal::{Opener, fill, needed, open};
 pub use show::Show;
 pub use status::status;
 pub use stop::Stop;
+pub use way_in::came_in;
 pub use work::{Planned, Work, WorkHost, read, read_each};

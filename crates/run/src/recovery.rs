@@ -40,6 +40,14 @@ pub fn prepare(machine: &mut dyn System) -> Result<(), Error> {
     machine.symlink("../paquerette-recover.service", &path(LINK)?)
 }
 
+/// The program that boot and timers start, where [`prepare`] could put it there.
+///
+/// # Errors
+/// Where the machine does not answer.
+pub fn installed(machine: &dyn System) -> Result<Option<&'static str>, Error> {
+    Ok(machine.stat(&path(PROGRAM)?)?.map(|_| PROGRAM))
+}
+
 /// The command that undoes a transaction, as a text: that of this program, or where it was only sent to, of the copy
 /// that stays.
 pub fn rollback(id: &str) -> String {

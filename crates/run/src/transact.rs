@@ -7,15 +7,17 @@
 use std::time::{Duration, SystemTime};
 
 use pq_steps::types::Transaction;
-use pq_steps::{AbsPath, AnyStep, Check, Error};
+use pq_steps::{AbsPath, AnyStep, Check, Error, System};
 use pq_store::{State, Unfinished};
 use pq_stream::{Diagnostic, Outcome, Step, owner_of, utc};
 
+use crate::Told;
 use crate::edits::sha256;
 use crate::host::{HostRun, Look, Mode, Progress};
 use crate::recovery;
 use crate::recovery::rollback;
 use crate::undo;
+use crate::way_in::stop_timer;
 use crate::work::Planned;
 
 /// The steps of a plan that a transaction does.
@@ -24,15 +26,9 @@ pub(crate) fn members<'p>(transaction: &Transaction, steps: &'p [Planned]) -> Ve
     transaction.steps.iter().filter_map(named).collect()
 }
 
-/// The path of the file or link that a member writes or takes away.
-fn place(member: &Planned) -> Option<AbsPath> {
-    let whole = || member.step.converge().whole_file().map(|(path, _)| path);
-    member.step.place().or_else(whole)
-}
-
 /// Whether what a member does is brought back by nothing but the transaction's own steps.
 fn stays(member: &Planned) -> bool {
-    place(member).is_none() && !matches!(member.step, AnyStep::Assert(_) | AnyStep::Http(_))
+    member.step.written().is_empty() && !matches!(member.step, AnyStep::Assert(_) | AnyStep::Http(_))
 }
 
 /// SHA-256 over a transaction and all that it does: by it a killed one is known again.
@@ -54,8 +50,23 @@ impl HostRun<'_> {
             Ok(open) => open,
             Err(error) => return self.ends_before(planned, members, error, progress),
         };
+        let confirm = match &planned.step {
+            AnyStep::Transaction(transaction) => transaction.confirm,
+            _ => None,
+        };
+        let mut way_in = None;
+        if let Some(known) = &mut open {
+            match self.guard(confirm).and_then(|way| {
+                known.guarded = way.is_some();
+                self.write(known).map(|()| way)
+            }) {
+                Ok(way) => way_in = way,
+                Err(error) => return self.ends_before(planned, members, error, progress),
+            }
+        }
         for (at, member) in members.iter().enumerate() {
             if let Some(open) = &open
+                && way_in.is_none()
                 && self.stop.asked().is_some()
             {
                 let error = self.hold(open);
@@ -67,8 +78,12 @@ impl HostRun<'_> {
                 continue;
             }
             if open.is_none() {
-                match self.open(planned, members) {
-                    Ok(opened) => open = Some(opened),
+                let guarded = self.guard(confirm);
+                match guarded.and_then(|way| {
+                    let opened = self.open(planned, members, way.is_some())?;
+                    Ok((way, opened))
+                }) {
+                    Ok((way, opened)) => (way_in, open) = (way, Some(opened)),
                     Err(error) => return self.ends_before(planned, &members[at..], error, progress),
                 }
             }
@@ -78,13 +93,13 @@ impl HostRun<'_> {
         }
         let Some(open) = open else { return self.step(planned, progress) };
         if progress.has_failed(&planned.record.id) {
-            return match self.undo(&open) {
-                Ok(()) => {
-                    let error = Diagnostic::new("what it had done was undone").hint(as_before(&open));
-                    self.told(planned, Look::Failed(error), progress);
-                }
-                Err(error) => self.told(planned, Look::Failed(error), progress),
-            };
+            return self.gives_up(planned, &open, Diagnostic::new("what it had done was undone"), progress);
+        }
+        if let Some(way) = &way_in
+            && let Err(error) = self.wait_for(way, &open)
+        {
+            let error = error.cause("what it had done was undone");
+            return self.gives_up(planned, &open, error, progress);
         }
         match self.close(&open) {
             Ok(()) => self.event(planned, progress, Outcome::Changed, Vec::new(), None, None),
@@ -92,20 +107,33 @@ impl HostRun<'_> {
         }
     }
 
+    /// It cannot be done altogether, so it is undone.
+    fn gives_up(&mut self, planned: &Planned, open: &Unfinished, why: Diagnostic, progress: &mut Progress) {
+        let look = match self.undo(open) {
+            Ok(()) => Look::Failed(why.hint(as_before(open))),
+            Err(error) => Look::Failed(error),
+        };
+        self.told(planned, look, progress);
+    }
+
     /// Refuses a step that would replace or take away what no transaction brings back.
     fn can_come_back(&self, member: &Planned) -> Result<(), Diagnostic> {
-        let Some(path) = place(member) else { return Ok(()) };
-        match undo::never(&*self.machine, &path).map_err(Error::into_diagnostic)? {
-            None => Ok(()),
-            Some(why) => {
-                Err(Diagnostic::new(format!("`{path}` {why}, which a transaction cannot bring back"))
-                    .hint("take it away in a step behind the transaction; it was not touched"))
+        for path in member.step.written() {
+            if let Some(why) = undo::never(&*self.machine, &path).map_err(Error::into_diagnostic)? {
+                let error = Diagnostic::new(format!("`{path}` {why}, which a transaction cannot bring back"));
+                return Err(error.hint("take it away in a step behind the transaction; it was not touched"));
             }
         }
+        Ok(())
     }
 
     /// Begins a transaction: what undoes it is on disk, and boot knows of it.
-    fn open(&mut self, planned: &Planned, members: &[&Planned]) -> Result<Unfinished, Diagnostic> {
+    fn open(
+        &mut self,
+        planned: &Planned,
+        members: &[&Planned],
+        guarded: bool,
+    ) -> Result<Unfinished, Diagnostic> {
         let AnyStep::Transaction(transaction) = &planned.step else {
             return Err(Diagnostic::new("this step is no transaction"));
         };
@@ -122,6 +150,7 @@ impl HostRun<'_> {
             secrets: Vec::new(),
             body: it.body.clone(),
         };
+        let places = members.iter().flat_map(|it| it.step.written());
         let unfinished = Unfinished {
             id: record.id.clone(),
             digest: digest(planned, members),
@@ -129,10 +158,15 @@ impl HostRun<'_> {
             command: std::env::args().collect::<Vec<_>>().join(" "),
             state: State::Open,
             runs: vec![self.records.journal.run().to_owned()],
-            places: members.iter().filter_map(|it| place(it)).map(|path| path.as_str().to_owned()).collect(),
+            places: places.map(|it| it.as_str().to_owned()).collect(),
+            guarded,
             beyond: members.iter().filter(|it| stays(it)).map(|it| it.record.id.clone()).collect(),
             rollback: transaction.rollback.iter().map(step).collect(),
         };
+        self.records
+            .transactions
+            .unconfirm(&unfinished.id)
+            .map_err(|error| cannot("write the transaction down", &error))?;
         self.write(&unfinished)?;
         if let Some(minutes) = transaction.maintenance {
             let most = Duration::from_secs(u64::from(minutes) * 60);
@@ -148,6 +182,10 @@ impl HostRun<'_> {
     /// Goes on with a transaction whose run was killed, or that the operator lets go on.
     fn goes_on(&mut self, mut known: Unfinished) -> Result<Unfinished, Diagnostic> {
         known.state = State::Open;
+        self.records
+            .transactions
+            .unconfirm(&known.id)
+            .map_err(|error| cannot("go on with the transaction", &error))?;
         known.runs.push(self.records.journal.run().to_owned());
         self.write(&known)?;
         Ok(known)
@@ -180,6 +218,9 @@ impl HostRun<'_> {
         let finished = self.records.transactions.finish(&open.id);
         finished.map_err(|error| cannot("finish the transaction", &error))?;
         self.unfinished.retain(|it| it.id != open.id);
+        if open.guarded {
+            stop_timer(self.machine);
+        }
         self.records
             .maintenance
             .close(owner_of(&open.id))
@@ -225,7 +266,20 @@ impl HostRun<'_> {
             Ok(Check::Differs(_)) | Err(Error::Absent(_)) => {}
             Err(error) => return Err(error.into_diagnostic()),
         }
-        let result = self.attempt(&planned, |planned, machine, _| planned.step.converge().apply(machine));
+        let unseen = match &planned.step {
+            AnyStep::Command(it) => it.creates.is_none() && it.unless.is_none(),
+            _ => false,
+        };
+        let apply = |planned: &Planned, machine: &mut dyn System, _: &mut dyn Told| {
+            planned.step.converge().apply(machine)
+        };
+        let result = match unseen {
+            // What nothing shows can only be believed; done once more it is no worse.
+            true => self
+                .note(&planned)
+                .and_then(|()| apply(&planned, self.machine, self.told).map_err(Error::into_diagnostic)),
+            false => self.attempt(&planned, apply),
+        };
         let outcome = if result.is_ok() { Outcome::Changed } else { Outcome::Failed };
         let noted = self.records.journal.end(&record.id, outcome);
         result?;

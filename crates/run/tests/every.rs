@@ -26,6 +26,8 @@ impl Told for Failures {
     }
 
     fn note(&mut self, _: &str) {}
+
+    fn come_in_anew(&mut self, _: std::time::Duration) {}
 }
 
 fn run(state: &Path, machine: &mut MemoryMachine, work: &Work) -> (Vec<String>, Status) {

@@ -40,6 +40,8 @@ impl Told for Outcomes {
     }
 
     fn note(&mut self, _: &str) {}
+
+    fn come_in_anew(&mut self, _: std::time::Duration) {}
 }
 
 /// Runs a plan, and answers what became of which step, and the status.

@@ -64,6 +64,8 @@ struct Outcomes<'a> {
     told: Vec<String>,
     until: Option<&'a str>,
     stop: &'a Stop,
+    /// Whether who is told came over ssh.
+    afar: bool,
 }
 
 impl Told for Outcomes<'_> {
@@ -77,6 +79,12 @@ impl Told for Outcomes<'_> {
     }
 
     fn note(&mut self, _: &str) {}
+
+    fn come_in_anew(&mut self, _: std::time::Duration) {}
+
+    fn comes_from_afar(&self) -> bool {
+        self.afar
+    }
 }
 
 /// Runs a plan; asked to stop as soon as the step `until` is told.
@@ -91,7 +99,7 @@ fn run_until(
     let mut records = Records::open(state).unwrap();
     let resume: Vec<String> = resume.iter().map(|id| (*id).to_owned()).collect();
     let stop = Stop::default();
-    let mut told = Outcomes { told: Vec::new(), until, stop: &stop };
+    let mut told = Outcomes { told: Vec::new(), until, stop: &stop, afar: state.join("afar").exists() };
     // What earlier tests' machines have of ours counts as ours.
     let ours = pq_run::Take { ours: vec!["/**".to_owned()], theirs: Vec::new() };
     let decisions = Decisions::new(&ours).unwrap();
@@ -162,6 +170,27 @@ fn what_fails_is_undone_at_once() {
     assert_eq!((status, version(&machine)), (Status::Failed, old()));
     assert_eq!(machine.snapshot(), before);
     assert_eq!(unfinished(state.path()), []);
+}
+
+#[test]
+fn what_could_lock_somebody_out_is_not_begun_where_nothing_would_undo_it() {
+    let guarded = STEPS[3].replace(r#""maintenance":30"#, r#""confirm":"connection""#);
+    let steps = [STEPS[0], STEPS[1], STEPS[2], guarded.as_str()];
+    let (state, mut machine) = (tempfile::tempdir().unwrap(), machine(true));
+    let before = machine.snapshot();
+    // There is no `pq-apply` beside this test, which a timer could start.
+    std::fs::write(state.path().join("afar"), "").unwrap();
+    let (told, status) = run(state.path(), &mut machine, &steps, &[]);
+    assert_eq!(
+        told,
+        ["wiki/conf NotReached", "wiki/migrate NotReached", "wiki/current NotReached", "wiki/upgrade Failed"]
+    );
+    assert_eq!((status, unfinished(state.path())), (Status::Failed, vec![]));
+    assert_eq!(machine.snapshot(), before);
+    // At the machine itself nobody can be locked out.
+    std::fs::remove_file(state.path().join("afar")).unwrap();
+    let (_, status) = run(state.path(), &mut machine, &steps, &[]);
+    assert_eq!((status, version(&machine)), (Status::Done, new()));
 }
 
 #[test]

@@ -157,6 +157,12 @@ impl AnyStep {
         }
     }
 
+    /// The files and links that it writes or takes away, as far as they can be brought back.
+    pub fn written(&self) -> Vec<AbsPath> {
+        let whole = || self.converge().whole_file().map(|(path, _)| path);
+        self.place().or_else(whole).into_iter().chain(self.converge().rewrites()).collect()
+    }
+
     /// The ids of the steps that it does in their place, where it is a transaction.
     pub fn named(&self) -> &[String] {
         match self {

@@ -60,6 +60,11 @@ pub trait Converge: Sync {
         None
     }
 
+    /// The files that its commands write beside that: a transaction brings them back.
+    fn rewrites(&self) -> Vec<AbsPath> {
+        Vec::new()
+    }
+
     /// The texts in which secret tokens may stand; the executor fills them in before the first check.
     fn texts(&mut self) -> Vec<&mut Text> {
         Vec::new()

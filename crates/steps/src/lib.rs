@@ -22,8 +22,8 @@ pub use converge::{Check, Converge, Differences};
 pub use error::{Absent, Error};
 pub use fields::{AbsPath, Mode, Ownership, Text};
 pub use probe::{
-    Active, Certificate, Command, Http, Kind, LARGEST_READ, Output, Package, Probe, Reply, Stat, Unit,
-    UnitFile,
+    Active, Certificate, Command, Http, Kind, LARGEST_READ, Output, Package, Probe, Reply, SshLogin, Stat,
+    Unit, UnitFile,
 };
 pub use schema::schema;
 pub use server::{Engine, Heard, Refusal, Rows, Session, Talk};

@@ -99,6 +99,21 @@ pub trait Probe {
     /// # Errors
     /// Where the file holds no certificate.
     fn certificate(&self, path: &AbsPath) -> Result<Option<Certificate>, Error>;
+
+    /// Who is logged in over ssh now.
+    ///
+    /// # Errors
+    /// Where the machine does not answer.
+    fn logins(&self) -> Result<Vec<SshLogin>, Error>;
+}
+
+/// Somebody who is logged in over ssh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshLogin {
+    /// Tells it from every other one since boot.
+    pub id: String,
+    /// Who, and where: `root@pts/0`.
+    pub who: String,
 }
 
 /// What kind of thing stands at a path.

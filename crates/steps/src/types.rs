@@ -80,7 +80,7 @@ pub use sql::Sql;
 pub use symlink::Symlink;
 pub use sysctl::Sysctl;
 pub use timezone::Timezone;
-pub use transaction::{Rollback, Transaction};
+pub use transaction::{Confirm, Rollback, Transaction};
 pub use unit::Unit;
 pub use unpack::Unpack;
 pub use user::User;

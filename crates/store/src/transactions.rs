@@ -40,6 +40,9 @@ pub struct Unfinished {
     pub runs: Vec<String>,
     /// The files and links that its steps write.
     pub places: Vec<String>,
+    /// Whether a timer undoes it, should its run die before somebody came in anew.
+    #[serde(default)]
+    pub guarded: bool,
     /// The ids of its steps whose work is brought back by `rollback` alone.
     #[serde(default)]
     pub beyond: Vec<String>,
@@ -101,15 +104,52 @@ impl Transactions {
     /// # Errors
     /// Where it cannot be removed.
     pub fn finish(&self, id: &str) -> io::Result<()> {
-        match fs::remove_file(self.path(id)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        gone(&self.confirmed(id))?;
+        gone(&self.path(id))?;
         File::open(&self.dir)?.sync_all()
+    }
+
+    /// Notes that what it waits for was seen.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn confirm(&self, id: &str) -> io::Result<()> {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(self.confirmed(id))
+            .map(drop)
+    }
+
+    /// Whether what it waits for was seen.
+    pub fn is_confirmed(&self, id: &str) -> bool {
+        self.confirmed(id).exists()
+    }
+
+    /// Forgets that what it waits for was seen: for one that begins, or goes on.
+    ///
+    /// # Errors
+    /// Where it cannot be removed.
+    pub fn unconfirm(&self, id: &str) -> io::Result<()> {
+        gone(&self.confirmed(id))
+    }
+
+    fn confirmed(&self, id: &str) -> PathBuf {
+        self.path(id).with_extension("confirmed")
     }
 
     fn path(&self, id: &str) -> PathBuf {
         self.dir.join(format!("{}.json", id.replace('/', "+")))
+    }
+}
+
+/// Removes a file that need not be there.
+fn gone(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -130,6 +170,7 @@ mod tests {
             state: State::Open,
             runs: vec!["r".to_owned()],
             places: Vec::new(),
+            guarded: false,
             beyond: Vec::new(),
             rollback: Vec::new(),
         };
@@ -137,7 +178,11 @@ mod tests {
         one.state = State::Held;
         all.write(&one).unwrap();
         assert_eq!(all.all().unwrap(), [one]);
+        assert!(!all.is_confirmed("wiki/upgrade"));
+        all.confirm("wiki/upgrade").unwrap();
+        assert!(all.is_confirmed("wiki/upgrade") && all.all().unwrap().len() == 1);
         all.finish("wiki/upgrade").unwrap();
+        assert!(!all.is_confirmed("wiki/upgrade"));
         assert_eq!(all.all().unwrap(), []);
     }
 }

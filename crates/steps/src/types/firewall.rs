@@ -84,6 +84,10 @@ impl Converge for Firewall {
         reload(machine)
     }
 
+    fn rewrites(&self) -> Vec<AbsPath> {
+        [SWITCH, POLICY].map(AbsPath::known).to_vec()
+    }
+
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
         if !self.has_policy(machine)? {
             run(machine, &["ufw", "default", self.policy().1, "incoming"])?;

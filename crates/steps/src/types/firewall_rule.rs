@@ -111,6 +111,10 @@ impl Converge for FirewallRule {
         reload(machine)
     }
 
+    fn rewrites(&self) -> Vec<AbsPath> {
+        FILES.map(|(path, _)| AbsPath::known(path)).to_vec()
+    }
+
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
         let port = self.port.to_string();
         let simple = format!("{port}/{}", self.protocol());

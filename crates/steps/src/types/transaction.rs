@@ -22,6 +22,17 @@ pub struct Transaction {
     /// For how many minutes at most nobody is alarmed about its owner meanwhile; by default, none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance: Option<u32>,
+    /// What must be seen before it counts as done; where it is not seen in time, all is undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<Confirm>,
+}
+
+/// What must be seen before a transaction counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Confirm {
+    /// Somebody comes in by a new ssh connection, where the machine is reached by one: for what could lock them out.
+    Connection,
 }
 
 /// A step that undoes something.

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pq_steps::{
     AbsPath, Certificate, Command, Error, Heard, Http, Kind, Mode, Output, Package, Probe, Reply, Session,
-    Stat, Unit,
+    SshLogin, Stat, Unit,
 };
 use sha2::{Digest, Sha256};
 
@@ -137,5 +137,9 @@ impl Probe for MemoryMachine {
 
     fn certificate(&self, path: &AbsPath) -> Result<Option<Certificate>, Error> {
         self.bytes(path)?.map(|content| certificates::parse(path, content)).transpose()
+    }
+
+    fn logins(&self) -> Result<Vec<SshLogin>, Error> {
+        Ok(Vec::new())
     }
 }

@@ -1,0 +1,104 @@
+//! Comes in to a machine by a new connection, which shows that what a run there did has locked nobody out.
+//!
+//! Always true here: the connection is a new one, also where the operator's ssh shares them, by the same login and the same
+//! sudo as the run's own; the run itself waits for nobody here.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pq_run::Stop;
+use pq_stream::Run;
+
+use crate::ask::question;
+use crate::line::{Call, Hears};
+use crate::login::{Login, Password};
+use crate::order::{Frame, Question};
+use crate::said::Said;
+
+/// How long one attempt may take: a firewall that drops what comes answers nothing.
+const ATTEMPT: u64 = 10;
+
+/// The time behind the first attempt, for which a server that reloads may not have been there yet.
+const SOON: Duration = Duration::from_secs(2);
+
+/// The time between two others: a firewall that limits ssh takes no sixth connection within 30 seconds.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// Who comes in, and how.
+pub struct Visitor {
+    login: Login,
+    password: Option<Password>,
+    run: Run,
+    /// Why the last attempt was none.
+    why: Arc<Mutex<Option<String>>>,
+}
+
+impl Visitor {
+    /// Comes in as this login.
+    pub fn new(login: &Login, password: Option<Password>, run: &Run) -> Self {
+        let mut login = login.clone();
+        // Of each option, ssh takes the first.
+        let anew = ["-oControlMaster=no", "-oControlPath=none", &format!("-oConnectTimeout={ATTEMPT}")];
+        login.options.splice(0..0, anew.map(str::to_owned));
+        Visitor { login, password, run: run.clone(), why: Arc::default() }
+    }
+
+    /// Tries to, for as long as that.
+    pub fn come_in(&self, within: Duration) {
+        let (login, password, run) = (self.login.clone(), self.password.clone(), self.run.clone());
+        let why = self.why.clone();
+        let end = Instant::now() + within.min(Duration::from_secs(120));
+        thread::spawn(move || {
+            let mut pause = SOON;
+            while Instant::now() < end {
+                let answer = attempt(&login, password.clone(), &run);
+                let done = answer.is_ok();
+                *why.lock().unwrap_or_else(PoisonError::into_inner) = answer.err();
+                if done {
+                    return;
+                }
+                thread::sleep(std::mem::replace(&mut pause, PAUSE));
+            }
+        });
+    }
+
+    /// Why the last attempt came to nothing; nothing where it came in, or there was none.
+    pub fn why_not(&self) -> Option<String> {
+        self.why.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn attempt(login: &Login, password: Option<Password>, run: &Run) -> Result<(), String> {
+    let order = question(Question::ComeIn, String::new());
+    let frame =
+        Frame::new(&order, run, &login.host, &[], Arc::default()).map_err(|error| error.to_string())?;
+    let patience = Some(Duration::from_secs(2 * ATTEMPT));
+    let call = Call { login, password, frame, asks: false, patience };
+    let mut answer = Answer(None);
+    call.hold(&Stop::default(), &mut answer).map_err(|ending| {
+        let why = ending.why.first();
+        why.map_or_else(|| ending.word.to_owned(), |why| why.causes.first().unwrap_or(&why.message).clone())
+    })?;
+    answer.0.unwrap_or_else(|| Err("it told nothing".to_owned()))
+}
+
+/// Hears whether that was noted.
+struct Answer(Option<Result<(), String>>);
+
+impl Hears for Answer {
+    fn hear(&mut self, said: Said) -> Result<bool, String> {
+        self.0 = Some(match said {
+            Said::CameIn => Ok(()),
+            Said::Refused { problems, .. } => {
+                Err(problems.into_iter().next().map_or_else(String::new, |problem| problem.message))
+            }
+            _ => return Err("it speaks out of turn".to_owned()),
+        });
+        Ok(true)
+    }
+
+    fn at_work(&self) -> Option<String> {
+        None
+    }
+}
