@@ -1,6 +1,6 @@
 //! Comes in to a machine by a new connection, which shows that what a run there did has locked nobody out.
 //!
-//! Always true here: the connection is a new one, also where the operator's ssh shares them, by the same login and the same
+//! Always true here: who is refused does not ask again. The connection is a new one, also where the operator's ssh shares them, by the same login and the same
 //! sudo as the run's own; the run itself waits for nobody here.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,8 +22,8 @@ const ATTEMPT: u64 = 10;
 /// The time behind the first attempt, for which a server that reloads may not have been there yet.
 const SOON: Duration = Duration::from_secs(2);
 
-/// The time between two others: a firewall that limits ssh takes no sixth connection within 30 seconds.
-const PAUSE: Duration = Duration::from_secs(10);
+/// The time between two others: a firewall that limits ssh counts one that it refuses twice, and takes no sixth within 30 seconds.
+const PAUSE: Duration = Duration::from_secs(16);
 
 /// Who comes in, and how.
 pub struct Visitor {
@@ -53,7 +53,7 @@ impl Visitor {
             let mut pause = SOON;
             while Instant::now() < end {
                 let answer = attempt(&login, password.clone(), &run);
-                let done = answer.is_ok();
+                let done = answer.as_ref().err().is_none_or(|why| is_final(why));
                 *why.lock().unwrap_or_else(PoisonError::into_inner) = answer.err();
                 if done {
                     return;
@@ -67,6 +67,14 @@ impl Visitor {
     pub fn why_not(&self) -> Option<String> {
         self.why.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Whether there is no use in another attempt: the server answers, and lets nobody in. Each that it refuses counts for those who ban
+/// addresses that try too often.
+fn is_final(why: &str) -> bool {
+    ["Permission denied", "Too many authentication failures", "Host key verification failed"]
+        .iter()
+        .any(|words| why.contains(words))
 }
 
 fn attempt(login: &Login, password: Option<Password>, run: &Run) -> Result<(), String> {
