@@ -137,12 +137,23 @@ fn by_a_killed_run(here: &Machine, there: &Machine, before: &str) -> Result<()> 
     running.wait()?;
     let out = until_in(here, there, Duration::from_secs(70))?;
     assert!(locked.elapsed() < Duration::from_secs(65), "undone within a minute, not after {out:?}");
+    until_nothing_is_left(there)?;
+    assert_eq!(firewall(there)?, before);
+    // a run that died even before it began has left the timer alone
+    there
+        .sh("systemd-run --quiet --unit=paquerette-way-in --on-active=1 --on-unit-inactive=1 \
+         $(ls /var/cache/paquerette/pq-apply* | head -n 1) --recover")?
+        .success()?;
+    assert_ne!(there.sh(LEFT)?.text(), "");
+    until_nothing_is_left(there)
+}
+
+fn until_nothing_is_left(there: &Machine) -> Result<()> {
     let begun = Instant::now();
     while there.sh(LEFT)?.text() != "" {
         assert!(begun.elapsed() < Duration::from_secs(20), "left: {}", there.sh(LEFT)?.text());
         sleep(Duration::from_millis(500));
     }
-    assert_eq!(firewall(there)?, before);
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use pq_stream::{Diagnostic, Event, Redactor, Status, system_cause};
 use crate::edits::{Decisions, Take};
 use crate::host::{HostRun, Mode, Verdict};
 use crate::stop::Stop;
+use crate::way_in::stop_timer;
 use crate::work::WorkHost;
 
 /// How long a run waits for what a killed one had started, such as apt: two minutes.
@@ -246,6 +247,10 @@ pub fn recover(which: Option<&str>, command: &str) -> Result<Status, Failure> {
     machine
         .recover()
         .map_err(|error| Failure::failed(error.into_diagnostic().hint("nothing was touched")))?;
+    if which.is_none() && all.is_empty() {
+        // A run that died before it began one left at most its timer.
+        stop_timer(&mut machine);
+    }
     let mut status = Status::Done;
     let mut run = HostRun {
         machine: &mut machine,

@@ -17,7 +17,7 @@ use crate::host::{HostRun, Look, Mode, Progress};
 use crate::recovery;
 use crate::recovery::rollback;
 use crate::undo;
-use crate::way_in::stop_timer;
+use crate::way_in::{WayIn, stop_timer};
 use crate::work::Planned;
 
 /// The steps of a plan that a transaction does.
@@ -38,6 +38,13 @@ pub(crate) fn digest(planned: &Planned, members: &[&Planned]) -> String {
     sha256(all.join("\n").as_bytes())
 }
 
+/// A transaction that is at work.
+struct Begun {
+    open: Unfinished,
+    /// Where it counts only once somebody came in anew.
+    way_in: Option<WayIn>,
+}
+
 impl HostRun<'_> {
     /// A transaction: its steps, one after the other; begun with the first that differs.
     pub(crate) fn transact(&mut self, planned: &Planned, members: &[&Planned], progress: &mut Progress) {
@@ -46,27 +53,12 @@ impl HostRun<'_> {
             return self.step(planned, progress);
         }
         let known = self.unfinished.iter().find(|it| it.id == planned.record.id).cloned();
-        let mut open = match known.map(|known| self.goes_on(known)).transpose() {
-            Ok(open) => open,
+        let mut begun = match known.map(|known| self.goes_on(planned, known)).transpose() {
+            Ok(begun) => begun,
             Err(error) => return self.ends_before(planned, members, error, progress),
         };
-        let confirm = match &planned.step {
-            AnyStep::Transaction(transaction) => transaction.confirm,
-            _ => None,
-        };
-        let mut way_in = None;
-        if let Some(known) = &mut open {
-            match self.guard(confirm).and_then(|way| {
-                known.guarded = way.is_some();
-                self.write(known).map(|()| way)
-            }) {
-                Ok(way) => way_in = way,
-                Err(error) => return self.ends_before(planned, members, error, progress),
-            }
-        }
         for (at, member) in members.iter().enumerate() {
-            if let Some(open) = &open
-                && way_in.is_none()
+            if let Some(Begun { open, way_in: None }) = &begun
                 && self.stop.asked().is_some()
             {
                 let error = self.hold(open);
@@ -77,13 +69,9 @@ impl HostRun<'_> {
                 self.told(member, Look::Failed(error), progress);
                 continue;
             }
-            if open.is_none() {
-                let guarded = self.guard(confirm);
-                match guarded.and_then(|way| {
-                    let opened = self.open(planned, members, way.is_some())?;
-                    Ok((way, opened))
-                }) {
-                    Ok((way, opened)) => (way_in, open) = (way, Some(opened)),
+            if begun.is_none() {
+                match self.opens(planned, members) {
+                    Ok(now) => begun = Some(now),
                     Err(error) => return self.ends_before(planned, &members[at..], error, progress),
                 }
             }
@@ -91,7 +79,7 @@ impl HostRun<'_> {
                 planned.step.converge().apply(machine)
             });
         }
-        let Some(open) = open else { return self.step(planned, progress) };
+        let Some(Begun { open, way_in }) = begun else { return self.step(planned, progress) };
         if progress.has_failed(&planned.record.id) {
             return self.gives_up(planned, &open, Diagnostic::new("what it had done was undone"), progress);
         }
@@ -128,17 +116,54 @@ impl HostRun<'_> {
     }
 
     /// Begins a transaction: what undoes it is on disk, and boot knows of it.
-    fn open(
-        &mut self,
-        planned: &Planned,
-        members: &[&Planned],
-        guarded: bool,
-    ) -> Result<Unfinished, Diagnostic> {
+    fn opens(&mut self, planned: &Planned, members: &[&Planned]) -> Result<Begun, Diagnostic> {
+        let new = self.unfinished_of(planned, members)?;
+        let begun = self.under_guard(planned, new)?;
+        if let AnyStep::Transaction(Transaction { maintenance: Some(minutes), .. }) = &planned.step {
+            let most = Duration::from_secs(u64::from(*minutes) * 60);
+            self.records
+                .maintenance
+                .open(owner_of(&planned.record.id), &planned.record.title, SystemTime::now(), most)
+                .map_err(|error| cannot("open a maintenance window", &error))?;
+        }
+        recovery::prepare(self.machine).map_err(Error::into_diagnostic)?;
+        Ok(begun)
+    }
+
+    /// Goes on with a transaction whose run was killed, or that the operator lets go on.
+    fn goes_on(&mut self, planned: &Planned, mut known: Unfinished) -> Result<Begun, Diagnostic> {
+        known.state = State::Open;
+        known.runs.push(self.records.journal.run().to_owned());
+        self.under_guard(planned, known)
+    }
+
+    /// Sets up what undoes it should it lock somebody out, and writes it down.
+    fn under_guard(&mut self, planned: &Planned, mut open: Unfinished) -> Result<Begun, Diagnostic> {
+        let confirm = match &planned.step {
+            AnyStep::Transaction(transaction) => transaction.confirm,
+            _ => None,
+        };
+        let way_in = self.guard(confirm)?;
+        open.guarded = way_in.is_some();
+        let written = match self.records.transactions.unconfirm(&open.id) {
+            Ok(()) => self.write(&open),
+            Err(error) => Err(cannot("write the transaction down", &error)),
+        };
+        if let Err(error) = written {
+            if open.guarded {
+                stop_timer(self.machine);
+            }
+            return Err(error);
+        }
+        Ok(Begun { open, way_in })
+    }
+
+    /// What a transaction that begins is known by.
+    fn unfinished_of(&self, planned: &Planned, members: &[&Planned]) -> Result<Unfinished, Diagnostic> {
         let AnyStep::Transaction(transaction) = &planned.step else {
             return Err(Diagnostic::new("this step is no transaction"));
         };
         let record = &planned.record;
-        let owner = owner_of(&record.id);
         let step = |it: &pq_steps::types::Rollback| Step {
             host: record.host.clone(),
             id: it.id.clone(),
@@ -151,7 +176,7 @@ impl HostRun<'_> {
             body: it.body.clone(),
         };
         let places = members.iter().flat_map(|it| it.step.written());
-        let unfinished = Unfinished {
+        Ok(Unfinished {
             id: record.id.clone(),
             digest: digest(planned, members),
             since: utc(SystemTime::now()),
@@ -159,36 +184,10 @@ impl HostRun<'_> {
             state: State::Open,
             runs: vec![self.records.journal.run().to_owned()],
             places: places.map(|it| it.as_str().to_owned()).collect(),
-            guarded,
+            guarded: false,
             beyond: members.iter().filter(|it| stays(it)).map(|it| it.record.id.clone()).collect(),
             rollback: transaction.rollback.iter().map(step).collect(),
-        };
-        self.records
-            .transactions
-            .unconfirm(&unfinished.id)
-            .map_err(|error| cannot("write the transaction down", &error))?;
-        self.write(&unfinished)?;
-        if let Some(minutes) = transaction.maintenance {
-            let most = Duration::from_secs(u64::from(minutes) * 60);
-            self.records
-                .maintenance
-                .open(owner, &record.title, SystemTime::now(), most)
-                .map_err(|error| cannot("open a maintenance window", &error))?;
-        }
-        recovery::prepare(self.machine).map_err(Error::into_diagnostic)?;
-        Ok(unfinished)
-    }
-
-    /// Goes on with a transaction whose run was killed, or that the operator lets go on.
-    fn goes_on(&mut self, mut known: Unfinished) -> Result<Unfinished, Diagnostic> {
-        known.state = State::Open;
-        self.records
-            .transactions
-            .unconfirm(&known.id)
-            .map_err(|error| cannot("go on with the transaction", &error))?;
-        known.runs.push(self.records.journal.run().to_owned());
-        self.write(&known)?;
-        Ok(known)
+        })
     }
 
     /// It ends before these steps were reached.
