@@ -186,3 +186,18 @@ fn a_deep_value_is_refused_and_dropped() {
     let error = Templates::new().value("t", &grown("[1]", "[ns.a]", 5000, "ns.a"), &context);
     assert!(error.is_err_and(|error| error.cause.contains(DEEP)), "a value that is handed on is not deep");
 }
+
+#[test]
+fn what_is_worked_out_of_constants_is_counted_before() {
+    let many = |of: &str, times| format!("{{{{ {} }}}}", vec![of; times].join(" ~ "));
+    refused(&[
+        ("{{ [1] * 100000000 ~ 0 }}".to_owned(), WORK),
+        ("{{ 'x' in [1] * 100000000 }}".to_owned(), WORK),
+        ("{{ one if [1] * 10000 * (10 * 1000) == 10000 * (10 * 1000) * [1] }}".to_owned(), WORK),
+        ("{% for a in [([2] * 99999999 + [3]) < [2] * 99999999] %}{% endfor %}".to_owned(), WORK),
+        (many("([1] * 9000 ~ 0)", 200), WORK),
+    ]);
+    assert_eq!(value("{{ [1] * 3 ~ 0 }}"), Ok(json!("[1, 1, 1]0")));
+    assert_eq!(value("{{ ([1] * 5000) | length + 2 * 1000 * 1000 }}"), Ok(json!(2_005_000)));
+    assert_eq!(value("{{ 5 in [5] * 2000 }}"), Ok(json!(true)));
+}

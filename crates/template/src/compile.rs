@@ -9,7 +9,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use pq_stream::OPENING;
 
-use crate::{bounds, guard, holes, remainder, spent, text, undefined};
+use crate::{bounds, folding, guard, holes, remainder, spent, text, undefined};
 
 /// The flag of a recursive loop in [`Instruction::PushLoop`].
 const RECURSIVE: u8 = 2;
@@ -46,6 +46,7 @@ pub(crate) fn compile<'s>(
     let source = if native { source.strip_suffix('\n').unwrap_or(source) } else { source };
     bounds::expressions(source, syntax)?;
     let tree = parse(source, name, syntax.clone())?;
+    folding::bounded(&tree)?;
     let single = native
         && matches!(&tree, ast::Stmt::Template(root) if matches!(root.children[..], [ast::Stmt::EmitExpr(_)]));
     let mut generator = CodeGenerator::new(name, source);

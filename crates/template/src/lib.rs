@@ -19,6 +19,7 @@ mod context;
 mod emitter;
 mod error;
 mod filters;
+mod folding;
 mod functions;
 mod guard;
 mod hashes;
