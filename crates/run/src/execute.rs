@@ -247,7 +247,7 @@ pub fn recover(which: Option<&str>, command: &str) -> Result<Status, Failure> {
     machine
         .recover()
         .map_err(|error| Failure::failed(error.into_diagnostic().hint("nothing was touched")))?;
-    if which.is_none() && all.is_empty() {
+    if which.is_none() && !all.iter().any(|it| it.guarded) {
         // A run that died before it began one left at most its timer.
         stop_timer(&mut machine);
     }

@@ -196,8 +196,10 @@ fn what_is_worked_out_of_constants_is_counted_before() {
         ("{{ one if [1] * 10000 * (10 * 1000) == 10000 * (10 * 1000) * [1] }}".to_owned(), WORK),
         ("{% for a in [([2] * 99999999 + [3]) < [2] * 99999999] %}{% endfor %}".to_owned(), WORK),
         (many("([1] * 9000 ~ 0)", 200), WORK),
+        ("{{ [1] * ([1] * 100000000 ~ 0) ~ 0 }}".to_owned(), WORK),
     ]);
     assert_eq!(value("{{ [1] * 3 ~ 0 }}"), Ok(json!("[1, 1, 1]0")));
     assert_eq!(value("{{ ([1] * 5000) | length + 2 * 1000 * 1000 }}"), Ok(json!(2_005_000)));
     assert_eq!(value("{{ 5 in [5] * 2000 }}"), Ok(json!(true)));
+    assert_eq!(value("{{ one in [1] * 400000 }}"), Ok(json!(true)));
 }

@@ -1,6 +1,6 @@
 //! What the engine works out while it compiles: operators between constants, which no fuel bounds.
 //!
-//! Always true here: nothing is worked out; it is counted what it would cost, before the engine does it.
+//! Always true here: what it would cost is counted before anything is worked out.
 
 use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Macro, Stmt, UnaryOpKind};
 use minijinja::{Error, ErrorKind};
@@ -136,8 +136,10 @@ impl Cost {
             Expr::Compare(it) => {
                 let mut all = vec![self.expression(&it.expr, below)];
                 all.extend(it.ops.iter().map(|it| self.expression(&it.expr, below)));
-                let items = all.iter().fold(0, |sum: u64, it| sum.saturating_add(it.items()));
-                self.counts(items, times);
+                // The engine goes on until one is no constant.
+                for pair in all.windows(2).take_while(|pair| !pair.contains(&Folded::No)) {
+                    pair.iter().for_each(|it| self.counts(it.items(), times));
+                }
                 return if all.contains(&Folded::No) { Folded::No } else { Folded::Scalar };
             }
             Expr::List(it) => return self.literal(&it.items),
@@ -200,8 +202,8 @@ impl Cost {
         }
         match (operator, a, b) {
             (_, Folded::Scalar, Folded::Scalar) => Folded::Scalar,
-            (Op::Mul, Folded::List(items), _) => repeated(items, right),
-            (Op::Mul, _, Folded::List(items)) => repeated(items, left),
+            (Op::Mul, Folded::List(items), Folded::Scalar) => self.repeated(items, right),
+            (Op::Mul, Folded::Scalar, Folded::List(items)) => self.repeated(items, left),
             (Op::Add, Folded::List(one), Folded::List(other)) => Folded::List(one.saturating_add(other)),
             (Op::ScAnd | Op::ScOr, ..) => Folded::List(a.items().max(b.items())),
             (Op::Concat | Op::In | Op::Eq | Op::Ne | Op::Lt | Op::Lte | Op::Gt | Op::Gte, ..) => {
@@ -215,10 +217,10 @@ impl Cost {
     fn counts(&mut self, items: u64, times: u64) {
         self.0 = self.0.saturating_add(items.saturating_mul(times));
     }
-}
 
-/// A list of so many items as often as another constant says.
-fn repeated(items: u64, by: &Expr<'_>) -> Folded {
-    let times = by.as_const().and_then(|it| it.as_usize());
-    times.map_or(Folded::No, |times| Folded::List(items.saturating_mul(times as u64)))
+    /// A list of so many items as often as another constant says, which is worked out where that may be.
+    fn repeated(&self, items: u64, by: &Expr<'_>) -> Folded {
+        let times = if self.0 > MOST { None } else { by.as_const().and_then(|it| it.as_usize()) };
+        times.map_or(Folded::No, |times| Folded::List(items.saturating_mul(times as u64)))
+    }
 }
