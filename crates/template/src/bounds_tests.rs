@@ -170,6 +170,16 @@ fn a_list_and_a_map_have_an_end() {
 }
 
 #[test]
+fn what_is_written_in_a_loop_is_counted() {
+    for filter in ["to_yaml", "to_nice_yaml", "to_json", "map('quote') | list"] {
+        let source =
+            format!("{{% for a in range(99999) %}}{{% if list | {filter} %}}{{% endif %}}{{% endfor %}}");
+        refused(&[(source, WORK)]);
+    }
+    assert_eq!(value("{{ range(20000) | to_json | length }}"), Ok(json!(128_890)));
+}
+
+#[test]
 fn a_deep_value_is_refused_and_dropped() {
     refused(&[
         (grown("[1]", "[ns.a]", 5000, "ns.a"), DEEP),

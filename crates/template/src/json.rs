@@ -6,7 +6,7 @@ use pq_stream::{Sink, holds_token};
 use serde_json::{Map, Value as Json};
 
 use crate::omit::is_omit;
-use crate::{holes, sinks, text};
+use crate::{holes, sinks, spent, text};
 
 /// Plain data as a value for templates; maps keep their order.
 pub fn from_json(data: &Json) -> Value {
@@ -58,6 +58,7 @@ enum Omitted {
 
 fn convert(value: &Value, omitted: Omitted, depth: usize, size: &mut usize) -> Result<Json, Error> {
     let no_data = |what: String| Error::new(ErrorKind::BadSerialization, what);
+    spent::walk(1)?;
     *size += size_of::<Json>() + value.as_str().map_or(0, str::len);
     if *size > MAX_DATA {
         return Err(no_data("a value is larger than 32 MiB".to_owned()));
@@ -160,6 +161,7 @@ impl Layout {
 /// As Python's `json.dumps` writes it, which is what Ansible's filters are.
 fn write(out: &mut String, name: &str, data: &Json, layout: Layout, depth: usize) -> Result<(), Error> {
     text::bounded(out.len())?;
+    spent::write(data.as_str().unwrap_or_default())?;
     match data {
         Json::String(text) => out.push_str(&string(name, text, layout.ascii)?),
         Json::Array(items) if !items.is_empty() => {

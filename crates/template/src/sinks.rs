@@ -4,7 +4,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use pq_stream::{Piece, Sink, holds_token, pieces};
 
-use crate::{guard, undefined};
+use crate::{guard, spent, undefined};
 
 const ALONE: &str = "put the secret through the sink by itself, and join the texts after that";
 
@@ -63,6 +63,7 @@ fn apply(state: &mut State, name: &str, sink: Sink, value: &Value) -> Result<Val
 /// # Errors
 /// Where a hash is asked of a plain value, or text and secret are mixed before a sink that puts quotes.
 pub(crate) fn text(name: &str, sink: Sink, text: &str) -> Result<String, Error> {
+    spent::write(text)?;
     if !holds_token(text) {
         return sink.escape(text).ok_or_else(|| {
             Error::new(

@@ -6,7 +6,7 @@ use pq_stream::{Sink, holds_token};
 
 use crate::arguments::Given;
 use crate::emitter::{Emitter, Node};
-use crate::{json, sinks, text};
+use crate::{json, sinks, spent, text};
 
 /// What both filters take.
 const NAMES: &[&str] = &["a", "indent", "default_flow_style", "width", "sort_keys", "allow_unicode"];
@@ -35,6 +35,7 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
 
 /// A value as it is written; the keys of maps in order.
 fn node(name: &str, value: &Value, sort: bool) -> Result<Node, Error> {
+    spent::write(value.as_str().unwrap_or_default())?;
     Ok(match value.kind() {
         ValueKind::None => Node::Plain("null".to_owned()),
         ValueKind::Bool => Node::Plain(value.is_true().to_string()),
