@@ -15,7 +15,7 @@ use crate::children;
 use crate::users::Users;
 
 /// What is asked of each unit.
-const PROPERTIES: &str = "--property=Id,Names,LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths,StateChangeTimestamp";
+const PROPERTIES: &str = "--property=Id,Names,LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths,StateChangeTimestamp,ActiveEnterTimestamp";
 
 /// Where the settings of units are that somebody wrote on this machine.
 const SYSTEM: &str = "/etc/systemd/system";
@@ -61,6 +61,8 @@ fn parse(text: &str, system: &Path) -> Units {
             needs_daemon_reload: value("NeedDaemonReload") == "yes"
                 || unread(&system.join(format!("{}.d", value("Id"))), value("DropInPaths")),
             changed: time(value("StateChangeTimestamp")),
+            // A reload leaves it as it is.
+            started: time(value("ActiveEnterTimestamp")),
         });
         for name in value("Names").split(' ').chain([value("Id")]).filter(|name| !name.is_empty()) {
             units.insert(name.to_owned(), unit.clone());
@@ -186,7 +188,8 @@ mod tests {
     fn units_are_known_by_every_name_that_they_have() {
         let units = parse(
             "Id=mariadb.service\nNames=mysql.service mariadb.service\nLoadState=loaded\nActiveState=active\n\
-             UnitFileState=enabled\nNeedDaemonReload=no\nStateChangeTimestamp=Mon 2026-11-23 06:59:43.000012 UTC\n\n\
+             UnitFileState=enabled\nNeedDaemonReload=no\nStateChangeTimestamp=Mon 2026-11-23 06:59:43.000012 UTC\n\
+             ActiveEnterTimestamp=Mon 2026-11-23 06:59:42.000012 UTC\n\n\
              Id=nosuch.service\nNames=nosuch.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\n\
              NeedDaemonReload=no\nStateChangeTimestamp=\n\nId=x.service\nNames=x.service\nLoadState=masked\n\
              ActiveState=failed\nUnitFileState=masked\nNeedDaemonReload=yes\nStateChangeTimestamp=n/a\n",
@@ -194,6 +197,7 @@ mod tests {
         );
         let maria = units["mysql.service"].clone().unwrap();
         assert_eq!((maria.active, maria.file), (Active::Active, UnitFile::Enabled));
+        assert!(maria.started.is_some_and(|started| Some(started) < maria.changed));
         assert_eq!(units["mariadb.service"], Some(maria));
         assert_eq!(units["nosuch.service"], None);
         let masked = units["x.service"].clone().unwrap();

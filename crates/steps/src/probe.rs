@@ -204,6 +204,8 @@ pub struct Unit {
     pub needs_daemon_reload: bool,
     /// When it last started, stopped or reloaded; `None` where it never did.
     pub changed: Option<SystemTime>,
+    /// When it last started; `None` where it never did.
+    pub started: Option<SystemTime>,
 }
 
 /// A command: argv, never a shell string.

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use pq_stream::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::reads::{Reads, fits, valid_glob};
 use super::rules;
@@ -24,8 +25,18 @@ pub enum How {
     /// By `systemctl reload`: it goes on serving.
     #[default]
     Reload,
-    /// By `systemctl restart`.
+    /// By `systemctl restart`; what a reload by somebody else leaves unread stays due.
     Restart,
+}
+
+impl How {
+    /// When the unit last did that.
+    fn since(self, unit: &Unit) -> Option<SystemTime> {
+        match self {
+            How::Reload => unit.changed,
+            How::Restart => unit.started,
+        }
+    }
 }
 
 /// A service that runs has read what these globs match; one that does not run reads it when it starts.
@@ -51,23 +62,44 @@ struct Done {
     hash: String,
     /// When the unit had changed after it, in microseconds since 1970.
     changed: u64,
+    /// When it had started, in the same.
+    started: Option<u64>,
+}
+
+impl Done {
+    fn at(&self, how: How) -> Option<u64> {
+        match how {
+            How::Reload => Some(self.changed),
+            How::Restart => self.started,
+        }
+    }
 }
 
 /// File times are those of the kernel's last tick: a change may be that much later than it says.
 const TICK: Duration = Duration::from_millis(10);
 
-fn record(unit: &str) -> Result<AbsPath, Error> {
+/// Where the last reload is kept: one for each set of globs, since a unit may read some files at a reload, others when it
+/// starts alone.
+fn record(unit: &str, reads: &[String]) -> Result<AbsPath, Error> {
+    let digest = Sha256::digest(reads.join("\n"));
+    let [a, b, c, d, ..] = <[u8; 32]>::from(digest);
     AbsPath::known("/var/lib/paquerette/reload")
-        .join(&format!("{unit}.json"))
+        .join(&format!("{unit}-{a:02x}{b:02x}{c:02x}{d:02x}.json"))
         .map_err(|cause| Error::failed(format!("cannot keep the last reload of `{unit}`"), cause))
 }
 
 /// Keeps what a unit has read, just now.
-pub(super) fn keep(machine: &mut dyn System, unit: &str, hash: String) -> Result<(), Error> {
-    let Some(changed) = machine.unit(unit)?.and_then(|unit| unit.changed) else { return Ok(()) };
-    let done = serde_json::to_vec(&Done { hash, changed: micros(changed) })
+pub(super) fn keep(
+    machine: &mut dyn System,
+    unit: &str,
+    reads: &[String],
+    hash: String,
+) -> Result<(), Error> {
+    let Some(is) = machine.unit(unit)? else { return Ok(()) };
+    let Some(changed) = is.changed.map(micros) else { return Ok(()) };
+    let done = serde_json::to_vec(&Done { hash, changed, started: is.started.map(micros) })
         .map_err(|error| Error::failed(format!("cannot keep the last reload of `{unit}`"), error))?;
-    let record = record(unit)?;
+    let record = record(unit, reads)?;
     if let Some(directory) = record.parent() {
         machine.make_dir(&directory, &Meta::new(Mode::from_bits(0o700), "root", "root"))?;
     }
@@ -86,12 +118,14 @@ impl Reload {
 
     /// Whether the running service has read what is there now.
     fn is_current(&self, machine: &dyn Probe, unit: &Unit, reads: &Reads) -> Result<bool, Error> {
-        let done = machine.read(&record(&self.unit)?)?;
+        let done = machine.read(&record(&self.unit, &self.reads)?)?;
         // A record that cannot be read counts for none: the times of the files decide.
         let done: Option<Done> = done.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Ok(match (done, unit.changed) {
-            (Some(done), Some(changed)) if done.changed == micros(changed) => done.hash == reads.digest(),
-            (_, Some(changed)) => reads.older_than(changed.checked_sub(TICK).unwrap_or(UNIX_EPOCH)),
+        Ok(match (done, self.how.since(unit)) {
+            (Some(done), Some(since)) if done.at(self.how) == Some(micros(since)) => {
+                done.hash == reads.digest()
+            }
+            (_, Some(since)) => reads.older_than(since.checked_sub(TICK).unwrap_or(UNIX_EPOCH)),
             (_, None) => true,
         })
     }
@@ -145,7 +179,7 @@ impl Converge for Reload {
             How::Restart => UnitVerb::Restart,
         };
         machine.unit_do(verb, &self.unit)?;
-        keep(machine, &self.unit, hash)
+        keep(machine, &self.unit, &self.reads, hash)
     }
 
     fn validate(&self) -> Result<(), String> {

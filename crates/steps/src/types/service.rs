@@ -94,7 +94,7 @@ impl Converge for Service {
             let verb = if self.running { UnitVerb::Start } else { UnitVerb::Stop };
             machine.unit_do(verb, &self.unit)?;
             if self.running && !self.reads.is_empty() {
-                reload::keep(machine, &self.unit, hash)?;
+                reload::keep(machine, &self.unit, &self.reads, hash)?;
             }
         }
         Ok(())

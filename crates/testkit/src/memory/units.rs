@@ -17,6 +17,8 @@ pub(super) struct Service {
     pub failed: bool,
     /// When it last started, stopped or reloaded.
     pub changed: Option<u64>,
+    /// When it last started.
+    pub started: Option<u64>,
     /// Digest of what it runs with.
     pub runs_with: String,
 }
@@ -76,6 +78,7 @@ impl MemoryMachine {
             },
             needs_daemon_reload: changed > self.reloaded,
             changed: service.changed.map(moment),
+            started: service.started.map(moment),
         })
     }
 
@@ -129,6 +132,11 @@ impl MemoryMachine {
             running,
             failed: fails,
             changed: Some(self.disk.clock),
+            started: match verb {
+                UnitVerb::Reload => self.services.get(name).and_then(|service| service.started),
+                UnitVerb::Stop => None,
+                _ => Some(self.disk.clock),
+            },
             runs_with: if running { runs_with } else { String::new() },
         };
         self.services.insert(name.to_owned(), service);
