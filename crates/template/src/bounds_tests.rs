@@ -180,6 +180,34 @@ fn what_is_written_in_a_loop_is_counted() {
 }
 
 #[test]
+fn a_long_text_that_is_read_in_a_loop_is_counted() {
+    for look in [
+        "b | hash",
+        "b | length",
+        "b | quote",
+        "b | int",
+        "b | first",
+        "b | basename",
+        "b is lower",
+        "b == c",
+        "b < c",
+        "'z' in b",
+        "b.find('z')",
+        "b.startswith('z')",
+        "b[5]",
+        "b[5:6]",
+        "b in [c, b]",
+        "[b] == [c]",
+    ] {
+        let source = format!(
+            "{{% set b = 'x' * 4000000 %}}{{% set c = 'x' * 4000000 %}}{{% for a in range(99999) %}}{{% if {look} %}}{{% endif %}}{{% endfor %}}"
+        );
+        refused(&[(source, WORK)]);
+    }
+    assert_eq!(value("{{ ('x' * 100000) | hash('md5') | length }}"), Ok(json!(32)));
+}
+
+#[test]
 fn a_deep_value_is_refused_and_dropped() {
     refused(&[
         (grown("[1]", "[ns.a]", 5000, "ns.a"), DEEP),

@@ -74,6 +74,7 @@ fn within(value: &Value, depth: usize) -> Result<Option<String>, Error> {
         return Err(Error::new(ErrorKind::InvalidOperation, "a value is nested more than 64 levels deep"));
     }
     spent::walk(1)?;
+    spent::read(value)?;
     if let Some(found) = on_top(value) {
         return Ok(Some(found));
     }
@@ -123,8 +124,11 @@ pub(crate) fn not_on_top<'a>(
     operation: impl Fn() -> String,
     values: impl IntoIterator<Item = &'a Value>,
 ) -> Result<(), Error> {
-    match values.into_iter().find_map(on_top) {
-        Some(secret) => Err(refuse(operation(), secret, None)),
-        None => Ok(()),
+    for value in values {
+        spent::read(value)?;
+        if let Some(secret) = on_top(value) {
+            return Err(refuse(operation(), secret, None));
+        }
     }
+    Ok(())
 }

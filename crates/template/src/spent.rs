@@ -18,7 +18,7 @@ const TOTAL: u64 = 2_000_000;
 /// Values that may be looked through for secrets.
 const WALK: u64 = 5_000_000 / SLOWER;
 
-/// What a value counts that is written as text. Measured: YAML's takes a microsecond, thirty unoptimized.
+/// What a value counts that is written as text.
 const WRITTEN: u64 = 8;
 
 /// The tests of this crate, and what fuzzes it, run unoptimized: there less work is too much.
@@ -66,6 +66,14 @@ pub(crate) fn walk(values: u64) -> Result<(), Error> {
     spent.walked += values;
     SPENT.set(spent);
     if spent.walked > WALK { Err(out_of_fuel()) } else { Ok(()) }
+}
+
+/// Counts what is read of a long text whenever it is looked at: by the guards for a secret in it, and by what they guard.
+///
+/// # Errors
+/// Where it were too much.
+pub(crate) fn read(value: &Value) -> Result<(), Error> {
+    walk(value.as_str().map_or(0, str::len) as u64 / 32)
 }
 
 /// Counts a value that is written: what its text takes to look through and to escape comes on top of the value.

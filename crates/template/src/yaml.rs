@@ -11,6 +11,9 @@ use crate::{json, sinks, spent, text};
 /// What both filters take.
 const NAMES: &[&str] = &["a", "indent", "default_flow_style", "width", "sort_keys", "allow_unicode"];
 
+/// What a value counts beyond one of JSON: how it may be written is found by reading it several times.
+const LAID_OUT: u64 = 24;
+
 /// Registers the filters that write YAML.
 pub(crate) fn add(environment: &mut Environment<'_>) {
     for (name, indent, flow) in [("to_yaml", 2, None), ("to_nice_yaml", 4, Some(false))] {
@@ -35,6 +38,7 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
 
 /// A value as it is written; the keys of maps in order.
 fn node(name: &str, value: &Value, sort: bool) -> Result<Node, Error> {
+    spent::walk(LAID_OUT)?;
     spent::write(value.as_str().unwrap_or_default())?;
     Ok(match value.kind() {
         ValueKind::None => Node::Plain("null".to_owned()),
