@@ -10,7 +10,7 @@ use crate::world::apply;
 const PLAN: &str = include_str!("small.ndjson");
 
 /// Where `make dist` leaves them; nothing where it was not run.
-fn built() -> Option<PathBuf> {
+pub fn portable() -> Option<PathBuf> {
     let dir = tools().join("../dist").join(std::env::consts::ARCH);
     if dir.is_dir() {
         return Some(dir);
@@ -61,7 +61,7 @@ fn beside(built: &Path, ending: &str) -> PathBuf {
 
 #[test]
 fn portable_builds_work_on_every_debian() -> Result<()> {
-    let (Some(lab), Some(built)) = (lab::available(), built()) else { return Ok(()) };
+    let (Some(lab), Some(built)) = (lab::available(), portable()) else { return Ok(()) };
     for (suite, name) in [(Suite::Bullseye, "11"), (Suite::Bookworm, "12"), (Suite::Trixie, "13")] {
         let machine = lab.boot("dist", &Image::Base(suite))?;
         packaged(&machine, &built)?;

@@ -7,36 +7,46 @@ use std::time::Instant;
 use pq_testkit::lab::{self, Image, Lab, Machine, Result, Suite};
 use pq_tests::Matrix;
 
-use crate::world::{demo_inventory, install, pipe};
+use crate::dist::portable;
+use crate::world::{demo_inventory, install, install_from, pipe};
 
 /// How many of the four are tried in each `make test`.
 const SAMPLE: usize = 1;
 
-/// A suite, how inventories call it, its components but the web server, and the units of these and of its instances.
+/// A suite, how inventories call it, its web servers, its other components, and the units of these and of its instances.
 struct System {
     suite: Suite,
     os: &'static str,
     servers: &'static [&'static str],
-    components: &'static str,
+    components: &'static [&'static str],
     units: &'static [&'static str],
+    php: &'static str,
 }
 
-const ALL: &str = "php, python, mariadb, postgres, redis, docker";
+const ALL: &[&str] = &["php", "python", "mariadb", "postgres", "redis", "docker"];
 
-const SYSTEMS: [System; 2] = [
+const SYSTEMS: [System; 3] = [
+    System {
+        suite: Suite::Bullseye,
+        os: "debian-11",
+        servers: &["nginx"],
+        components: &["php", "mariadb"],
+        units: &["mariadb.service"],
+        php: "php7.4-fpm.service",
+    },
     System {
         suite: Suite::Bookworm,
         os: "debian-12",
         servers: &["nginx", "apache2"],
         components: ALL,
         units: &[
-            "php8.2-fpm.service",
             "postgresql@15-main.service",
             "mariadb.service",
             "redis-server.service",
             "docker.service",
             "pq-dav.service",
         ],
+        php: "php8.2-fpm.service",
     },
     System {
         suite: Suite::Trixie,
@@ -44,24 +54,34 @@ const SYSTEMS: [System; 2] = [
         servers: &["nginx", "apache2"],
         components: ALL,
         units: &[
-            "php8.4-fpm.service",
             "postgresql@17-main.service",
             "mariadb.service",
             "redis-server.service",
             "docker.service",
             "pq-dav.service",
         ],
+        php: "php8.4-fpm.service",
     },
 ];
 
+/// The instances of a machine without Python.
+const WIKI: &str = "instances:
+  - { app: dokuwiki, id: wiki, domain: wiki.demo.test, version: 2022-07-31a, title: The wiki }
+";
+
 fn machine(lab: &Lab, system: &System, server: &str) -> Result<Machine> {
     let machine = lab.boot(&format!("pf{}{server}", &system.os[7..]), &Image::Base(system.suite))?;
-    install(&machine)?;
+    match (system.suite, portable()) {
+        (Suite::Bullseye, Some(dir)) => install_from(&machine, &dir)?,
+        _ => install(&machine)?,
+    }
     demo_inventory(lab, &machine)?;
     let System { os, components, .. } = system;
+    let (components, whole) = (components.join(", "), components.contains(&"python"));
+    let instances = if whole { "" } else { WIKI };
     machine.write(
         "/root/paquerette/inventory/host_vars/demo.yml",
-        format!("os: {os}\nweb_server: {server}\nplatform: [{server}, {components}]\nmemory_mb: 2048\n"),
+        format!("os: {os}\nweb_server: {server}\nplatform: [{server}, {components}]\nmemory_mb: 2048\n{instances}"),
     )?;
     Ok(machine)
 }
@@ -74,7 +94,7 @@ fn says(machine: &Machine, script: &str) -> Result<String> {
 /// What the machine itself says, with the tools out of sight.
 fn reads_back(machine: &Machine, system: &System, server: &str) -> Result<()> {
     let unit = format!("{server}.service");
-    for unit in system.units.iter().copied().chain([unit.as_str(), "fail2ban.service"]) {
+    for unit in system.units.iter().copied().chain([unit.as_str(), system.php, "fail2ban.service"]) {
         let state = machine.run(["systemctl", "is-active", unit])?;
         assert_eq!(state.text(), "active", "{unit}: {}", machine.run(["systemctl", "status", unit])?.stdout);
     }
@@ -92,18 +112,49 @@ fn reads_back(machine: &Machine, system: &System, server: &str) -> Result<()> {
         .collect();
     assert_eq!(open, BTreeSet::from(["22", "80", "443"]), "{listening}");
 
-    let settings = "mariadb -BNe \"SELECT @@character_set_server, @@collation_server, @@innodb_buffer_pool_size, \
-                    (SELECT COUNT(*) FROM mysql.user WHERE User = ''), \
-                    (SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'test')\"";
-    assert_eq!(says(machine, settings)?, "utf8mb4 utf8mb4_unicode_ci 536870912 0 0");
-    let settings = "cd /; runuser -u postgres -- psql -AtF' ' -c \"SELECT current_setting('shared_buffers'), \
-                    current_setting('listen_addresses'), datcollate, pg_encoding_to_char(encoding) \
-                    FROM pg_database WHERE datname = 'template1'\"";
-    assert_eq!(says(machine, settings)?, "512MB localhost C.UTF-8 UTF8");
-    let socket = "redis-cli -s /run/redis/redis-server.sock config get maxmemory; stat -c '%a %G' /run/redis/redis-server.sock";
-    assert_eq!(says(machine, socket)?, "maxmemory 134217728 770 redis");
-    assert_eq!(says(machine, "docker info -f '{{.DockerRootDir}}'")?, "/srv/paquerette/docker");
+    for component in system.components {
+        let (question, answer) = match *component {
+            "mariadb" => (
+                "mariadb -BNe \"SELECT @@character_set_server, @@collation_server, @@innodb_buffer_pool_size, \
+                 (SELECT COUNT(*) FROM mysql.user WHERE User = ''), \
+                 (SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'test')\"",
+                "utf8mb4 utf8mb4_unicode_ci 536870912 0 0",
+            ),
+            "postgres" => (
+                "cd /; runuser -u postgres -- psql -AtF' ' -c \"SELECT current_setting('shared_buffers'), \
+                 current_setting('listen_addresses'), datcollate, pg_encoding_to_char(encoding) \
+                 FROM pg_database WHERE datname = 'template1'\"",
+                "512MB localhost C.UTF-8 UTF8",
+            ),
+            "redis" => (
+                "redis-cli -s /run/redis/redis-server.sock config get maxmemory; \
+                 stat -c '%a %G' /run/redis/redis-server.sock",
+                "maxmemory 134217728 770 redis",
+            ),
+            "docker" => ("docker info -f '{{.DockerRootDir}}'", "/srv/paquerette/docker"),
+            _ => continue,
+        };
+        assert_eq!(says(machine, question)?, answer, "{component}");
+    }
+    confined(machine, system, server)?;
     outside(machine, server)
+}
+
+/// Web server and PHP see and may do what they need alone, as their own processes find.
+fn confined(machine: &Machine, system: &System, server: &str) -> Result<()> {
+    let web = format!("{server}.service");
+    for unit in [web.as_str(), system.php] {
+        let probe = format!(
+            "pid=$(systemctl show --property=MainPID --value {unit})
+             awk '/^Seccomp:/ {{ print $2 }}' /proc/$pid/status
+             mkdir -p /home/somebody
+             nsenter -t $pid -m sh -c 'for d in /usr /etc /boot; do touch $d/.probe 2>/dev/null && echo writes $d; done
+                                       touch /home/somebody/.probe 2>/dev/null && echo writes home
+                                       touch /run/.probe && rm /run/.probe'; rmdir /home/somebody"
+        );
+        assert_eq!(says(machine, &probe)?, "2", "{unit}");
+    }
+    Ok(())
 }
 
 /// What strangers find.

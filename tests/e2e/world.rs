@@ -37,7 +37,11 @@ pub fn quiet(machine: &Machine) -> Result<()> {
 
 /// Puts the tools where an operator would.
 pub fn install(machine: &Machine) -> Result<()> {
-    let dir = tools();
+    install_from(machine, &tools())
+}
+
+/// The same with those of a directory.
+pub fn install_from(machine: &Machine, dir: &Path) -> Result<()> {
     TOOLS.iter().try_for_each(|tool| machine.push(dir.join(tool), &format!("/usr/local/bin/{tool}"), "0755"))
 }
 
