@@ -10,6 +10,7 @@ mod executor;
 mod fleet;
 mod fleet_secrets;
 mod hostile;
+mod injection;
 mod kill;
 mod kill_every;
 mod laws;

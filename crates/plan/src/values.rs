@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pq_recipes::{Source, Variable};
+use pq_recipes::{Kind, Source, Variable};
 use pq_stream::{Diagnostic, Host, Place, holds_token};
 use serde_json::{Map, Value};
 
@@ -93,8 +93,9 @@ impl Reading<'_> {
 /// # Errors
 /// Where it is not of the variable's type.
 pub(crate) fn accept(variable: &Variable, found: &Found<'_>) -> Result<Value, Diagnostic> {
+    let takes_secrets = matches!(variable.kind, Kind::Text | Kind::Password);
     if let Some(value) = variable.accept(found.value)
-        && (!secret(&value) || variable.kind == pq_recipes::Kind::Text)
+        && (!secret(&value) || takes_secrets)
     {
         return match variable.twice(&value) {
             None => Ok(value),
@@ -105,13 +106,15 @@ pub(crate) fn accept(variable: &Variable, found: &Found<'_>) -> Result<Value, Di
         };
     }
     let shown = shown(found.value);
-    let error = match secret(found.value) {
-        true => Diagnostic::new(format!("{} cannot be a secret", found.name)),
-        false => Diagnostic::new(format!("{} cannot be `{shown}`", found.name)),
+    let error = match variable.kind {
+        _ if secret(found.value) => Diagnostic::new(format!("{} cannot be a secret", found.name)),
+        // It is one, though it stands in clear.
+        Kind::Password => Diagnostic::new(format!("{} cannot be what it is", found.name)),
+        _ => Diagnostic::new(format!("{} cannot be `{shown}`", found.name)),
     };
     let error = error.cause(format!("it must be {}", variable.words()));
     let error = match (variable.kind, found.value) {
-        (pq_recipes::Kind::Text, Value::Number(number)) => {
+        (Kind::Text | Kind::Password, Value::Number(number)) => {
             error.hint(format!("write it in quotes: \"{number}\""))
         }
         (_, value) if variable.many && !value.is_array() => error.hint("write a list: [first, second]"),

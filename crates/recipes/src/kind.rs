@@ -14,6 +14,8 @@ use serde_json::{Map, Value, json};
 pub enum Kind {
     /// One line of text.
     Text,
+    /// A password: one line of text without a blank at either end, which programs that read it would cut off.
+    Password,
     /// True or false.
     Boolean,
     /// A whole number, 0 or more.
@@ -61,6 +63,7 @@ impl Kind {
     pub fn words(self) -> &'static str {
         match self {
             Kind::Text => "a text of one line",
+            Kind::Password => "a password of one line, without a blank at either end",
             Kind::Boolean => "a boolean: `true` or `false`",
             Kind::Integer => "a whole number, such as `5`",
             Kind::Port => "a port, from 1 to 65535",
@@ -120,6 +123,9 @@ impl Kind {
         let as_it_is = |good: bool| good.then(|| Value::from(text));
         match self {
             Kind::Text | Kind::Choice => as_it_is(!text.chars().any(char::is_control)),
+            Kind::Password => {
+                as_it_is(!text.is_empty() && text.trim() == text && !text.chars().any(char::is_control))
+            }
             Kind::Domain => domain(text).map(Value::from),
             Kind::Email => {
                 let (user, at) = text.rsplit_once('@')?;

@@ -1,0 +1,133 @@
+//! What means something to a shell, to nginx, to systemd, to Jinja or to sudo, in every variable of the server and of the
+//! platform: it is refused by name and place before anything runs, or carried as it is.
+//!
+//! Which variables carry it, and how the program that reads their file says it back, is in `injection/carried.json`; the
+//! end-to-end test `injection` asks those programs. Here a variable that carries something and is not listed fails.
+
+#![expect(clippy::unwrap_used, reason = "what the runner itself cannot do ends the test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use pq_recipes::{Catalogue, Kind, Variable};
+use pq_tests::tools;
+use serde_json::{Value, json};
+
+const PAYLOADS: &str = include_str!("injection/payloads.json");
+const CARRIED: &str = include_str!("injection/carried.json");
+
+/// A host with everything that reads a variable.
+const HOST: &str = r#"{
+  "os": "debian-12", "locales": ["fr_FR.UTF-8"], "timezone": "Europe/Paris", "admin_email": "a@example.org",
+  "smtp_host": "relay.example.org", "smtp_user": "u", "smtp_password": "p",
+  "platform": ["nginx", "php", "python", "mariadb", "postgres", "redis", "docker"]
+}"#;
+
+/// The values that put a payload where a variable has a text: itself, or each text within. A name tells which.
+fn values(variable: &Variable, payload: &str) -> Vec<(&'static str, Value)> {
+    let good = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDnX2Fz0ZCYIIFpdGaAsPMm5b5QSLQmcZTZpPMlvBPmR";
+    let one = match variable.kind {
+        Kind::Operator => vec![
+            (".name", json!({ "name": payload, "keys": [good] })),
+            (".keys", json!({ "name": "alice", "keys": [format!("{good} {payload}")] })),
+            (".key", json!({ "name": "alice", "keys": [payload] })),
+        ],
+        _ => vec![("", json!(payload))],
+    };
+    match variable.many {
+        true => one.into_iter().map(|(at, value)| (at, json!([value]))).collect(),
+        false => one,
+    }
+}
+
+/// What a planner says of a host with one variable more: its exit status, its plan, its errors.
+fn planned(directory: &Path, planner: &str, name: &str, value: &Value) -> (i32, String, String) {
+    fs::write(directory.join("host_vars/h/injected.json"), json!({ name: value }).to_string()).unwrap();
+    let tool = |tool: &str| {
+        let mut command = Command::new(tools().join(tool));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", directory).current_dir(directory);
+        command
+    };
+    let inventory = tool("pq-inventory").args(["-i", ".", "h"]).output().unwrap();
+    let errors = String::from_utf8_lossy(&inventory.stderr).into_owned();
+    if !inventory.status.success() {
+        return (inventory.status.code().unwrap_or(-1), String::new(), errors);
+    }
+    let stream = directory.join("stream");
+    fs::write(&stream, &inventory.stdout).unwrap();
+    let output = tool(planner)
+        .args(["--json"])
+        .stdin(Stdio::from(fs::File::open(&stream).unwrap()))
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), errors + &text(&output.stderr))
+}
+
+/// Every text of the steps of a plan.
+fn texts(plan: &str) -> Vec<String> {
+    fn within(value: &Value, into: &mut Vec<String>) {
+        match value {
+            Value::String(text) => into.push(text.clone()),
+            Value::Array(items) => items.iter().for_each(|item| within(item, into)),
+            Value::Object(map) => map.values().for_each(|item| within(item, into)),
+            _ => {}
+        }
+    }
+    let mut all = Vec::new();
+    let steps = plan.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    steps.filter(|record| record["type"] == "step").for_each(|step| within(&step, &mut all));
+    all
+}
+
+#[test]
+fn a_payload_in_any_variable_is_refused_by_name_and_place_or_carried_by_one_that_is_read_back() {
+    let payloads: Vec<String> = serde_json::from_str(PAYLOADS).unwrap();
+    let listed: BTreeMap<String, Value> = serde_json::from_str(CARRIED).unwrap();
+    let catalogue = Catalogue::load(None).unwrap();
+    let mut variables: Vec<(&str, &String, &Variable)> = Vec::new();
+    let server = catalogue.server.iter().flat_map(|part| &part.variables);
+    variables.extend(server.chain(&catalogue.host.variables).map(|(name, it)| ("pq-server", name, it)));
+    let platform = catalogue.components().flat_map(|component| &component.variables);
+    variables.extend(platform.map(|(name, it)| ("pq-platform", name, it)));
+
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    fs::create_dir_all(at.join("host_vars/h")).unwrap();
+    fs::write(at.join("hosts"), "h ansible_connection=local\n").unwrap();
+    fs::write(at.join("host_vars/h/host.json"), HOST).unwrap();
+
+    let (mut tried, mut refused, mut wrong) = (0, 0, Vec::new());
+    let mut carrying: BTreeSet<String> = BTreeSet::new();
+    for (planner, name, variable) in &variables {
+        for payload in &payloads {
+            for (part, value) in values(variable, payload) {
+                tried += 1;
+                let (code, plan, errors) = planned(at, planner, name, &value);
+                let shown = || format!("{name}{part} = {}: exit {code}, {errors}", json!(payload));
+                match code {
+                    2 if errors.contains(name.as_str()) && errors.contains("injected.json:") => refused += 1,
+                    // Of text that is taken, all stands in the plan.
+                    0 if variable.accept(&value) == Some(value.clone()) && !carries(&plan, payload) => {
+                        wrong.push(shown() + "is not in the plan as it is");
+                    }
+                    0 => {
+                        carrying.insert(format!("{name}{part}"));
+                    }
+                    _ => wrong.push(shown()),
+                }
+            }
+        }
+    }
+    eprintln!("{} variables, {tried} tried, {refused} refused; carried by {carrying:?}", variables.len());
+    assert!(wrong.is_empty(), "{} of {tried}:\n{}", wrong.len(), wrong[..wrong.len().min(40)].join("\n"));
+    let unread: Vec<&String> = carrying.iter().filter(|name| !listed.contains_key(*name)).collect();
+    assert!(unread.is_empty(), "carried, and nobody reads it back: {unread:?}");
+}
+
+/// Whether a plan holds a text as it is, or as one of its files writes it.
+fn carries(plan: &str, payload: &str) -> bool {
+    texts(plan).iter().any(|text| text.contains(payload) || text.contains(&payload.replace('\\', "\\\\")))
+}
