@@ -90,7 +90,7 @@ impl Converge for Cron {
             return Err("`name` has other characters than letters, digits, `_` and `-`".to_owned());
         }
         accounts::valid_name("user", &self.user)?;
-        schedule(&self.schedule)?;
+        pq_items::cron_time(&self.schedule).map_err(|cause| format!("`schedule`: {cause}"))?;
         let line = |text: &str| !text.chars().any(char::is_control);
         if self.command.trim().is_empty() || !line(&self.command) || self.command.len() > MAX_COMMAND {
             return Err(format!(
@@ -115,111 +115,9 @@ impl Converge for Cron {
     }
 }
 
-/// What a field of a schedule is called, its least and greatest number, and the names that it also takes, from the least.
-type Field = (&'static str, u8, u8, &'static [&'static str]);
-
-const MONTHS: &[&str] = &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const DAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-
-const FIELDS: [Field; 5] = [
-    ("minute", 0, 59, &[]),
-    ("hour", 0, 23, &[]),
-    ("day of the month", 1, 31, &[]),
-    ("month", 1, 12, MONTHS),
-    ("day of the week", 0, 7, DAYS),
-];
-
-const WORDS: [&str; 8] =
-    ["@reboot", "@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"];
-
-/// Refuses what cron would not take for a time: it says so in its log alone, and runs nothing of the file.
-fn schedule(text: &str) -> Result<(), String> {
-    if WORDS.contains(&text) {
-        return Ok(());
-    }
-    let parts: Vec<&str> = text.split(' ').collect();
-    if parts.len() != FIELDS.len() {
-        return Err(format!(
-            "`schedule` `{}` is no time of cron: five fields with a blank between, or a word such as `@daily`",
-            text.escape_debug()
-        ));
-    }
-    for (part, field) in parts.iter().zip(FIELDS) {
-        if !part.split(',').all(|range| is_range(range, field)) {
-            let (name, least, most, _) = field;
-            return Err(format!(
-                "`schedule`: `{}` is no {name}: numbers from {least} to {most}, `*`, `1-5`, `*/10`, with commas",
-                part.escape_debug()
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// One of the ranges of a field: `*`, `5`, `1-5`, each with `/step` behind a range.
-fn is_range(text: &str, (_, least, most, names): Field) -> bool {
-    let number = |text: &str| match names.iter().position(|name| text.eq_ignore_ascii_case(name)) {
-        Some(at) => u8::try_from(at).ok().map(|at| at + least),
-        None => text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit())),
-    };
-    let within = |text: &str| number(text).filter(|number| (least..=most).contains(number));
-    let (range, step) = text.split_once('/').map_or((text, None), |(range, step)| (range, Some(step)));
-    let is_step = |step: &str| {
-        step.bytes().all(|byte| byte.is_ascii_digit()) && step.parse().is_ok_and(|step: u8| step > 0)
-    };
-    let (known, several) = match range.split_once('-') {
-        _ if range == "*" => (true, true),
-        Some((from, to)) => {
-            (matches!((within(from), within(to)), (Some(from), Some(to)) if from <= to), true)
-        }
-        None => (within(range).is_some(), false),
-    };
-    known && step.is_none_or(|step| several && is_step(step))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_time_that_cron_would_not_take_is_refused() {
-        let good = [
-            "12 3 * * *",
-            "*/5 * * * *",
-            "0 4 1-7 jan,JUL sun",
-            "0,30 8-18/2 * * 1-5",
-            "@daily",
-            "0 0 31 12 7",
-        ];
-        for text in good {
-            assert_eq!(schedule(text), Ok(()), "{text}");
-        }
-        let bad = [
-            "",
-            "* * * *",
-            "* * * * * *",
-            "60 * * * *",
-            "* 24 * * *",
-            "* * 0 * *",
-            "* * * 13 *",
-            "* * * * 8",
-            "5-1 * * * *",
-            "*/0 * * * *",
-            "5/2 * * * *",
-            "a * * * *",
-            "*  * * * *",
-            "@dayly",
-            "1,,2 * * * *",
-            "+1 * * * *",
-            "* * * * foo",
-            "-1 * * * *",
-            "1- * * * *",
-            "*/ * * * *",
-        ];
-        for text in bad {
-            assert!(schedule(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_command_that_cron_would_cut_is_refused() {
@@ -234,6 +132,7 @@ mod tests {
         for command in ["", "date +%F", "a\nb", &"x".repeat(999)] {
             assert!(job(command).validate().is_err(), "{command:?}");
         }
+        assert!(Cron { schedule: "* * * *".to_owned(), ..job("true") }.validate().is_err());
         assert!(Cron { name: "a.b".to_owned(), ..job("true") }.validate().is_err());
         assert!(
             Cron { env: BTreeMap::from([("A B".to_owned(), String::new())]), ..job("true") }

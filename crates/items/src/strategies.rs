@@ -1,0 +1,136 @@
+//! How a machine is backed up and watched: `/etc/paquerette/backup.yml` and `/etc/paquerette/monitor.yml`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{AbsolutePath, Damping, Id, MailAddress, Percent, Retention, Schedule, Span, TargetUrl, Window};
+
+/// How a machine is backed up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupStrategy {
+    /// When.
+    pub schedule: BackupTimes,
+    /// How many are kept.
+    pub retention: Retention,
+    /// Where to, the first one first.
+    pub targets: Vec<Target>,
+    /// How old the newest backup of an item may grow before it is told.
+    pub max_age: Span,
+    /// How much of a file system must stay free for a target on it.
+    pub keep_free: Percent,
+    /// Who is told.
+    #[serde(default, skip_serializing_if = "BackupAlerts::is_empty")]
+    pub alerts: BackupAlerts,
+}
+
+/// When cron does what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupTimes {
+    /// Dumps and files.
+    pub run: Schedule,
+    /// Copies to the other targets.
+    pub copy: Schedule,
+    /// What is stored is read back, a part each time.
+    pub verify: Schedule,
+    /// What is no longer kept goes.
+    pub forget: Schedule,
+    /// A restore is rehearsed.
+    pub rehearse: Schedule,
+    /// The one day of the week (1 is Monday, 7 Sunday) on which `rehearse` counts: cron itself cannot ask for both days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 7))]
+    pub rehearse_weekday: Option<u8>,
+}
+
+/// Where backups go. No secret stands here: the password is in a file of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Its name.
+    pub name: Id,
+    /// Where, as restic writes it.
+    pub url: TargetUrl,
+    /// The file with the repository's password, which only root reads.
+    pub password_file: AbsolutePath,
+    /// A file with variables of the transport, such as `AWS_ACCESS_KEY_ID`, which only root reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env_file: Option<AbsolutePath>,
+}
+
+/// Who is told of a backup that failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupAlerts {
+    /// By mail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mail: Vec<MailAddress>,
+}
+
+impl BackupAlerts {
+    /// Whether nobody is.
+    pub fn is_empty(&self) -> bool {
+        self.mail.is_empty()
+    }
+}
+
+/// How a machine is watched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MonitorStrategy {
+    /// When.
+    pub schedule: MonitorTimes,
+    /// Who is told, and how often.
+    pub alerts: MonitorAlerts,
+    /// From when on something is told.
+    pub thresholds: Thresholds,
+    /// Times in which nobody is woken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
+}
+
+/// When cron does what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MonitorTimes {
+    /// Checks that are due.
+    pub run: Schedule,
+    /// What says that all is well.
+    pub digest: Schedule,
+}
+
+/// Who is told, and how often.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MonitorAlerts {
+    /// By mail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mail: Vec<MailAddress>,
+    /// After how long it is told again, each time the next of these; the last one counts from then on.
+    pub remind_after: Vec<Span>,
+}
+
+/// From when on something is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Thresholds {
+    /// How often a check must fail.
+    pub damping: Damping,
+    /// How full a file system may be.
+    pub disk: Used,
+    /// How soon it may be full, at the pace of late.
+    pub disk_full_within: Span,
+    /// How much of its lifetime a certificate may have used: not days, which mean nothing for short-lived ones.
+    pub certificate: Used,
+}
+
+/// How much of something may be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Used {
+    /// From here on it is told.
+    pub warn: Percent,
+    /// From here on it is pressing.
+    pub critical: Percent,
+}
