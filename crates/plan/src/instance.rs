@@ -6,6 +6,7 @@ mod process;
 mod release;
 mod site;
 mod together;
+mod watched;
 
 use pq_recipes::Phase;
 use pq_stream::{Diagnostic, Instance};
@@ -44,6 +45,7 @@ fn write(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     process::service(draft, life)?;
     site::certificate(draft, life)?;
     site::site(draft, life)?;
+    watched::items(draft, life)?;
     draft.recipe(&life.recipe(Some(Phase::AfterFiles)), &app.enable, &life.scope)?;
     site::health(draft, life)
 }

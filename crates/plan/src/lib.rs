@@ -8,6 +8,7 @@ mod complaints;
 mod draft;
 mod firewall;
 mod instance;
+mod items;
 mod planner;
 mod platform;
 mod recipe;

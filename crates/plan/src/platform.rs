@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::draft::Draft;
 use crate::instance::keys;
+use crate::items::{Blocks, Items};
 use crate::recipe::Recipe;
 use crate::values;
 
@@ -153,7 +154,10 @@ fn component(draft: &mut Draft<'_>, name: &str, done: &mut BTreeSet<String>) -> 
     }
     let scope = draft.component_scope(component)?;
     let recipe = Recipe { owner: &owner, source: &component.source, directory: &owner, phase: None };
-    draft.recipe(&recipe, &component.steps, &scope)
+    draft.recipe(&recipe, &component.steps, &scope)?;
+    let mut items = Items::of(&format!("platform-{name}"))?;
+    items.add(draft.renderer, &Blocks::of(component), &scope)?;
+    items.write(draft, &owner)
 }
 
 /// The packages of the PHP extensions that the host's instances need.

@@ -105,14 +105,17 @@ pub(crate) fn accept(variable: &Variable, found: &Found<'_>) -> Result<Value, Di
             )),
         };
     }
-    let shown = shown(found.value);
-    let error = match variable.kind {
-        _ if secret(found.value) => Diagnostic::new(format!("{} cannot be a secret", found.name)),
-        // It is one, though it stands in clear.
-        Kind::Password => Diagnostic::new(format!("{} cannot be what it is", found.name)),
-        _ => Diagnostic::new(format!("{} cannot be `{shown}`", found.name)),
+    let (name, value, words) = match variable.wrong_item(found.value) {
+        Some((at, item)) => (format!("item {} of {}", at + 1, found.name), item, variable.words_of_one()),
+        None => (found.name.clone(), found.value, variable.words()),
     };
-    let error = error.cause(format!("it must be {}", variable.words()));
+    let error = match variable.kind {
+        _ if secret(value) => Diagnostic::new(format!("{name} cannot be a secret")),
+        // It is one, though it stands in clear.
+        Kind::Password => Diagnostic::new(format!("{name} cannot be what it is")),
+        _ => Diagnostic::new(format!("{name} cannot be `{}`", shown(value))),
+    };
+    let error = error.cause(format!("it must be {words}"));
     let error = match (variable.kind, found.value) {
         (Kind::Text | Kind::Password, Value::Number(number)) => {
             error.hint(format!("write it in quotes: \"{number}\""))

@@ -36,6 +36,10 @@ pub struct App {
     pub enable: Vec<StepTemplate>,
     /// What must be answered in the end.
     pub health: Vec<Health>,
+    /// What is watched beside its page, its process and its certificate.
+    pub monitor: Option<Node>,
+    /// What is backed up beside what is kept, or is left out of that.
+    pub backup: Option<Node>,
     /// Its versions.
     pub pins: Pins,
 }
@@ -191,6 +195,10 @@ struct Recipe {
     enable: Vec<Node>,
     #[serde(default)]
     health: Vec<Health>,
+    #[serde(default)]
+    monitor: Option<Node>,
+    #[serde(default)]
+    backup: Option<Node>,
 }
 
 impl App {
@@ -213,6 +221,8 @@ impl App {
             service: recipe.service,
             enable: StepTemplate::all(source, &recipe.enable)?,
             health: recipe.health,
+            monitor: recipe.monitor,
+            backup: recipe.backup,
             pins,
             source: source.clone(),
         };

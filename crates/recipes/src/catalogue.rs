@@ -66,6 +66,14 @@ impl Catalogue {
         }
         for name in files.between("platform/", ".yml") {
             let component = Component::read(&name, required(&files, &format!("platform/{name}.yml"))?)?;
+            if let Some(strategy) = component.monitor_strategy.as_ref().or(component.backup_strategy.as_ref())
+            {
+                let error = Diagnostic::new(
+                    "a strategy belongs to the whole machine, and this is one of its components",
+                );
+                let place = component.source.place(strategy.mark);
+                return Err(error.at(place).hint("a part of the server, below `server/`, has it"));
+            }
             catalogue.platform.insert(name, component);
         }
         for name in files.between("apps/", "/recipe.yml") {

@@ -24,6 +24,14 @@ pub struct Component {
     pub excludes: BTreeMap<String, String>,
     /// Its steps, in order.
     pub steps: Vec<StepTemplate>,
+    /// What is watched of it.
+    pub monitor: Option<Node>,
+    /// What is backed up of it.
+    pub backup: Option<Node>,
+    /// How the machine is watched, for a part of the server.
+    pub monitor_strategy: Option<Node>,
+    /// How the machine is backed up, for a part of the server.
+    pub backup_strategy: Option<Node>,
 }
 
 #[derive(Deserialize)]
@@ -37,6 +45,14 @@ struct Recipe {
     #[serde(default)]
     excludes: BTreeMap<String, String>,
     steps: Vec<Node>,
+    #[serde(default)]
+    monitor: Option<Node>,
+    #[serde(default)]
+    backup: Option<Node>,
+    #[serde(default)]
+    monitor_strategy: Option<Node>,
+    #[serde(default)]
+    backup_strategy: Option<Node>,
 }
 
 impl Component {
@@ -53,6 +69,10 @@ impl Component {
             needs: recipe.needs,
             excludes: recipe.excludes,
             steps: StepTemplate::all(source, &recipe.steps)?,
+            monitor: recipe.monitor,
+            backup: recipe.backup,
+            monitor_strategy: recipe.monitor_strategy,
+            backup_strategy: recipe.backup_strategy,
             source: source.clone(),
         })
     }

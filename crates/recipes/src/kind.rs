@@ -1,12 +1,16 @@
 //! The types that a variable may have. Each accepts a value from an inventory, in its normal form, or says what it wants.
 //!
 //! Always true here: what a type other than `text` accepts has none of the characters that mean anything to a
-//! shell, to nginx, to systemd or in an INI file, so a recipe may put it there as it is.
+//! shell, to nginx, to systemd or in an INI file, so a recipe may put it there as it is. What is a schedule, or a mapping
+//! of its own, goes only where its form is the right one: into cron's file, a script, or a file of backup and monitoring.
 
 use std::net::IpAddr;
 
+use pq_items::{Schedule, Span};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+
+use crate::structured;
 
 /// The type of a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -56,6 +60,20 @@ pub enum Kind {
     Word,
     /// One of some words.
     Choice,
+    /// A time of cron in five fields, such as `12 3 * * *`.
+    Schedule,
+    /// A length of time, such as `26h`.
+    Span,
+    /// A job of cron: a name, a command of one line, a time, and who runs it.
+    CronJob,
+    /// A script: the name of its file, and what it holds.
+    Script,
+    /// A release of paquerette's tools: an address, a version, a digest, and which tools it brings.
+    Tools,
+    /// Where backups go: a name, a place as restic writes it, and the file with the password.
+    Target,
+    /// A time in which nobody is woken: when, why, and who says so.
+    Window,
 }
 
 impl Kind {
@@ -92,6 +110,26 @@ impl Kind {
             }
             Kind::Word => "a word of letters, digits and `_`",
             Kind::Choice => "one of the words of its recipe",
+            Kind::Schedule => "a time of cron in five fields, such as `12 3 * * *`",
+            Kind::Span => "a length of time, such as `90s`, `10m`, `26h` or `7d`",
+            Kind::CronJob => {
+                "a job, such as `{ name: quota, command: /usr/local/sbin/quota --all, schedule: \"12 4 * * *\", user: root }`: \
+                 the name of letters, digits, `_` and `-`, the command of one line with each `%` written `\\%`"
+            }
+            Kind::Script => {
+                "a script, such as `{ name: quota, content: \"#!/bin/sh\\n…\" }`: the name of letters, digits, `.`, `_` and `-`, \
+                 and `#!` at the beginning of what it holds"
+            }
+            Kind::Tools => {
+                "a release of the tools, such as `{ url: https://mirror.example.org/paquerette-0.1.0-x86_64.tar.xz, version: \"0.1.0\", sha256: \"…\" }`"
+            }
+            Kind::Target => {
+                "where backups go, without a password, such as `{ name: away, url: sftp:backup@host:/srv/backup, password_file: /etc/paquerette/backup.key }`"
+            }
+            Kind::Window => {
+                "a time with its end, such as `{ from: \"2026-12-01T22:00:00+01:00\", until: \"2026-12-02T02:00:00+01:00\", reason: new disk, who: claire }`, \
+                 or with `weekly: { days: [sunday], from: \"22:00\", until: \"23:30\" }` instead of `from` and `until`"
+            }
         }
     }
 
@@ -113,6 +151,11 @@ impl Kind {
                 number.as_u64().filter(|port| (1..=65535).contains(port)).map(Value::from)
             }
             (Kind::Operator, Value::Object(fields)) => operator(fields),
+            (Kind::CronJob, Value::Object(fields)) => structured::cron_job(fields),
+            (Kind::Script, Value::Object(fields)) => structured::script(fields),
+            (Kind::Tools, Value::Object(fields)) => structured::tools(fields),
+            (Kind::Target, Value::Object(_)) => structured::target(value),
+            (Kind::Window, Value::Object(_)) => structured::window(value),
             (Kind::Size, Value::Number(number)) => self.accept_text(&number.to_string()),
             (_, Value::String(text)) => self.accept_text(text),
             _ => None,
@@ -181,7 +224,17 @@ impl Kind {
                 as_it_is((1..=64).contains(&text.len()) && text.chars().all(plain))
             }
             Kind::FirewallRule => firewall_rule(text),
-            Kind::Boolean | Kind::Integer | Kind::Port | Kind::Operator => None,
+            Kind::Schedule => as_it_is(Schedule::new(text).is_ok()),
+            Kind::Span => as_it_is(Span::new(text).is_ok()),
+            Kind::Boolean
+            | Kind::Integer
+            | Kind::Port
+            | Kind::Operator
+            | Kind::CronJob
+            | Kind::Script
+            | Kind::Tools
+            | Kind::Target
+            | Kind::Window => None,
         }
     }
 }
@@ -333,6 +386,7 @@ mod tests {
             Kind::Network,
             Kind::Port,
             Kind::Integer,
+            Kind::Span,
         ];
         let examples = [
             "a.org",
@@ -351,6 +405,7 @@ mod tests {
             "10.0.0.0/8",
             "80",
             "5",
+            "26h",
         ];
         for (kind, example) in kinds.into_iter().zip(examples) {
             assert!(good(kind, example), "{kind:?} {example}");

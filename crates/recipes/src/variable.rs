@@ -39,41 +39,57 @@ pub struct Variable {
 impl Variable {
     /// What a value of it must be.
     pub fn words(&self) -> String {
+        match self.many {
+            true => format!("a list, each item {}", self.words_of_one()),
+            false => self.words_of_one(),
+        }
+    }
+
+    /// What a value of it must be, or each of many.
+    pub fn words_of_one(&self) -> String {
         let one = match self.kind {
             Kind::Choice => format!("one of `{}`", self.of.join("`, `")),
             kind => kind.words().to_owned(),
         };
-        let one = match (self.min, self.max) {
+        match (self.min, self.max) {
             (Some(min), Some(max)) => format!("{one}, from {min} to {max}"),
             (Some(min), None) => format!("{one}, at least {min}"),
             (None, Some(max)) => format!("{one}, at most {max}"),
             (None, None) => one,
-        };
-        match self.many {
-            true => format!("a list, each item {one}"),
-            false => one,
         }
+    }
+
+    /// The first item of a list that is none of this type, and its place in it.
+    pub fn wrong_item<'v>(&self, value: &'v serde_json::Value) -> Option<(usize, &'v serde_json::Value)> {
+        let items = value.as_array().filter(|_| self.many)?;
+        items.iter().enumerate().find(|(_, item)| self.accept_one(item).is_none())
     }
 
     /// The value in its normal form; nothing where it is none of this type.
     pub fn accept(&self, value: &serde_json::Value) -> Option<serde_json::Value> {
-        let one = |value: &serde_json::Value| match self.kind {
+        match (self.many, value) {
+            (true, serde_json::Value::Array(items)) => {
+                items.iter().map(|item| self.accept_one(item)).collect::<Option<_>>()
+            }
+            (true, _) => None,
+            (false, value) => self.accept_one(value),
+        }
+    }
+
+    fn accept_one(&self, value: &serde_json::Value) -> Option<serde_json::Value> {
+        match self.kind {
             Kind::Choice => {
                 value.as_str().filter(|word| self.of.iter().any(|known| known == word)).map(Into::into)
             }
             kind => kind.accept(value).filter(|value| self.bounds(value)),
-        };
-        match (self.many, value) {
-            (true, serde_json::Value::Array(items)) => items.iter().map(one).collect::<Option<_>>(),
-            (true, _) => None,
-            (false, value) => one(value),
         }
     }
 
-    /// The item that stands in a list twice, and must not.
+    /// The item that stands in a list twice, and must not; the name of one that has a name.
     pub fn twice<'v>(&self, value: &'v serde_json::Value) -> Option<&'v serde_json::Value> {
         let items = value.as_array().filter(|_| self.distinct)?;
-        items.iter().enumerate().find(|(at, item)| items[..*at].contains(item)).map(|(_, item)| item)
+        let names: Vec<_> = items.iter().map(|item| item.get("name").unwrap_or(item)).collect();
+        names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| *name)
     }
 
     /// Whether a number is neither too small nor too large.
@@ -110,6 +126,8 @@ mod tests {
         let users = variable(json!({ "type": "login", "about": "x", "many": true, "distinct": true }));
         assert_eq!(users.twice(&json!(["ann", "bob", "ann"])), Some(&json!("ann")));
         assert_eq!(users.twice(&json!(["ann", "bob"])), None);
+        let jobs = variable(json!({ "type": "cron_job", "about": "x", "many": true, "distinct": true }));
+        assert_eq!(jobs.twice(&json!([{ "name": "a", "x": 1 }, { "name": "a", "x": 2 }])), Some(&json!("a")));
         let packages = variable(json!({ "type": "package", "about": "x", "many": true }));
         assert_eq!(packages.twice(&json!(["htop", "htop"])), None);
     }

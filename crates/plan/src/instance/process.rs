@@ -12,6 +12,11 @@ pub(super) fn socket(draft: &Draft<'_>, life: &Life<'_>) -> String {
     format!("{}/{}.sock", draft.os.php.run, life.id())
 }
 
+/// The name of its own unit.
+pub(super) fn unit(life: &Life<'_>) -> String {
+    format!("pq-{}.service", life.id())
+}
+
 /// Its pool of PHP, where it is made of PHP.
 pub(super) fn php(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     if life.app.web.kind != WebKind::Php {
@@ -40,7 +45,7 @@ pub(super) fn service(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diag
     let texts = |nodes: &[Node]| -> Result<Vec<String>, Diagnostic> {
         nodes.iter().map(|node| draft.renderer.text(source, node, &life.scope)).collect()
     };
-    let unit = format!("pq-{}.service", life.id());
+    let unit = unit(life);
     let exec: Vec<String> = texts(&service.exec)?.iter().map(|word| quoted_argument(word)).collect();
     let mut env = Vec::new();
     for (name, node) in &service.env {

@@ -145,13 +145,9 @@ pub(super) fn health(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagn
         fields.insert("status".to_owned(), health.status.into());
         fields.insert("ca".to_owned(), format!("{AUTHORITY}/ca.pem").into());
         fields.extend(body.map(|body| ("body".to_owned(), body.into())));
-        let name = match index {
-            0 => "health".to_owned(),
-            more => format!("health-{}", more + 1),
-        };
         let title = format!("{url} answers");
         let draught = Draught {
-            id: life.step(&name),
+            id: life.step(&health_name(index)),
             title,
             kind: "http".to_owned(),
             phase: Phase::AfterFiles,
@@ -160,4 +156,12 @@ pub(super) fn health(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagn
         draft.push(draught, Some(source.place(health.http.mark)))?;
     }
     Ok(())
+}
+
+/// What a page that must be answered is called, as a step and as a check.
+pub(super) fn health_name(index: usize) -> String {
+    match index {
+        0 => "health".to_owned(),
+        more => format!("health-{}", more + 1),
+    }
 }

@@ -1,0 +1,86 @@
+//! What is backed up and watched of an instance: what its life says by itself, and what its recipe adds.
+
+use pq_recipes::WebKind;
+use pq_stream::Diagnostic;
+use serde_json::{Value, json};
+
+use super::life::{AUTHORITY, Life};
+use super::process;
+use crate::draft::Draft;
+use crate::items::{Blocks, Items};
+
+/// Writes its two items.
+pub(super) fn items(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let mut items = Items::of(life.id())?;
+    let (backup, monitor) = (backup(life)?, monitor(draft, life)?);
+    items.know(backup, monitor)?;
+    let app = life.app;
+    let blocks = Blocks { source: &app.source, backup: app.backup.as_ref(), monitor: app.monitor.as_ref() };
+    items.add(draft.renderer, &blocks, &life.scope)?;
+    items.write(draft, life.id())
+}
+
+/// What survives a new release, and its certificate: code comes again from where it came.
+fn backup(life: &Life<'_>) -> Result<Value, Diagnostic> {
+    let paths = &life.paths;
+    Ok(json!({
+        "instance": {
+            "app": life.app.name,
+            "version": life.version,
+            "domain": life.domain()?,
+            "secret_scope": life.scope.text("secret_scope").unwrap_or(life.id()),
+        },
+        "paths": { "include": [paths.kept, paths.data, paths.tls] },
+    }))
+}
+
+/// Its process, its certificate, and its pages.
+fn monitor(draft: &Draft<'_>, life: &Life<'_>) -> Result<Value, Diagnostic> {
+    let id = life.id();
+    let (web, _) = draft.web_server();
+    let ca = format!("{AUTHORITY}/ca.pem");
+    let mut checks = Vec::new();
+    if life.app.service.is_some() {
+        checks.push(json!({
+            "id": "runs",
+            "about": format!("the process of {id} runs"),
+            "unit": { "name": process::unit(life), "restart": { "most": 5, "within": "1h" } },
+        }));
+    }
+    if life.app.web.kind == WebKind::Php {
+        checks.push(json!({
+            "id": "pool",
+            "about": format!("the PHP pool of {id} answers"),
+            "socket": { "path": process::socket(draft, life) },
+        }));
+    }
+    checks.push(json!({
+        "id": "certificate",
+        "about": format!("the certificate of {id} is good, and served"),
+        "certificate": {
+            "names": life.names()?,
+            "file": format!("{}/chain.pem", life.paths.tls),
+            "served": "127.0.0.1:443",
+            "ca": ca,
+        },
+    }));
+    for (index, health) in life.app.health.iter().enumerate() {
+        let source = &life.app.source;
+        let path = draft.renderer.text(source, &health.http, &life.scope)?;
+        let body = health.body.as_ref().map(|it| draft.renderer.text(source, it, &life.scope)).transpose()?;
+        checks.push(json!({
+            "id": super::site::health_name(index),
+            "about": format!("{id} answers"),
+            "http": {
+                "url": format!("https://{}{path}", life.domain()?),
+                "status": health.status,
+                "body": body,
+                "at": "127.0.0.1:443",
+                "ca": ca,
+            },
+        }));
+    }
+    let stands_on = life.app.components(web).into_iter().filter(|it| *it != "python");
+    let depends_on: Vec<String> = stands_on.map(|component| format!("platform-{component}")).collect();
+    Ok(json!({ "depends_on": depends_on, "checks": checks }))
+}
