@@ -23,6 +23,7 @@ mod secrets;
 mod sessions;
 mod ssh;
 mod stop;
+mod strategies;
 mod tampered;
 mod way_in;
 mod world;
