@@ -115,7 +115,10 @@ pub(crate) fn accept(variable: &Variable, found: &Found<'_>) -> Result<Value, Di
         Kind::Password => Diagnostic::new(format!("{name} cannot be what it is")),
         _ => Diagnostic::new(format!("{name} cannot be `{}`", shown(value))),
     };
-    let error = error.cause(format!("it must be {words}"));
+    let error = match variable.kind.wrong(value).filter(|_| !secret(value)) {
+        Some(wrong) => error.cause(wrong).cause(format!("it must be {words}")),
+        None => error.cause(format!("it must be {words}")),
+    };
     let error = match (variable.kind, found.value) {
         (Kind::Text | Kind::Password, Value::Number(number)) => {
             error.hint(format!("write it in quotes: \"{number}\""))

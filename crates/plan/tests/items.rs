@@ -54,6 +54,13 @@ fn files<T: DeserializeOwned>(plan: &Plan, directory: &str) -> BTreeMap<String, 
         .collect()
 }
 
+/// A strategy of a plan.
+fn strategy<T: DeserializeOwned>(plan: &Plan, name: &str) -> T {
+    let id = format!("server/{name}-strategy");
+    let step = plan.steps.iter().find(|step| step.id == id).unwrap();
+    pq_items::read("a file", "x.yml", step.body["content"].as_str().unwrap()).unwrap()
+}
+
 #[test]
 fn every_component_is_watched_and_backed_up_on_every_system() {
     let catalogue = Catalogue::load(None).unwrap();
@@ -91,7 +98,10 @@ fn an_instance_is_watched_by_its_process_its_certificate_and_its_pages() {
     assert_eq!(ids("dav"), ["certificate", "health", "runs"]);
     for (name, item) in &monitor {
         for other in &item.depends_on {
-            assert!(monitor.contains_key(other.as_str()), "`{name}` stands on `{other}`, which nobody watches");
+            assert!(
+                monitor.contains_key(other.as_str()),
+                "`{name}` stands on `{other}`, which nobody watches"
+            );
         }
     }
     let backup: BTreeMap<_, BackupItem> = files(&plan, "backup.d/");
@@ -110,7 +120,7 @@ fn nothing_of_the_night_falls_between_two_and_three_whatever_the_machine_is_call
     let mut minutes = Vec::new();
     for at in 0..60 {
         let plan = planner.server(&host(&format!("prod{at}"), "debian-12", json!({}))).unwrap();
-        let BackupStrategy { schedule, .. } = files(&plan, "").remove("backup").unwrap();
+        let BackupStrategy { schedule, .. } = strategy(&plan, "backup");
         let times = [
             (&schedule.run, "3"),
             (&schedule.copy, "4"),
@@ -131,7 +141,8 @@ fn nothing_of_the_night_falls_between_two_and_three_whatever_the_machine_is_call
 #[test]
 fn cron_calls_no_program_that_is_not_there() {
     let jobs = |tools: Value| {
-        let release = json!({ "url": "https://a.org/a.tar.xz", "version": "9.0.0", "sha256": "a".repeat(64) });
+        let release =
+            json!({ "url": "https://a.org/a.tar.xz", "version": "9.0.0", "sha256": "a".repeat(64) });
         let mut vars = json!({});
         if !tools.is_null() {
             vars["paquerette_tools"] = release;
@@ -150,11 +161,10 @@ fn cron_calls_no_program_that_is_not_there() {
 #[test]
 fn windows_of_the_inventory_reach_the_strategy() {
     let window = json!({ "weekly": { "days": ["sunday"], "from": "23:30", "until": "01:00" }, "reason": "upgrades", "who": "claire" });
-    let planned = |windows: Value| {
-        planner().server(&host("demo", "debian-12", json!({ "maintenance": windows })))
-    };
+    let planned =
+        |windows: Value| planner().server(&host("demo", "debian-12", json!({ "maintenance": windows })));
     let plan = planned(json!([window])).unwrap();
-    let strategy: MonitorStrategy = files(&plan, "").remove("monitor").unwrap();
+    let strategy: MonitorStrategy = strategy(&plan, "monitor");
     assert_eq!(serde_json::to_value(&strategy.windows[0]).unwrap(), window);
     let mut endless = window.clone();
     endless["weekly"].as_object_mut().unwrap().remove("until");

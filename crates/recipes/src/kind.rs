@@ -135,6 +135,9 @@ impl Kind {
 
     /// The value in its normal form; nothing where it is not of this type.
     pub fn accept(self, value: &Value) -> Option<Value> {
+        if let Some(read) = structured::read(self, value) {
+            return read.ok();
+        }
         match (self, value) {
             (Kind::Boolean, Value::Bool(_)) => Some(value.clone()),
             (Kind::Boolean, Value::String(text)) => match text.to_ascii_lowercase().as_str() {
@@ -151,15 +154,15 @@ impl Kind {
                 number.as_u64().filter(|port| (1..=65535).contains(port)).map(Value::from)
             }
             (Kind::Operator, Value::Object(fields)) => operator(fields),
-            (Kind::CronJob, Value::Object(fields)) => structured::cron_job(fields),
-            (Kind::Script, Value::Object(fields)) => structured::script(fields),
-            (Kind::Tools, Value::Object(fields)) => structured::tools(fields),
-            (Kind::Target, Value::Object(_)) => structured::target(value),
-            (Kind::Window, Value::Object(_)) => structured::window(value),
             (Kind::Size, Value::Number(number)) => self.accept_text(&number.to_string()),
             (_, Value::String(text)) => self.accept_text(text),
             _ => None,
         }
+    }
+
+    /// What is wrong with a mapping, where this type is one.
+    pub fn wrong(self, value: &Value) -> Option<String> {
+        structured::read(self, value)?.err()
     }
 
     fn accept_text(self, text: &str) -> Option<Value> {

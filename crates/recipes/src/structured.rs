@@ -1,11 +1,11 @@
 //! Variables that are mappings: jobs and scripts of the operator's own, tools, targets of backups, windows.
 //!
-//! Each becomes its normal form, with every field, or nothing where it is not of its form.
+//! Each becomes its normal form, with every field, or says what is wrong with it.
 
 use pq_items::{Target, Window, cron_time};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::Kind;
 
@@ -13,69 +13,92 @@ use crate::Kind;
 pub const TOOLS: [&str; 6] =
     ["pq-inventory", "pq-server", "pq-platform", "pq-instance", "pq-apply", "pq-secret"];
 
-/// A job of the operator's own: `name`, `command`, `schedule`, and `user`, who is root by default.
-pub(crate) fn cron_job(fields: &Map<String, Value>) -> Option<Value> {
-    only(fields, &["name", "command", "schedule", "user"])?;
-    let name = text(fields, "name").filter(|name| file_name(name) && !name.contains('.'))?;
-    let command = text(fields, "command").filter(|command| one_line(command))?;
-    let schedule = text(fields, "schedule").filter(|schedule| cron_time(schedule).is_ok())?;
-    let user = fields.get("user").map_or(Some(Value::from("root")), |user| Kind::Login.accept(user))?;
-    Some(json!({ "name": name, "command": command, "schedule": schedule, "user": user }))
+/// A value in its normal form, or what is wrong with it; nothing where its type is none of these.
+pub(crate) fn read(kind: Kind, value: &Value) -> Option<Result<Value, String>> {
+    match kind {
+        Kind::CronJob => Some(typed::<CronJob>(value)),
+        Kind::Script => Some(typed::<Script>(value)),
+        Kind::Tools => Some(typed::<Tools>(value)),
+        Kind::Target => Some(typed::<Target>(value)),
+        Kind::Window => Some(typed::<Window>(value)),
+        _ => None,
+    }
 }
 
-/// A script of the operator's own: `name` and `content`.
-pub(crate) fn script(fields: &Map<String, Value>) -> Option<Value> {
-    only(fields, &["name", "content"])?;
-    let name = text(fields, "name").filter(|name| file_name(name))?;
-    let control = |c: char| c.is_control() && c != '\n' && c != '\t';
-    let content = text(fields, "content").filter(|it| it.starts_with("#!") && !it.contains(control))?;
-    Some(json!({ "name": name, "content": content }))
+fn typed<T: DeserializeOwned + Serialize>(value: &Value) -> Result<Value, String> {
+    let read: T = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
+    serde_json::to_value(read).map_err(|error| error.to_string())
 }
 
-/// Where a release of these tools comes from: `url`, `version`, `sha256`, and `tools`, which are those of today.
-pub(crate) fn tools(fields: &Map<String, Value>) -> Option<Value> {
-    only(fields, &["url", "version", "sha256", "tools"])?;
-    let url = Kind::Url.accept(fields.get("url")?)?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || ".+-".contains(c);
-    let version = text(fields, "version").filter(|it| {
-        it.starts_with(|c: char| c.is_ascii_digit()) && it.len() <= 64 && it.chars().all(plain)
-    })?;
-    let sha256 = text(fields, "sha256")
-        .filter(|it| it.len() == 64 && it.bytes().all(|byte| byte.is_ascii_hexdigit()))?
-        .to_ascii_lowercase();
-    let tools = match fields.get("tools") {
-        None => TOOLS.map(Value::from).to_vec(),
-        Some(tools) => {
-            let tool = |tool: &Value| {
-                tool.as_str().filter(|it| it.starts_with("pq-") && file_name(it)).map(Value::from)
-            };
-            tools.as_array()?.iter().map(tool).collect::<Option<_>>()?
-        }
-    };
-    Some(json!({ "url": url, "version": version, "sha256": sha256, "tools": tools }))
+/// A job of the operator's own.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CronJob {
+    #[serde(deserialize_with = "job_name")]
+    name: String,
+    #[serde(deserialize_with = "cron_command")]
+    command: String,
+    #[serde(deserialize_with = "schedule")]
+    schedule: String,
+    #[serde(default = "root", deserialize_with = "user")]
+    user: String,
 }
 
-/// Where backups go.
-pub(crate) fn target(value: &Value) -> Option<Value> {
-    typed::<Target>(value)
+/// A script of the operator's own.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Script {
+    #[serde(deserialize_with = "script_name")]
+    name: String,
+    #[serde(deserialize_with = "script")]
+    content: String,
 }
 
-/// A time in which nobody is woken.
-pub(crate) fn window(value: &Value) -> Option<Value> {
-    typed::<Window>(value)
+/// Where a release of these tools comes from, and which it brings.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tools {
+    #[serde(deserialize_with = "url")]
+    url: String,
+    #[serde(deserialize_with = "version")]
+    version: String,
+    #[serde(deserialize_with = "sha256")]
+    sha256: String,
+    #[serde(default = "tools_of_today")]
+    tools: Vec<Tool>,
 }
 
-fn typed<T: DeserializeOwned + Serialize>(value: &Value) -> Option<Value> {
-    let read: T = serde_json::from_value(value.clone()).ok()?;
-    serde_json::to_value(read).ok()
+#[derive(Serialize, Deserialize)]
+struct Tool(#[serde(deserialize_with = "tool")] String);
+
+fn root() -> String {
+    "root".to_owned()
 }
 
-fn only(fields: &Map<String, Value>, known: &[&str]) -> Option<()> {
-    fields.keys().all(|key| known.contains(&key.as_str())).then_some(())
+fn tools_of_today() -> Vec<Tool> {
+    TOOLS.map(|tool| Tool(tool.to_owned())).into()
 }
 
-fn text<'v>(fields: &'v Map<String, Value>, key: &str) -> Option<&'v str> {
-    fields.get(key)?.as_str()
+/// A text of a form.
+fn formed<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    form: &str,
+    good: impl Fn(&str) -> bool,
+) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match good(&text) {
+        true => Ok(text),
+        false => Err(D::Error::custom(format!("`{}` is not {form}", text.escape_debug()))),
+    }
+}
+
+fn job_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    // cron reads no file with a dot in its name
+    formed(deserializer, "a name of letters, digits, `_` and `-`", |it| file_name(it) && !it.contains('.'))
+}
+
+fn script_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    formed(deserializer, "a name of letters, digits, `.`, `_` and `-`", file_name)
 }
 
 /// A name that a file may have, wherever it lies, and that no program takes for an option or leaves out.
@@ -86,14 +109,64 @@ fn file_name(name: &str) -> bool {
         && name.chars().all(plain)
 }
 
-/// A command as cron takes it: one line, in which a `%` that would end it is written `\%`.
-fn one_line(command: &str) -> bool {
-    let length = (1..=998).contains(&command.len()) && !command.trim().is_empty();
-    length && !command.chars().any(char::is_control) && !command.replace("\\%", "").contains('%')
+fn cron_command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    formed(deserializer, "a command of one line with each `%` written `\\%`, as cron wants it", |command| {
+        let length = (1..=998).contains(&command.len()) && !command.trim().is_empty();
+        length && !command.chars().any(char::is_control) && !command.replace("\\%", "").contains('%')
+    })
+}
+
+fn schedule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    cron_time(&text).map_err(D::Error::custom)?;
+    Ok(text)
+}
+
+fn user<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+    formed(deserializer, "the name of a user, such as `www-data`", |name| {
+        (1..=32).contains(&name.len())
+            && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && name.chars().all(plain)
+    })
+}
+
+fn script<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let control = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let good = |text: &str| text.starts_with("#!") && !text.contains(control);
+    let text = String::deserialize(deserializer)?;
+    match good(&text) {
+        true => Ok(text),
+        false => Err(D::Error::custom("`content` does not begin with `#!`, or holds a control character")),
+    }
+}
+
+fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    formed(deserializer, Kind::Url.words(), |text| Kind::Url.accept(&text.into()).is_some())
+}
+
+fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".+-".contains(c);
+    formed(deserializer, "a version, such as `0.1.0`", |text| {
+        text.starts_with(|c: char| c.is_ascii_digit()) && text.len() <= 64 && text.chars().all(plain)
+    })
+}
+
+fn sha256<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let good = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    formed(deserializer, "a SHA-256 in hexadecimal", good).map(|text| text.to_ascii_lowercase())
+}
+
+fn tool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    formed(deserializer, "the name of a tool, such as `pq-apply`", |it| {
+        it.starts_with("pq-") && file_name(it)
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -106,6 +179,7 @@ mod tests {
         };
         assert_eq!(job(&|_| {}).unwrap()["user"], "root");
         assert!(job(&|job| job["schedule"] = json!("@daily")).is_some());
+        assert!(job(&|job| job["user"] = json!("www-data")).is_some());
         assert!(job(&|job| job["command"] = json!(r"date +\%F")).is_some());
         for (key, wrong) in [
             ("name", "a.b"),
