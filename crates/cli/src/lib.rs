@@ -6,6 +6,7 @@
 mod failure;
 mod output;
 mod report;
+mod table;
 
 use std::panic;
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 pub use failure::Failure;
 pub use output::{Form, OutputArgs};
 pub use report::{printable, report, tell, tool_name};
+pub use table::{Table, age, size, span};
 
 /// The last lines of every `--help`.
 pub const EXIT_STATUS: &str = "\

@@ -1,12 +1,9 @@
-//! What machines say of themselves, several at a time, over the same way that plans go.
-//!
-//! It may be anybody's machine: what it says is held to the form of facts, and its texts are short and plain. This
-//! machine gives its own facts itself.
+//! What machines say of themselves, several at a time, over the same way that plans go. This machine answers itself.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pq_cli::{Failure, report};
+use pq_cli::{Failure, printable, report, tell, tool_name};
 use pq_machine::Facts;
 use pq_run::{Opener, Stop};
 use pq_secrets::{KeyFiles, SecretString};
@@ -14,14 +11,14 @@ use pq_stream::{ConnectionKind, Diagnostic, Host, HostStatus, Run, Secret, Statu
 use serde_json::Value;
 
 use crate::confirm::terminal;
-use crate::crew::{Crew, sent_by};
+use crate::crew::Crew;
 use crate::ear::of_failure;
 use crate::ending::Ending;
 use crate::executor::executors;
-use crate::line::{Call, Hears};
 use crate::login::{Login, Password};
-use crate::order::{Frame, Order, Question};
+use crate::order::Question;
 use crate::password;
+use crate::question::{self, is_plain, silent};
 use crate::said::Said;
 
 /// Where instances are, unless the inventory says otherwise.
@@ -30,9 +27,6 @@ const BASE: &str = "/srv/paquerette";
 /// How long a machine may think about its answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Longest text, and most items of a list.
-const MOST: usize = 500;
-
 /// A host to be asked.
 #[derive(Debug)]
 pub struct Asked {
@@ -40,15 +34,42 @@ pub struct Asked {
     pub host: Host,
     /// Its sealed secrets, for the password of sudo.
     pub secret: Option<Secret>,
+    /// Steps that the question needs, as lines of the stream.
+    pub steps: String,
+}
+
+impl Asked {
+    /// A host, and what is sealed for it.
+    pub fn new(host: Host, secret: Option<Secret>) -> Self {
+        Asked { host, secret, steps: String::new() }
+    }
 }
 
 /// A question, and how its answer is had.
-struct Asking<T> {
-    question: Question,
+pub(crate) struct Asking<'a, T> {
+    pub question: Question,
     /// On this machine.
-    here: fn(&Host) -> Result<T, Diagnostic>,
+    pub here: &'a (dyn Fn(&Asked) -> Result<T, Failure> + Sync),
     /// From another one: nothing where what it said is no answer.
-    take: fn(Said) -> Option<T>,
+    pub take: fn(Said) -> Option<T>,
+    /// How long it may think; none where the answer takes as long as it takes.
+    pub patience: Option<Duration>,
+    pub stop: &'a Stop,
+}
+
+/// An answer, or the status of a host that gave none: why was told on standard error.
+pub type Answer<T> = Result<T, Status>;
+
+impl<'a, T> Asking<'a, T> {
+    /// A question whose answer is there soon.
+    pub fn soon(
+        question: Question,
+        here: &'a (dyn Fn(&Asked) -> Result<T, Failure> + Sync),
+        take: fn(Said) -> Option<T>,
+    ) -> Self {
+        static NEVER: std::sync::LazyLock<Stop> = std::sync::LazyLock::new(Stop::default);
+        Asking { question, here, take, patience: Some(PATIENCE), stop: &NEVER }
+    }
 }
 
 /// The facts of these hosts, in their order.
@@ -61,15 +82,15 @@ pub fn facts(
     keys: &KeyFiles,
     crew: &Crew,
 ) -> Result<Vec<pq_stream::Facts>, Failure> {
-    let asking = Asking {
-        question: Question::Facts,
-        here: |host| pq_machine::facts(&base(host)).map_err(|error| error.into_diagnostic()),
-        take: |said| match said {
-            Said::Facts { facts } if is_plain(&facts) => Some(facts),
-            _ => None,
-        },
+    let here = |asked: &Asked| {
+        pq_machine::facts(&base(&asked.host)).map_err(|error| Failure::failed(error.into_diagnostic()))
     };
-    let (answers, worst) = asking.ask(run, hosts, keys, crew)?;
+    let asking = Asking::soon(Question::Facts, &here, |said| match said {
+        Said::Facts { facts } if is_plain(&facts) => Some(facts),
+        _ => None,
+    });
+    let answers = asking.ask(run, hosts, keys, crew)?;
+    let worst = worst(&answers);
     if worst > Status::Done {
         return Err(Failure::Because(
             worst,
@@ -80,7 +101,8 @@ pub fn facts(
             ],
         ));
     }
-    hosts.iter().zip(answers.iter().flatten()).map(|(asked, facts)| record(&asked.host.host, facts)).collect()
+    let answers = answers.iter().flatten();
+    hosts.iter().zip(answers).map(|(asked, facts)| record(&asked.host.host, facts)).collect()
 }
 
 /// What runs left on these hosts, in their order; nothing for those that did not say, which are told of on standard error.
@@ -94,31 +116,35 @@ pub fn statuses(
     keys: &KeyFiles,
     crew: &Crew,
 ) -> Result<(Vec<HostStatus>, Status), Failure> {
-    let asking = Asking {
-        question: Question::Status,
-        here: |_| pq_run::status(),
-        take: |said| match said {
-            Said::Status(status) if is_plain(&status) => Some(status),
-            _ => None,
-        },
-    };
-    let (answers, worst) = asking.ask(run, hosts, keys, crew)?;
-    let named = |(asked, answer): (&Asked, Option<HostStatus>)| {
-        Some(HostStatus { host: asked.host.host.clone(), ..answer? })
+    let here = |_: &Asked| pq_run::status().map_err(Failure::failed);
+    let asking = Asking::soon(Question::Status, &here, |said| match said {
+        Said::Status(status) if is_plain(&status) => Some(status),
+        _ => None,
+    });
+    let answers = asking.ask(run, hosts, keys, crew)?;
+    let worst = worst(&answers);
+    let named = |(asked, answer): (&Asked, Answer<HostStatus>)| {
+        Some(HostStatus { host: asked.host.host.clone(), ..answer.ok()? })
     };
     Ok((hosts.iter().zip(answers).filter_map(named).collect(), worst))
 }
 
-impl<T: Send> Asking<T> {
-    /// The answers of hosts, in their order; nothing of those that gave none, which are told of on standard error. The
-    /// status is the worst of those.
-    fn ask(
+fn worst<T>(answers: &[Answer<T>]) -> Status {
+    answers.iter().filter_map(|answer| answer.as_ref().err()).copied().max().unwrap_or_default()
+}
+
+impl<T: Send> Asking<'_, T> {
+    /// The answers of hosts, in their order.
+    ///
+    /// # Errors
+    /// Where nobody can be asked.
+    pub fn ask(
         &self,
         run: &Run,
         hosts: &[Asked],
         keys: &KeyFiles,
         crew: &Crew,
-    ) -> Result<(Vec<Option<T>>, Status), Failure> {
+    ) -> Result<Vec<Answer<T>>, Failure> {
         let mut ways = Vec::with_capacity(hosts.len());
         let there = hosts.iter().filter(|it| it.host.connection.kind == ConnectionKind::Ssh).count();
         if there > 0 {
@@ -142,8 +168,9 @@ impl<T: Send> Asking<T> {
                         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                         let Some((at, (asked, way))) = next else { return };
                         let answer = match way {
-                            None => (self.here)(&asked.host).map_err(Ending::failed),
-                            Some((login, password)) => self.call(run, &asked.host, &login, password, asks),
+                            _ if self.stop.asked().is_some() => Err(not_begun(&asked.host.host)),
+                            None => (self.here)(asked).map_err(of_failure),
+                            Some((login, password)) => self.call(run, asked, &login, password, asks),
                         };
                         if let Some(place) =
                             answers.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at)
@@ -155,64 +182,49 @@ impl<T: Send> Asking<T> {
             }
         });
         let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut worst = Status::Done;
         let heard = hosts.iter().zip(answers).map(|(asked, answer)| {
-            let answer = answer.unwrap_or_else(|| silent(&asked.host));
-            answer
-                .inspect_err(|ending| {
-                    worst = worst.max(ending.status);
-                    ending.why.iter().for_each(report);
-                })
-                .ok()
+            answer.unwrap_or_else(|| silent(&asked.host.host)).map_err(|ending| {
+                ending.why.iter().for_each(report);
+                ending.status
+            })
         });
-        Ok((heard.collect(), worst))
+        Ok(heard.collect())
     }
 
     fn call(
         &self,
         run: &Run,
-        host: &Host,
+        asked: &Asked,
         login: &Login,
         password: Option<Password>,
         asks: bool,
     ) -> Result<T, Ending> {
-        let order = question(self.question, base(host));
-        let frame = Frame::new(&order, run, &host.host, &[], Default::default())
-            .map_err(|error| Ending::failed(Diagnostic::new("cannot ask").cause(error.to_string())))?;
-        let mut ear = Ear { host: &host.host, take: self.take, answer: None, refused: None };
-        // A person who is asked something takes the time that it takes.
-        let patience = (!asks).then_some(PATIENCE);
-        Call { login, password, frame, asks, patience }.hold(&Stop::default(), &mut ear)?;
-        match (ear.refused, ear.answer) {
-            (Some(ending), _) => Err(ending),
-            (None, Some(answer)) => Ok(answer),
-            (None, None) => silent(host),
-        }
+        let host = &asked.host.host;
+        let question = question::Asked {
+            question: self.question,
+            base: base(&asked.host),
+            steps: Arc::new(asked.steps.clone()),
+            run,
+            asks,
+            // A person who is asked something takes the time that it takes.
+            patience: self.patience.filter(|_| !asks),
+            stop: self.stop,
+            take: self.take,
+            note: &|note| tell(&format!("{}: note: host `{host}`: {}\n", tool_name(), printable(note))),
+        };
+        question.put(login, password)
     }
 }
 
-/// An order that holds nothing but a question; `base` is where the instances are.
-pub fn question(question: Question, base: String) -> Order {
-    Order {
-        question,
-        verify: false,
-        take: pq_run::Take::default(),
-        resume: Vec::new(),
-        data_loss: Vec::new(),
-        command: sent_by(),
-        base,
-        values: Default::default(),
-        hidden: Vec::new(),
-    }
-}
-
-fn silent<T>(host: &Host) -> Result<T, Ending> {
-    Err(Ending::failed(Diagnostic::new(format!("host `{}` told nothing", host.host))))
+fn not_begun(host: &str) -> Ending {
+    let why =
+        Diagnostic::new(format!("host `{host}` was not begun")).cause("the run was asked to stop before");
+    Ending::failed(why.hint("nothing was touched there"))
 }
 
 /// The way to another machine.
 fn way(
-    Asked { host, secret }: &Asked,
+    Asked { host, secret, .. }: &Asked,
     opener: &mut Opener<'_>,
     typed: Option<&SecretString>,
 ) -> Result<(Login, Option<Password>), Diagnostic> {
@@ -226,7 +238,7 @@ fn way(
 }
 
 /// Where a host has its instances.
-fn base(host: &Host) -> String {
+pub(crate) fn base(host: &Host) -> String {
     host.vars.get("base_prod_path").and_then(Value::as_str).unwrap_or(BASE).to_owned()
 }
 
@@ -234,66 +246,5 @@ fn record(host: &str, facts: &Facts) -> Result<pq_stream::Facts, Failure> {
     match serde_json::to_value(facts) {
         Ok(Value::Object(facts)) => Ok(pq_stream::Facts { host: host.to_owned(), facts }),
         _ => Err(Failure::failed(Diagnostic::new(format!("cannot write the facts of host `{host}`")))),
-    }
-}
-
-/// Hears the answer.
-struct Ear<'a, T> {
-    host: &'a str,
-    take: fn(Said) -> Option<T>,
-    answer: Option<T>,
-    refused: Option<Ending>,
-}
-
-impl<T> Hears for Ear<'_, T> {
-    fn hear(&mut self, said: Said) -> Result<bool, String> {
-        if let Said::Refused { status, problems } = said {
-            let why = problems.into_iter().take(10).map(|problem| Diagnostic {
-                message: format!("host `{}`: {}", self.host, problem.message),
-                place: None,
-                causes: problem.causes,
-                hints: problem.hints,
-            });
-            self.refused = Some(of_failure(Failure::Because(status.max(Status::Busy), why.collect())));
-            return Ok(true);
-        }
-        self.answer = (self.take)(said);
-        match self.answer {
-            Some(_) => Ok(true),
-            None => Err("its answer is none, or longer than answers are, or no plain text".to_owned()),
-        }
-    }
-
-    fn at_work(&self) -> Option<String> {
-        None
-    }
-}
-
-fn is_plain(answer: &impl serde::Serialize) -> bool {
-    plain(&serde_json::to_value(answer).unwrap_or_default())
-}
-
-/// Whether every text is short and has no control character, and every list is short.
-fn plain(value: &Value) -> bool {
-    let text = |text: &str| text.len() <= MOST && !text.chars().any(char::is_control);
-    match value {
-        Value::String(it) => text(it),
-        Value::Array(items) => items.len() <= MOST && items.iter().all(plain),
-        Value::Object(map) => map.len() <= MOST && map.iter().all(|(key, value)| text(key) && plain(value)),
-        _ => true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn only_short_and_plain_texts_are_facts() {
-        assert!(plain(&json!({"os": "debian-12", "mounts": [{"path": "/"}], "cores": 2})));
-        assert!(!plain(&json!({"os": "\u{1b}[2J"})));
-        assert!(!plain(&json!({"os": "x".repeat(MOST + 1)})));
-        assert!(!plain(&json!({"mounts": vec![1; MOST + 1]})));
     }
 }

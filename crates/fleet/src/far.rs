@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal};
 use pq_cli::{Failure, Form};
-use pq_run::{Mode, Options, Stop, Told, WorkHost, execute_here, fill, lock};
+use pq_run::{Mode, Options, Stop, Told, Upgrading, WorkHost, execute_here, fill, lock};
 use pq_secrets::KeyFiles;
 use pq_store::HostLock;
 use pq_stream::{Diagnostic, Event, Outcome, Problem, Record, Redactor, Status};
@@ -61,6 +61,13 @@ fn execute(order: &Order, stream: Vec<u8>, mut voice: Voice) -> Status {
             );
         }
         Question::Status => return tell(&voice, pq_run::status().map(Said::Status)),
+        Question::Packages => {
+            let answer = pq_run::packages().map(|it| Said::Packages(Box::new(it)));
+            return tell(&voice, answer);
+        }
+        Question::Space => return tell(&voice, pq_run::space(&order.base).map(Said::Space)),
+        Question::Installed => return tell(&voice, pq_run::installed(&order.base).map(Said::Installed)),
+        Question::Upgrade | Question::UpgradeSecurity => return upgrade(order, &stream, voice),
         Question::ComeIn => return tell(&voice, pq_run::came_in().map(|()| Said::CameIn)),
         Question::Check | Question::Apply => {}
     }
@@ -93,6 +100,23 @@ fn tell(voice: &Voice, answer: Result<Said, Diagnostic>) -> Status {
             Status::Done
         }
         Err(error) => refuse(Failure::failed(error), voice),
+    }
+}
+
+/// Upgrades packages. Whoever asks to stop is not heeded: half an upgrade is worse than none.
+fn upgrade(order: &Order, stream: &[u8], mut voice: Voice) -> Status {
+    let security = order.question == Question::UpgradeSecurity;
+    let steps = |work: pq_run::Work| work.hosts.into_iter().flat_map(|host| host.steps).collect::<Vec<_>>();
+    let done = pq_run::read(stream).map_err(Failure::input).map(steps).and_then(|health| {
+        scope::enter();
+        Upgrading { security, health: &health, command: &order.command, told: &mut voice }.run()
+    });
+    match done {
+        Ok(packages) => {
+            voice.say(&Said::Packages(Box::new(packages)));
+            Status::Done
+        }
+        Err(failure) => refuse(failure, &voice),
     }
 }
 

@@ -32,6 +32,16 @@ pub enum Question {
     Facts,
     /// What runs left on it.
     Status,
+    /// What apt would change there.
+    Packages,
+    /// Upgrade its packages.
+    Upgrade,
+    /// Upgrade those of its packages whose newer version is for security.
+    UpgradeSecurity,
+    /// What paquerette keeps there.
+    Space,
+    /// What is installed there.
+    Installed,
     /// Nothing: that this came shows that there is a way in.
     ComeIn,
 }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use pq_machine::Facts;
-use pq_stream::{End, Event, HostStatus, Problem, Status};
+use pq_stream::{End, Event, HostInstalled, HostPackages, HostSpace, HostStatus, Problem, Status};
 use serde::{Deserialize, Serialize};
 
 /// No line is longer; a diff of a long file is far below.
@@ -52,6 +52,12 @@ pub enum Said {
     },
     /// What runs left on it.
     Status(HostStatus),
+    /// What apt would change, or has changed.
+    Packages(Box<HostPackages>),
+    /// What is kept there.
+    Space(HostSpace),
+    /// What is installed there.
+    Installed(HostInstalled),
     /// Somebody must come in by a new connection, or what was done is undone.
     ComeIn {
         /// Within so many seconds.

@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 use pq_run::Stop;
 use pq_stream::Run;
 
-use crate::ask::question;
-use crate::line::{Call, Hears};
 use crate::login::{Login, Password};
-use crate::order::{Frame, Question};
+use crate::order::Question;
+use crate::question::Asked;
 use crate::said::Said;
 
 /// How long one attempt may take: a firewall that drops what comes answers nothing.
@@ -78,35 +77,19 @@ fn is_final(why: &str) -> bool {
 }
 
 fn attempt(login: &Login, password: Option<Password>, run: &Run) -> Result<(), String> {
-    let order = question(Question::ComeIn, String::new());
-    let frame =
-        Frame::new(&order, run, &login.host, &[], Arc::default()).map_err(|error| error.to_string())?;
-    let patience = Some(Duration::from_secs(2 * ATTEMPT));
-    let call = Call { login, password, frame, asks: false, patience };
-    let mut answer = Answer(None);
-    call.hold(&Stop::default(), &mut answer).map_err(|ending| {
+    let asked = Asked {
+        question: Question::ComeIn,
+        base: String::new(),
+        steps: Arc::default(),
+        run,
+        asks: false,
+        patience: Some(Duration::from_secs(2 * ATTEMPT)),
+        stop: &Stop::default(),
+        take: |said| matches!(said, Said::CameIn).then_some(()),
+        note: &|_| {},
+    };
+    asked.put(login, password).map_err(|ending| {
         let why = ending.why.first();
         why.map_or_else(|| ending.word.to_owned(), |why| why.causes.first().unwrap_or(&why.message).clone())
-    })?;
-    answer.0.unwrap_or_else(|| Err("it told nothing".to_owned()))
-}
-
-/// Hears whether that was noted.
-struct Answer(Option<Result<(), String>>);
-
-impl Hears for Answer {
-    fn hear(&mut self, said: Said) -> Result<bool, String> {
-        self.0 = Some(match said {
-            Said::CameIn => Ok(()),
-            Said::Refused { problems, .. } => {
-                Err(problems.into_iter().next().map_or_else(String::new, |problem| problem.message))
-            }
-            _ => return Err("it speaks out of turn".to_owned()),
-        });
-        Ok(true)
-    }
-
-    fn at_work(&self) -> Option<String> {
-        None
-    }
+    })
 }

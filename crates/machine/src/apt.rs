@@ -20,12 +20,12 @@ use crate::sources::Sources;
 use crate::users::Users;
 
 /// How long another apt is waited for.
-const LOCK: Duration = Duration::from_secs(120);
+pub(crate) const LOCK: Duration = Duration::from_secs(120);
 
 /// How old the lists may be.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-const LISTS: &str = "/var/lib/apt/lists";
+pub(crate) const LISTS: &str = "/var/lib/apt/lists";
 
 /// Installs packages, with the policy file in the given directory (`/usr/sbin`).
 pub fn install(
@@ -43,10 +43,7 @@ pub fn install(
 
 fn transaction(names: &[&str], users: &Users) -> Result<(), Error> {
     let interrupted = Packages::read(false)?.interrupted;
-    let mut unconfigured = if interrupted { configure(users).err() } else { None };
-    if unconfigured.is_some() && unpacked_anew(users)? {
-        unconfigured = configure(users).err();
-    }
+    let unconfigured = end_interrupted(users).err();
     let how: &[&str] = if interrupted { &["--fix-broken"] } else { &[] };
     let sources = Sources::look()?;
     let (known, mut updated) = (sources.are_fetched(), None);
@@ -68,6 +65,17 @@ fn transaction(names: &[&str], users: &Users) -> Result<(), Error> {
         _ if let Some(error) = unconfigured => Err(also(error, &output)),
         (_, Some(Err(error))) => Err(explained(names, &output, Some(error), users)),
         _ => Err(explained(names, &output, None, users)),
+    }
+}
+
+/// Ends what an earlier, interrupted transaction left.
+pub(crate) fn end_interrupted(users: &Users) -> Result<(), Error> {
+    if !Packages::read(false)?.interrupted {
+        return Ok(());
+    }
+    match configure(users) {
+        Err(_) if unpacked_anew(users)? => configure(users),
+        done => done,
     }
 }
 
@@ -122,7 +130,7 @@ fn also(error: Error, output: &Output) -> Error {
 }
 
 /// Fetches the lists of all sources.
-fn update(sources: &Sources, users: &Users) -> Result<(), Error> {
+pub(crate) fn update(sources: &Sources, users: &Users) -> Result<(), Error> {
     // Without the mode, apt 2.2 and newer end well where a server did not answer.
     let mode = "APT::Update::Error-Mode=any";
     let command = quiet(vec!["apt-get", "update", "-q", "-o", "APT::Color=0", "-o", mode]);
@@ -151,8 +159,16 @@ fn without_a_source(names: &[&str], error: Error) -> Error {
 }
 
 fn apt(names: &[&str], how: &[&'static str], users: &Users) -> Result<Output, Error> {
-    let mut argv = vec!["apt-get", "install", "-q", "-y", "--no-install-recommends", "--no-remove"];
-    argv.extend(how);
+    let mut action = vec!["install", "--no-install-recommends"];
+    action.extend(how);
+    action.push("--");
+    action.extend(names);
+    act(&action, users)
+}
+
+/// Has apt do something that removes nothing; `action` is its word, its options and names.
+pub(crate) fn act(action: &[&str], users: &Users) -> Result<Output, Error> {
+    let mut argv = vec!["apt-get", "-q", "-y", "--no-remove"];
     for option in [
         "DPkg::Lock::Timeout=120",
         "Dpkg::Options::=--force-confold",
@@ -162,8 +178,7 @@ fn apt(names: &[&str], how: &[&'static str], users: &Users) -> Result<Output, Er
     ] {
         argv.extend(["-o", option]);
     }
-    argv.push("--");
-    argv.extend(names);
+    argv.extend(action);
     let command = quiet(argv);
     patiently(|| children::run(&command, users))
 }
@@ -214,18 +229,17 @@ fn patiently(mut run: impl FnMut() -> Result<Output, Error>) -> Result<Output, E
 /// Whether the lists of packages were fetched within a day. Their own times are those of the server; when they came
 /// here is told by their change times.
 fn lists_are_young(lists: &Path, now: SystemTime) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(entries) = std::fs::read_dir(lists) else { return false };
-    let newest = entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().contains("_Packages"))
-        .filter_map(|entry| u64::try_from(entry.metadata().ok()?.ctime()).ok())
-        .max();
-    let Some(newest) = newest.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)) else {
-        return false;
-    };
     // A time to come says that the clock was set back: fetch.
-    now.duration_since(newest).is_ok_and(|age| age < DAY)
+    newest_list(lists).is_some_and(|newest| now.duration_since(newest).is_ok_and(|age| age < DAY))
+}
+
+/// When the newest of the lists came here.
+pub(crate) fn newest_list(lists: &Path) -> Option<SystemTime> {
+    use std::os::unix::fs::MetadataExt;
+    let entries = std::fs::read_dir(lists).ok()?.flatten();
+    let lists = entries.filter(|entry| entry.file_name().to_string_lossy().contains("_Packages"));
+    let newest = lists.filter_map(|entry| u64::try_from(entry.metadata().ok()?.ctime()).ok()).max()?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(newest))
 }
 
 /// Whether newer lists may help: a package that apt does not know, or a version that the server no longer has.
@@ -243,35 +257,34 @@ fn lists_are_to_blame(said: &str) -> bool {
 /// The error of a failed transaction, with what apt would have removed.
 fn explained(names: &[&str], output: &Output, update: Option<Error>, users: &Users) -> Error {
     let mut diagnostic = Diagnostic::new(format!("cannot install `{}`", names.join("`, `")));
-    let told = output.stderr.lines().filter(|line| line.starts_with("E: ")).map(|line| &line[3..]);
-    let mut causes: Vec<String> = told.map(|line| line.trim().to_owned()).collect();
-    if causes.is_empty() {
-        causes = output.stderr.trim_end().lines().rev().take(8).map(str::to_owned).collect();
-        causes.reverse();
-    }
+    let mut causes = reasons(output);
     if output.stderr.contains("remove is disabled") {
         causes.push(format!("apt would remove {}", would_remove(names, users).join(", ")));
         diagnostic =
             diagnostic.hint("remove them by hand if that is right, or take the package out of the plan");
     }
-    // What failed inside a package's own script is told by dpkg, on its output.
-    let words = ["dpkg: error", "subprocess", "Errors were encountered"];
-    let dpkg = |line: &&str| words.iter().any(|words| line.contains(words));
-    causes.extend(
-        output
-            .stdout
-            .lines()
-            .chain(output.stderr.lines())
-            .filter(dpkg)
-            .take(4)
-            .map(|line| line.trim().to_owned()),
-    );
     if let Some(error) = update {
         causes.push(format!("the lists could not be fetched: {error}"));
     }
     causes.dedup();
     diagnostic.causes = causes;
     diagnostic.into()
+}
+
+/// Why apt failed, in its own words and dpkg's.
+pub(crate) fn reasons(output: &Output) -> Vec<String> {
+    let told = output.stderr.lines().filter(|line| line.starts_with("E: ")).map(|line| &line[3..]);
+    let mut causes: Vec<String> = told.map(|line| line.trim().to_owned()).collect();
+    if causes.is_empty() {
+        causes = output.stderr.trim_end().lines().rev().take(8).map(str::to_owned).collect();
+        causes.reverse();
+    }
+    // What failed inside a package's own script is told by dpkg, on its output.
+    let words = ["dpkg: error", "subprocess", "Errors were encountered"];
+    let dpkg = |line: &&str| words.iter().any(|words| line.contains(words));
+    let lines = output.stdout.lines().chain(output.stderr.lines());
+    causes.extend(lines.filter(dpkg).take(4).map(|line| line.trim().to_owned()));
+    causes
 }
 
 /// What apt would remove, by its simulation.

@@ -145,7 +145,7 @@ fn databases(packages: &Packages) -> BTreeMap<String, String> {
 }
 
 /// The upstream part of a version: `1:10.11.6-0+deb12u1` → `10.11.6`; deb-version(7).
-fn upstream(version: &str) -> &str {
+pub fn upstream(version: &str) -> &str {
     let version = version.split_once(':').map_or(version, |(_, rest)| rest);
     version.rsplit_once('-').map_or(version, |(upstream, _)| upstream)
 }

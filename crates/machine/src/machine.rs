@@ -47,7 +47,7 @@ impl Machine {
         Machine::default()
     }
 
-    fn users(&self) -> Result<Rc<Users>, Error> {
+    pub(crate) fn users(&self) -> Result<Rc<Users>, Error> {
         let mut held = self.users.borrow_mut();
         if let Some(users) = &*held {
             return Ok(Rc::clone(users));
@@ -67,7 +67,7 @@ impl Machine {
         Ok(packages)
     }
 
-    fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.users.take();
         self.packages.take();
         self.units.take();

@@ -18,6 +18,10 @@ pub struct Packages {
     pub interrupted: bool,
     /// Packages that were killed while they were unpacked: only unpacking them anew mends them. With their architecture.
     pub half: Vec<String>,
+    /// Packages that are unpacked and not configured, or not even that: their installation failed or was interrupted.
+    pub unfinished: Vec<String>,
+    /// Packages that somebody wants to stay as they are: `apt-mark hold`.
+    pub on_hold: Vec<String>,
 }
 
 impl Packages {
@@ -36,7 +40,7 @@ impl Packages {
     }
 
     /// Reads the text of a status file: paragraphs with `Package`, `Status`, `Version`, `Architecture`.
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let mut packages = Packages::default();
         for paragraph in text.split("\n\n") {
             let (mut name, mut status, mut version, mut architecture) = ("", "", "", "all");
@@ -60,6 +64,12 @@ impl Packages {
                 _ => continue,
             };
             packages.interrupted |= state != "installed";
+            if !configured {
+                packages.unfinished.push(name.to_owned());
+            }
+            if status.starts_with("hold ") {
+                packages.on_hold.push(name.to_owned());
+            }
             if state == "half-installed" || status.split(' ').nth(1) == Some("reinstreq") {
                 packages.interrupted = true;
                 packages.half.push(match architecture {
@@ -103,11 +113,14 @@ mod tests {
         assert_eq!(packages.get("gone"), None);
         assert!(packages.get("half").is_some_and(|half| !half.configured));
         assert!(packages.interrupted && packages.half.is_empty());
+        assert_eq!(packages.unfinished, ["half"]);
         let half = Packages::parse(
             "Package: a\nStatus: install reinstreq half-installed\nArchitecture: amd64\nVersion: 1\n\n\
              Package: b\nStatus: install ok half-installed\nArchitecture: all\nVersion: 1\n",
         );
         assert!(half.interrupted && half.half == ["a:amd64", "b"]);
+        let held = "Package: a\nStatus: hold ok installed\nVersion: 1\n\nPackage: b\nStatus: install ok installed\nVersion: 1\n";
+        assert_eq!(Packages::parse(held).on_hold, ["a"]);
         assert!(!Packages::parse("Package: a\nStatus: install ok installed\nVersion: 1\n").interrupted);
     }
 }

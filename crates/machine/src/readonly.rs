@@ -18,6 +18,20 @@ pub fn within<T: Send>(look: impl FnOnce() -> Result<T, Error> + Send) -> Result
     private::thread(close, look)
 }
 
+/// The same for a program that cannot do without temporary files: `/tmp` is one of its own, in memory, and gone with it.
+///
+/// # Errors
+/// As [`within`].
+pub fn with_scratch<T: Send>(look: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
+    let prepare = || {
+        close()?;
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        mount(Some("tmpfs"), "/tmp", Some("tmpfs"), flags, Some("mode=1777"))
+            .map_err(|errno| failed("cannot make a `/tmp` of its own", errno))
+    };
+    private::thread(prepare, look)
+}
+
 /// Makes every mount of the calling thread's own namespace read-only.
 fn close() -> Result<(), Error> {
     let cannot = |doing: &str, errno: Errno| {

@@ -64,6 +64,13 @@ impl Sources {
     }
 }
 
+impl Sources {
+    /// When the last update of ours fetched all lists.
+    pub fn noted() -> Option<std::time::SystemTime> {
+        std::fs::metadata(NOTE).and_then(|it| it.modified()).ok()
+    }
+}
+
 /// A file, or the files of a directory; nothing where there is neither.
 fn files_of(place: &Path) -> io::Result<Vec<PathBuf>> {
     let there = match std::fs::metadata(place) {

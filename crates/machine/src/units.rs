@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use pq_steps::{Active, Command, Error, Unit, UnitFile, UnitVerb};
-use pq_stream::Diagnostic;
+use pq_stream::{Diagnostic, from_utc};
 
 use crate::children;
 use crate::users::Users;
@@ -86,25 +86,7 @@ fn unread(directory: &Path, read: &str) -> bool {
 /// Reads `Mon 2026-11-23 06:59:43.123456 UTC`; nothing where the unit never changed.
 fn time(text: &str) -> Option<SystemTime> {
     let [_, date, clock, "UTC"] = text.split(' ').collect::<Vec<_>>()[..] else { return None };
-    let number = |text: &str| text.parse::<u64>().ok();
-    let [year, month, day] = date.split('-').map(number).collect::<Option<Vec<_>>>()?[..] else {
-        return None;
-    };
-    let (clock, micros) = clock.split_once('.').unwrap_or((clock, "0"));
-    let [hours, minutes, seconds] = clock.split(':').map(number).collect::<Option<Vec<_>>>()?[..] else {
-        return None;
-    };
-    let micros = number(&format!("{micros:0<6}"))?;
-    let days = days_since_1970(year, month, day)?;
-    let seconds = ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
-    Some(UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_micros(micros))
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar: years are counted from March, so the leap day is last.
-fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
-    days.checked_sub(719_469)
+    from_utc(&format!("{date}T{clock}Z"))
 }
 
 /// Has systemd do something to a unit, and waits for it.
@@ -165,7 +147,7 @@ fn stays(unit: &str, users: &Users) -> Result<(), Error> {
 }
 
 /// The last lines that a unit and those who start it wrote to the journal.
-fn last_words(unit: &str, users: &Users) -> Vec<String> {
+pub(crate) fn last_words(unit: &str, users: &Users) -> Vec<String> {
     let command = Command::new([
         "journalctl",
         "--quiet",
@@ -183,6 +165,7 @@ fn last_words(unit: &str, users: &Users) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::UNIX_EPOCH;
 
     #[test]
     fn units_are_known_by_every_name_that_they_have() {

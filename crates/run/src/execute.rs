@@ -123,7 +123,7 @@ fn runs_systemd(host: &WorkHost, mode: Mode) -> Result<(), Failure> {
     Err(Failure::failed(error.hint("nothing was touched")))
 }
 
-fn unclosed(error: &std::io::Error) -> Diagnostic {
+pub(crate) fn unclosed(error: &std::io::Error) -> Diagnostic {
     Diagnostic::new(format!("cannot close the records of this run in `{STATE_DIR}`"))
         .cause(system_cause(error))
         .hint("what is told of its steps is right; the next run takes this one for interrupted, and looks at all again")
@@ -187,7 +187,7 @@ fn earlier(records: &Records, mode: Mode, told: &mut dyn Told) -> Earlier {
     earlier
 }
 
-fn open_records() -> Result<Records, Failure> {
+pub(crate) fn open_records() -> Result<Records, Failure> {
     Records::open(Path::new(STATE_DIR)).map_err(|error| {
         let error = Diagnostic::new("cannot read the ledger").cause(error.to_string());
         Failure::failed(error.hint("nothing was touched"))
@@ -195,7 +195,7 @@ fn open_records() -> Result<Records, Failure> {
 }
 
 /// The transactions that earlier runs did not finish, having told of them.
-fn unfinished(records: &Records, told: &mut dyn Told) -> Result<Vec<Unfinished>, Failure> {
+pub(crate) fn unfinished(records: &Records, told: &mut dyn Told) -> Result<Vec<Unfinished>, Failure> {
     let all = records.transactions.all().map_err(|error| {
         let error =
             Diagnostic::new("cannot read what transactions are not finished").cause(error.to_string());

@@ -46,6 +46,19 @@ impl HostRun<'_> {
     }
 }
 
+/// A text as an answer may hold it: short, and without a character that a terminal would obey.
+pub(crate) fn short(text: &str) -> String {
+    let mut short = String::new();
+    for c in pq_cli::printable(&text.replace(['\n', '\t'], " ")).chars() {
+        if short.len() + c.len_utf8() > 480 {
+            short.push('…');
+            break;
+        }
+        short.push(c);
+    }
+    short
+}
+
 /// A difference in a few words.
 pub fn in_words(difference: &Difference) -> String {
     match (&difference.is, &difference.want) {

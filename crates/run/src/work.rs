@@ -94,7 +94,14 @@ pub fn read_each(
                 host.secret = Some(secret);
                 host.lines.push(line);
             }
-            (Record::Facts(_) | Record::Status(_), Some(host)) => host.lines.push(line),
+            (
+                Record::Facts(_)
+                | Record::Status(_)
+                | Record::Packages(_)
+                | Record::Space(_)
+                | Record::Installed(_),
+                Some(host),
+            ) => host.lines.push(line),
             (Record::Step(step), Some(host)) => host.add(step)?,
             (Record::End(end), Some(host)) if end.host.is_some() => {
                 host.status = host.status.max(Some(end.status));

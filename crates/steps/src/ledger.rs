@@ -246,6 +246,11 @@ impl Ledger {
         self.things.get(thing)
     }
 
+    /// Everything that is known.
+    pub fn things(&self) -> impl Iterator<Item = (&Thing, &Booked)> {
+        self.things.iter()
+    }
+
     /// All owners.
     pub fn owners(&self) -> BTreeSet<&str> {
         self.things.values().flat_map(|booked| &booked.owners).map(String::as_str).collect()

@@ -13,9 +13,10 @@ mod record;
 mod redact;
 mod status;
 mod token;
+mod upkeep;
 mod writer;
 
-pub use clock::utc;
+pub use clock::{from_utc, utc};
 pub use diagnostic::{Diagnostic, Place, system_cause};
 pub use name::{NameError, owner_of, valid_instance_id, valid_step_id};
 pub use nearest::nearest;
@@ -28,5 +29,9 @@ pub use redact::Redactor;
 pub use status::Status;
 pub use token::{
     MASTER_KEY, MASTER_KEY_PREVIOUS, OPENING, Piece, Sink, Source, Token, TokenError, holds_token, pieces,
+};
+pub use upkeep::{
+    HostInstalled, HostPackages, HostSpace, InstalledInstance, Kept, OutdatedService, PackageHeld,
+    PackageUpgrade, PackagesDone,
 };
 pub use writer::Writer;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Status;
+use crate::upkeep::{HostInstalled, HostPackages, HostSpace};
 
 /// The number of the stream's format; a tool refuses a stream of another.
 pub const FORMAT: u32 = 1;
@@ -25,6 +26,12 @@ pub enum Record {
     Facts(Facts),
     /// What runs left on one machine.
     Status(HostStatus),
+    /// What apt would change on one machine.
+    Packages(HostPackages),
+    /// What paquerette keeps on one machine.
+    Space(HostSpace),
+    /// What is installed on one machine.
+    Installed(HostInstalled),
     /// One idempotent step for one machine.
     Step(Step),
     /// What happened.
@@ -42,6 +49,9 @@ impl Record {
             Record::Secret(it) => Some(&it.host),
             Record::Facts(it) => Some(&it.host),
             Record::Status(it) => Some(&it.host),
+            Record::Packages(it) => Some(&it.host),
+            Record::Space(it) => Some(&it.host),
+            Record::Installed(it) => Some(&it.host),
             Record::Step(it) => Some(&it.host),
             Record::Event(it) => Some(&it.host),
             Record::End(it) => it.host.as_deref(),

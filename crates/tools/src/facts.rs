@@ -36,7 +36,7 @@ pub(crate) fn hosts(lines: &[String]) -> Result<(Option<Run>, Vec<Asked>), Failu
     for line in lines {
         match (serde_json::from_str(line).map_err(|error| unreadable(&error))?, hosts.last_mut()) {
             (Record::Run(it), _) => run = Some(it),
-            (Record::Host(host), _) => hosts.push(Asked { host, secret: None }),
+            (Record::Host(host), _) => hosts.push(Asked::new(host, None)),
             (Record::Secret(secret), Some(asked)) => asked.secret = Some(secret),
             _ => {}
         }

@@ -231,7 +231,7 @@ fn plan<W: Write>(
 }
 
 /// The recipes that are built in, and those of the inventory.
-fn catalogue(run: &Run) -> Result<Catalogue, Diagnostic> {
+pub(crate) fn catalogue(run: &Run) -> Result<Catalogue, Diagnostic> {
     Catalogue::load(Some(&typed(&Path::new(&run.inventory).join("recipes"))))
 }
 

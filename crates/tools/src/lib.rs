@@ -9,6 +9,7 @@ pub mod platform;
 pub mod secret;
 pub mod server;
 mod status;
+mod upkeep;
 
 /// The command lines of all tools, for their man pages and completions.
 pub fn commands() -> Vec<clap::Command> {

@@ -1,4 +1,4 @@
-//! `pq-server`: plans the server base of every host.
+//! `pq-server`: plans the server base of every host, and looks after hosts that run.
 
 use clap::Parser;
 use pq_cli::{EXIT_STATUS, Failure};
@@ -6,14 +6,23 @@ use pq_plan::{Plan, Planner};
 use pq_stream::{Diagnostic, Host, Status};
 
 use crate::filter::{self, FilterArgs, Layer};
+use crate::upkeep::Verb;
 
 /// Plan the server base: directories, locales, mail, firewall, updates, people who may log in
 ///
 /// Reads the stream of pq-inventory and writes it on with the steps of each host. No machine is looked at, unless
-/// the plan ends here with --check or --apply.
+/// the plan ends here with --check or --apply. The commands ask machines that run: those of the stream, or this one.
 #[derive(Debug, Parser)]
-#[command(name = "pq-server", version, after_help = EXIT_STATUS)]
+#[command(
+    name = "pq-server",
+    version,
+    after_help = EXIT_STATUS,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     #[command(flatten)]
     filter: FilterArgs,
 }
@@ -29,7 +38,11 @@ impl Layer for Server {
 /// Runs `pq-server`.
 ///
 /// # Errors
-/// Where the stream is not whole, or a host cannot be planned.
+/// Where the stream is not whole, a host cannot be planned, or nobody can be asked.
 pub fn run() -> Result<Status, Failure> {
-    filter::run(&Args::parse().filter, &mut Server)
+    let args = Args::parse();
+    match args.verb {
+        Some(verb) => verb.run(),
+        None => filter::run(&args.filter, &mut Server),
+    }
 }

@@ -19,7 +19,7 @@ pub(crate) fn tell(keys: &KeyFiles, crew: &Crew, form: Form) -> Result<Status, F
         let error = Diagnostic::new("there is nobody to ask: the stream holds no host");
         return Err(Failure::input(error.hint("type `pq-inventory HOST | pq-apply --status`")));
     }
-    let asked = work.hosts.into_iter().map(|host| Asked { host: host.host, secret: host.secret });
+    let asked = work.hosts.into_iter().map(|host| Asked::new(host.host, host.secret));
     let hosts: Vec<Asked> = asked.collect();
     let (found, mut worst) = pq_fleet::statuses(&work.run, &hosts, keys, crew)?;
     if found.iter().any(unfinished) {
