@@ -25,6 +25,7 @@ mod ssh;
 mod stop;
 mod strategies;
 mod tampered;
+mod upkeep;
 mod way_in;
 mod world;
 mod writer;

@@ -145,7 +145,8 @@ fn failed(output: &Output, left: &[PackageUpgrade]) -> Error {
     }
 }
 
-/// When lists were last fetched: by us, or as the files tell themselves.
+/// When lists were last fetched, by us or as the files tell themselves; nothing where there are none.
 pub fn fetched() -> Option<SystemTime> {
-    apt::newest_list(std::path::Path::new(apt::LISTS)).max(Sources::noted())
+    let newest = apt::newest_list(std::path::Path::new(apt::LISTS))?;
+    Some(Sources::noted().map_or(newest, |noted| noted.max(newest)))
 }
