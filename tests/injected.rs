@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use pq_recipes::{Catalogue, Kind, Variable};
-use pq_tests::tools;
+use pq_tests::{literal, tools};
 use serde_json::{Value, json};
 
 const PAYLOADS: &str = include_str!("injection/payloads.json");
@@ -25,26 +25,52 @@ const HOST: &str = r#"{
   "platform": ["nginx", "php", "python", "mariadb", "postgres", "redis", "docker"]
 }"#;
 
-/// The values that put a payload where a variable has a text: itself, or each text within. A name tells which.
-fn values(variable: &Variable, payload: &str) -> Vec<(&'static str, Value)> {
-    let good = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDnX2Fz0ZCYIIFpdGaAsPMm5b5QSLQmcZTZpPMlvBPmR";
-    let one = match variable.kind {
-        Kind::Operator => vec![
-            (".name", json!({ "name": payload, "keys": [good] })),
-            (".keys", json!({ "name": "alice", "keys": [format!("{good} {payload}")] })),
-            (".key", json!({ "name": "alice", "keys": [payload] })),
-        ],
-        _ => vec![("", json!(payload))],
+/// The values that put a payload where a variable has a text: itself, or each text within, by its name.
+fn values(variable: &Variable, payload: &str) -> Vec<(String, Value)> {
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDnX2Fz0ZCYIIFpdGaAsPMm5b5QSLQmcZTZpPMlvBPmR";
+    let whole = match variable.kind {
+        Kind::Operator => json!({ "name": "alice", "keys": [key] }),
+        Kind::CronJob => {
+            json!({ "name": "quota", "command": "true", "schedule": "12 4 * * *", "user": "root" })
+        }
+        Kind::Script => json!({ "name": "quota", "content": "#!/bin/sh" }),
+        Kind::Tools => {
+            json!({ "url": "https://a.org/p.tar.xz", "version": "0.1.0", "sha256": "a".repeat(64) })
+        }
+        Kind::Target => {
+            json!({ "name": "away", "url": "sftp:b@a.org:/srv/b", "password_file": "/etc/paquerette/backup.key" })
+        }
+        Kind::Window => {
+            json!({ "from": "2026-12-01T22:00:00Z", "until": "2026-12-02T02:00:00Z", "reason": "disk", "who": "claire" })
+        }
+        _ => json!(null),
+    };
+    let with = |field: &str, value: Value| {
+        let mut whole = whole.clone();
+        whole[field] = value;
+        (format!(".{field}"), whole)
+    };
+    let each: Vec<(String, Value)> = match whole.as_object() {
+        None => vec![(String::new(), json!(payload))],
+        Some(fields) => fields
+            .keys()
+            .flat_map(|field| match field.as_str() {
+                // A name of the key's owner stands behind it.
+                "keys" => vec![with("keys", json!([format!("{key} {payload}")])), with("keys", json!([payload]))],
+                "content" => vec![with("content", json!(format!("#!/bin/sh\n{payload}")))],
+                _ => vec![with(field, json!(payload))],
+            })
+            .collect(),
     };
     match variable.many {
-        true => one.into_iter().map(|(at, value)| (at, json!([value]))).collect(),
-        false => one,
+        true => each.into_iter().map(|(part, value)| (part, json!([value]))).collect(),
+        false => each,
     }
 }
 
 /// What a planner says of a host with one variable more: its exit status, its plan, its errors.
 fn planned(directory: &Path, planner: &str, name: &str, value: &Value) -> (i32, String, String) {
-    fs::write(directory.join("host_vars/h/injected.json"), json!({ name: value }).to_string()).unwrap();
+    fs::write(directory.join("host_vars/h/injected.json"), json!({ name: literal(value) }).to_string()).unwrap();
     let tool = |tool: &str| {
         let mut command = Command::new(tools().join(tool));
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", directory).current_dir(directory);
@@ -102,6 +128,9 @@ fn a_payload_in_any_variable_is_refused_by_name_and_place_or_carried_by_one_that
     let (mut tried, mut refused, mut wrong) = (0, 0, Vec::new());
     let mut carrying: BTreeSet<String> = BTreeSet::new();
     for (planner, name, variable) in &variables {
+        if [Kind::Boolean, Kind::Integer, Kind::Port].contains(&variable.kind) {
+            continue;
+        }
         for payload in &payloads {
             for (part, value) in values(variable, payload) {
                 tried += 1;

@@ -4,11 +4,13 @@
 mod ansible;
 mod chance;
 mod forms;
+mod literal;
 mod matrix;
 
 pub use ansible::ansible;
 pub use chance::Chance;
 pub use forms::Forms;
+pub use literal::literal;
 pub use matrix::Matrix;
 
 use std::path::PathBuf;

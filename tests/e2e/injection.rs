@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use pq_testkit::lab::{self, Error, Image, Lab, Machine, Result, Suite};
-use pq_tests::Matrix;
+use pq_tests::{Matrix, literal};
 use serde_json::{Value, json};
 
 use crate::world::install;
@@ -33,8 +33,6 @@ kernel_settings: false
 operators: [{ name: alice, keys: [\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDnX2Fz0ZCYIIFpdGaAsPMm5b5QSLQmcZTZpPMlvBPmR alice\"] }]
 ";
 
-const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFbW0rGMuJmS6N1aSeJ2yA9GrFhPk3Hq1cUvQ2vYt0Zx";
-
 /// A machine with the server on it.
 fn machine(lab: &Lab) -> Result<Machine> {
     let machine = lab.boot("injection", &Image::Base(Suite::Bookworm))?;
@@ -42,33 +40,76 @@ fn machine(lab: &Lab) -> Result<Machine> {
     machine.run(["mkdir", "-p", "/root/i/host_vars/h"])?.success()?;
     machine.write("/root/i/hosts", "h ansible_connection=local\n")?;
     machine.write("/root/i/host_vars/h/host.yml", HOST)?;
-    machine.sh("cd /root/i && set -o pipefail && pq-inventory -i . h | pq-server | pq-apply --json >/root/first")?.success()?;
+    machine.sh("cd /root/i && set -o pipefail && pq-inventory -i . h | pq-server | pq-apply --json >/root/first &&
+                apt-get install -y -qq python3-yaml >/dev/null")?.success()?;
     Ok(machine)
 }
 
-/// The variable with a payload in it.
-fn set(name: &str, payload: &str) -> Value {
-    match name.split_once('.') {
-        Some(("operators", "keys")) => {
-            json!({ "operators": [{ "name": "alice", "keys": [format!("{KEY} {payload}")] }] })
-        }
-        _ => json!({ name: payload }),
+/// What a row sets, with the payload in the place of `@`.
+fn set(row: &Value, payload: &str) -> Value {
+    match row {
+        Value::String(text) => json!(text.replace('@', payload)),
+        Value::Array(items) => items.iter().map(|item| set(item, payload)).collect(),
+        Value::Object(map) => map.iter().map(|(key, item)| (key.clone(), set(item, payload))).collect(),
+        other => other.clone(),
     }
 }
 
-/// Plans and applies with the payload; nothing where the plan refuses it, else what the programs say.
-fn read_back(machine: &Machine, name: &str, row: &Value, payload: &str) -> Result<Option<Vec<String>>> {
-    machine.write("/root/i/host_vars/h/injected.json", set(name, payload).to_string())?;
+/// Plans with some variables and applies what a row is about; whether the plan took them.
+fn applied(machine: &Machine, row: &Value, variables: &Value) -> Result<bool> {
+    machine.write("/root/i/host_vars/h/injected.json", literal(variables).to_string())?;
     let plan = machine.sh("cd /root/i && set -o pipefail && pq-inventory -i . h | pq-server >/root/plan")?;
     if plan.code == 2 {
-        return Ok(None);
+        return Ok(false);
     }
     plan.success()?;
     let only = row["only"].as_str().unwrap_or_default();
     machine.sh(&format!("pq-apply --json --only '{only}' </root/plan >/root/done"))?.success()?;
+    Ok(true)
+}
+
+/// What the programs say of a payload; nothing where the plan refuses it.
+fn read_back(machine: &Machine, row: &Value, payload: &str) -> Result<Option<Vec<String>>> {
+    if !applied(machine, row, &set(&row["set"], payload))? {
+        return Ok(None);
+    }
     let commands = ["read", "also"].iter().filter_map(|key| row[*key].as_str());
     let said = commands.map(|command| Ok(machine.sh(command)?.stdout));
     said.collect::<Result<Vec<_>>>().map(Some)
+}
+
+/// What cron says that it runs, of jobs that have these payloads for commands: it runs them all within a minute.
+fn run_by_cron(machine: &Machine, row: &Value, payloads: &[&String]) -> Result<Vec<bool>> {
+    let job = |(number, payload): (usize, &&String)| {
+        json!({ "name": format!("j{number}"), "command": payload, "schedule": "* * * * *" })
+    };
+    let mut taken = Vec::new();
+    for payload in payloads {
+        let alone = json!({ "cron_jobs": [job((0, payload))] });
+        machine.write("/root/i/host_vars/h/injected.json", literal(&alone).to_string())?;
+        let plan = machine.sh("cd /root/i && set -o pipefail && pq-inventory -i . h | pq-server >/dev/null")?;
+        taken.push(plan.code == 0);
+    }
+    let jobs: Vec<Value> =
+        payloads.iter().enumerate().filter(|(number, _)| taken[*number]).map(job).collect();
+    let wanted = jobs.len();
+    assert!(applied(machine, row, &json!({ "cron_jobs": jobs }))?, "each was taken alone");
+    let wait = format!(
+        "for i in $(seq 130); do test $(journalctl -t CRON -o cat | grep -c '^(root) CMD (') -ge {wanted} && break; sleep 1; done
+         journalctl -t CRON -o cat"
+    );
+    let log = machine.sh(&wait)?.success()?.stdout;
+    let ran = |payload: &String| log.lines().any(|line| line == format!("(root) CMD ({})", shown(payload)));
+    Ok(payloads.iter().zip(taken).map(|(payload, taken)| !taken || ran(payload)).collect())
+}
+
+/// A text as cron's log has it.
+fn shown(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b' '..=b'~' => char::from(byte).to_string(),
+        other => format!("\\{other:03o}"),
+    };
+    text.bytes().map(byte).collect()
 }
 
 #[test]
@@ -82,11 +123,17 @@ fn matrix_injection_what_is_carried_is_read_back_as_it_was_written() -> Result<(
         rows.keys().flat_map(|name| (0..payloads.len()).map(move |payload| format!("{name} {payload}")));
     let points: Vec<String> = matrix.draw(all, SAMPLE);
     let machine = machine(&lab)?;
+    let mut of_cron = Vec::new();
     for point in points {
         let begun = Instant::now();
         let (name, number) = point.split_once(' ').unwrap_or_default();
         let payload = &payloads[number.parse::<usize>().unwrap_or_default()];
-        let verdict = match read_back(&machine, name, &rows[name], payload)? {
+        let row = &rows[name];
+        if row["cron"] == json!(true) {
+            of_cron.push((point.clone(), row, payload));
+            continue;
+        }
+        let verdict = match read_back(&machine, row, payload)? {
             None => Ok(()),
             Some(said) => match said.iter().find(|said| said.strip_suffix('\n').unwrap_or(said) != payload) {
                 None => Ok(()),
@@ -94,6 +141,15 @@ fn matrix_injection_what_is_carried_is_read_back_as_it_was_written() -> Result<(
             },
         };
         matrix.note(&point, verdict, begun.elapsed());
+    }
+    if let Some((_, row, _)) = of_cron.first() {
+        let begun = Instant::now();
+        let commands: Vec<&String> = of_cron.iter().map(|(.., payload)| *payload).collect();
+        let ran = run_by_cron(&machine, row, &commands)?;
+        for ((point, _, payload), ran) in of_cron.iter().zip(ran) {
+            let verdict = if ran { Ok(()) } else { Err(format!("cron did not run {}", json!(payload))) };
+            matrix.note(point, verdict, begun.elapsed());
+        }
     }
     matrix.finish();
     Ok(())

@@ -1,0 +1,13 @@
+//! Texts of an inventory that stand for themselves.
+
+use serde_json::{Value, json};
+
+/// A value whose texts stand for themselves: what an inventory would take for a template is the value of one.
+pub fn literal(value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.contains('{') => json!(format!("{{{{ {} }}}}", json!(text))),
+        Value::Array(items) => items.iter().map(literal).collect(),
+        Value::Object(map) => map.iter().map(|(key, item)| (key.clone(), literal(item))).collect(),
+        other => other.clone(),
+    }
+}
