@@ -149,7 +149,6 @@ fn ok() -> u16 {
     200
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_ok(status: &u16) -> bool {
     *status == 200
 }
@@ -265,7 +264,6 @@ fn one() -> u32 {
     1
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_one(number: &u32) -> bool {
     *number == 1
 }
