@@ -240,7 +240,7 @@ mod tests {
         );
         for wrong in [
             inst.to_owned(),
-            format!("{one}"),
+            one.to_owned(),
             format!("{one}{inst}{inst}"),
             format!("{one}Inst a [1] 2 Debian:12/stable [amd64]\n"),
             format!("{one}Inst a [1] (2 Debian:12/stable)\n"),
