@@ -56,7 +56,9 @@ fn values(variable: &Variable, payload: &str) -> Vec<(String, Value)> {
             .keys()
             .flat_map(|field| match field.as_str() {
                 // A name of the key's owner stands behind it.
-                "keys" => vec![with("keys", json!([format!("{key} {payload}")])), with("keys", json!([payload]))],
+                "keys" => {
+                    vec![with("keys", json!([format!("{key} {payload}")])), with("keys", json!([payload]))]
+                }
                 "content" => vec![with("content", json!(format!("#!/bin/sh\n{payload}")))],
                 _ => vec![with(field, json!(payload))],
             })
@@ -70,7 +72,8 @@ fn values(variable: &Variable, payload: &str) -> Vec<(String, Value)> {
 
 /// What a planner says of a host with one variable more: its exit status, its plan, its errors.
 fn planned(directory: &Path, planner: &str, name: &str, value: &Value) -> (i32, String, String) {
-    fs::write(directory.join("host_vars/h/injected.json"), json!({ name: literal(value) }).to_string()).unwrap();
+    fs::write(directory.join("host_vars/h/injected.json"), json!({ name: literal(value) }).to_string())
+        .unwrap();
     let tool = |tool: &str| {
         let mut command = Command::new(tools().join(tool));
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", directory).current_dir(directory);
@@ -83,11 +86,8 @@ fn planned(directory: &Path, planner: &str, name: &str, value: &Value) -> (i32, 
     }
     let stream = directory.join("stream");
     fs::write(&stream, &inventory.stdout).unwrap();
-    let output = tool(planner)
-        .args(["--json"])
-        .stdin(Stdio::from(fs::File::open(&stream).unwrap()))
-        .output()
-        .unwrap();
+    let output =
+        tool(planner).args(["--json"]).stdin(Stdio::from(fs::File::open(&stream).unwrap())).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().unwrap_or(-1), text(&output.stdout), errors + &text(&output.stderr))
 }

@@ -80,14 +80,13 @@ fn read_back(machine: &Machine, row: &Value, payload: &str) -> Result<Option<Vec
 
 /// What cron says that it runs, of jobs that have these payloads for commands: it runs them all within a minute.
 fn run_by_cron(machine: &Machine, row: &Value, payloads: &[&String]) -> Result<Vec<bool>> {
-    let job = |(number, payload): (usize, &&String)| {
-        json!({ "name": format!("j{number}"), "command": payload, "schedule": "* * * * *" })
-    };
+    let job = |(number, payload): (usize, &&String)| json!({ "name": format!("j{number}"), "command": payload, "schedule": "* * * * *" });
     let mut taken = Vec::new();
     for payload in payloads {
         let alone = json!({ "cron_jobs": [job((0, payload))] });
         machine.write("/root/i/host_vars/h/injected.json", literal(&alone).to_string())?;
-        let plan = machine.sh("cd /root/i && set -o pipefail && pq-inventory -i . h | pq-server >/dev/null")?;
+        let plan =
+            machine.sh("cd /root/i && set -o pipefail && pq-inventory -i . h | pq-server >/dev/null")?;
         taken.push(plan.code == 0);
     }
     let jobs: Vec<Value> =

@@ -81,7 +81,9 @@ fn machine(lab: &Lab, system: &System, server: &str) -> Result<Machine> {
     let instances = if whole { "" } else { WIKI };
     machine.write(
         "/root/paquerette/inventory/host_vars/demo.yml",
-        format!("os: {os}\nweb_server: {server}\nplatform: [{server}, {components}]\nmemory_mb: 2048\n{instances}"),
+        format!(
+            "os: {os}\nweb_server: {server}\nplatform: [{server}, {components}]\nmemory_mb: 2048\n{instances}"
+        ),
     )?;
     Ok(machine)
 }
