@@ -66,7 +66,7 @@ conformance: tools build ## read the same inventories as the real ansible-core: 
 	$(TESTS) --workspace --test conformance
 
 matrix: tools build ## a whole matrix, resumed where it was stopped: M=name
-	PQ_MATRIX=whole $(TESTS) $(MATRIX) --workspace --test e2e --test conformance --test fuzz $(call ONLY,matrix_$(M))
+	PQ_MATRIX=whole $(TESTS) $(MATRIX) --workspace --test e2e --test conformance --test fuzz --test injected $(call ONLY,matrix_$(M))
 
 fuzz: tools ## give a parser what nobody would write: T=template SECONDS=60
 	CARGO_TARGET_DIR=$(TARGET)/fuzz fuzz/build --bin $(T)

@@ -110,10 +110,11 @@ fn services_that_instances_share_come_behind_the_files_of_all() {
     let plan = instances(|_| {}).unwrap();
     let last = plan.steps.iter().filter(|step| step.after.as_deref() == Some("files"));
     let ids: Vec<_> = last.map(|step| step.id.as_str()).collect();
-    let shared =
-        ["platform/php/service", "platform/php/reload", "platform/nginx/service", "platform/nginx/reload"];
-    assert_eq!(ids[..4], shared);
-    assert_eq!(ids[4..], ["wiki/health", "dav/health"]);
+    let of = |component: &str| {
+        ["service", "reload", "sandbox-restart"].map(|step| format!("platform/{component}/{step}"))
+    };
+    assert_eq!(ids[..6], [of("php"), of("nginx")].concat());
+    assert_eq!(ids[6..], ["wiki/health", "dav/health"]);
 }
 
 #[test]
