@@ -155,6 +155,8 @@ fn matrix_injected_a_payload_in_any_variable_is_refused_by_name_and_place_or_car
                     0 if variable.accept(&value) == Some(value.clone()) && !carries(&plan, payload) => {
                         wrong.push(shown() + "is not in the plan as it is");
                     }
+                    // A word is a word wherever it stands.
+                    0 if payload.chars().all(|c| c.is_ascii_alphanumeric()) => {}
                     0 => {
                         carrying.insert(format!("{name}{part}"));
                     }
@@ -172,7 +174,10 @@ fn matrix_injected_a_payload_in_any_variable_is_refused_by_name_and_place_or_car
     assert!(unread.is_empty(), "carried, and nobody reads it back: {unread:?}");
 }
 
-/// Whether a plan holds a text as it is, or as one of its files writes it.
+/// Whether a plan holds a text as it is, or as one of its files writes it: a banner's, or one of YAML.
 fn carries(plan: &str, payload: &str) -> bool {
-    texts(plan).iter().any(|text| text.contains(payload) || text.contains(&payload.replace('\\', "\\\\")))
+    let doubled = payload.replace('\\', "\\\\");
+    let quoted = json!(payload).to_string();
+    let quoted = quoted[1..quoted.len() - 1].replace('\u{2028}', "\\L");
+    texts(plan).iter().any(|text| [payload, &doubled, &quoted].iter().any(|form| text.contains(*form)))
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use pq_testkit::lab::{self, Error, Image, Lab, Machine, Result, Suite};
+use pq_testkit::lab::{self, Error, Image, Lab, Machine, Output, Result, Suite};
 use pq_tests::{Matrix, literal};
 use serde_json::{Value, json};
 
@@ -40,9 +40,14 @@ fn machine(lab: &Lab) -> Result<Machine> {
     machine.run(["mkdir", "-p", "/root/i/host_vars/h"])?.success()?;
     machine.write("/root/i/hosts", "h ansible_connection=local\n")?;
     machine.write("/root/i/host_vars/h/host.yml", HOST)?;
-    machine.sh("cd /root/i && set -o pipefail && pq-inventory -i . h | pq-server | pq-apply --json >/root/first &&
-                apt-get install -y -qq python3-yaml >/dev/null")?.success()?;
+    piped(&machine, "pq-inventory -i . h | pq-server | pq-apply --json >/root/first")?.success()?;
+    machine.sh("apt-get install -y -qq python3-yaml >/dev/null")?.success()?;
     Ok(machine)
+}
+
+/// A pipe beside the inventory, as its first failure ends.
+fn piped(machine: &Machine, pipe: &str) -> Result<Output> {
+    machine.run(["bash", "-euc", &format!("set -o pipefail; cd /root/i; {pipe}")])
 }
 
 /// What a row sets, with the payload in the place of `@`.
@@ -58,7 +63,7 @@ fn set(row: &Value, payload: &str) -> Value {
 /// Plans with some variables and applies what a row is about; whether the plan took them.
 fn applied(machine: &Machine, row: &Value, variables: &Value) -> Result<bool> {
     machine.write("/root/i/host_vars/h/injected.json", literal(variables).to_string())?;
-    let plan = machine.sh("cd /root/i && set -o pipefail && pq-inventory -i . h | pq-server >/root/plan")?;
+    let plan = piped(machine, "pq-inventory -i . h | pq-server >/root/plan")?;
     if plan.code == 2 {
         return Ok(false);
     }
@@ -85,8 +90,7 @@ fn run_by_cron(machine: &Machine, row: &Value, payloads: &[&String]) -> Result<V
     for payload in payloads {
         let alone = json!({ "cron_jobs": [job((0, payload))] });
         machine.write("/root/i/host_vars/h/injected.json", literal(&alone).to_string())?;
-        let plan =
-            machine.sh("cd /root/i && set -o pipefail && pq-inventory -i . h | pq-server >/dev/null")?;
+        let plan = piped(machine, "pq-inventory -i . h | pq-server >/dev/null")?;
         taken.push(plan.code == 0);
     }
     let jobs: Vec<Value> =

@@ -189,8 +189,9 @@ impl Kind {
             Kind::OwnPath => as_it_is(path(text) && !system_path(text)),
             Kind::Size => as_it_is(bytes(text).is_some_and(|size| (1..=64 << 30).contains(&size))),
             Kind::Locale => {
-                let plain = |c: char| c.is_ascii_alphanumeric() || "_.@-".contains(c);
-                as_it_is(text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(plain))
+                let language = |name: &str| name.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
+                let name = text.strip_suffix(".UTF-8").unwrap_or_default();
+                as_it_is(name.starts_with(|c: char| c.is_ascii_alphabetic()) && language(name))
             }
             Kind::Language => {
                 let part =
@@ -199,7 +200,7 @@ impl Kind {
             }
             Kind::Timezone => {
                 let plain = |c: char| c.is_ascii_alphanumeric() || "_+-".contains(c);
-                let part = |p: &str| !p.is_empty() && p.chars().all(plain);
+                let part = |p: &str| p.starts_with(|c: char| c.is_ascii_alphabetic()) && p.chars().all(plain);
                 as_it_is(text.split('/').all(part))
             }
             Kind::Package => {
@@ -368,6 +369,22 @@ mod tests {
             assert!(!good(Kind::Domain, name), "{name:?}");
         }
         assert_eq!(Kind::Domain.accept(&"WIKI.example.org".into()), Some("wiki.example.org".into()));
+    }
+
+    #[test]
+    fn a_locale_and_a_time_zone_are_what_their_steps_take() {
+        for locale in ["fr_FR.UTF-8", "C.UTF-8"] {
+            assert!(good(Kind::Locale, locale), "{locale}");
+        }
+        for locale in ["true", "fr_FR", "fr_FR.ISO-8859-1", "fr_FR@euro", ".UTF-8", "_.UTF-8", ""] {
+            assert!(!good(Kind::Locale, locale), "{locale}");
+        }
+        for zone in ["Europe/Paris", "UTC", "Etc/GMT+5", "America/Port-au-Prince"] {
+            assert!(good(Kind::Timezone, zone), "{zone}");
+        }
+        for zone in ["-", "--help", "0", "Europe/", "/Paris", "../etc", ""] {
+            assert!(!good(Kind::Timezone, zone), "{zone}");
+        }
     }
 
     #[test]
