@@ -64,10 +64,8 @@ const SYSTEMS: [System; 3] = [
     },
 ];
 
-/// The instances of a machine without Python.
-const WIKI: &str = "instances:
-  - { app: dokuwiki, id: wiki, domain: wiki.demo.test, version: 2022-07-31a, title: The wiki }
-";
+/// A machine whose PHP is too old for the wiki, and that has no Python for the calendars: its platform stands alone.
+const ALONE: &str = "instances: []\n";
 
 fn machine(lab: &Lab, system: &System, server: &str) -> Result<Machine> {
     let machine = lab.boot(&format!("pf{}{server}", &system.os[7..]), &Image::Base(system.suite))?;
@@ -78,7 +76,7 @@ fn machine(lab: &Lab, system: &System, server: &str) -> Result<Machine> {
     demo_inventory(lab, &machine)?;
     let System { os, components, .. } = system;
     let (components, whole) = (components.join(", "), components.contains(&"python"));
-    let instances = if whole { "" } else { WIKI };
+    let instances = if whole { "" } else { ALONE };
     machine.write(
         "/root/paquerette/inventory/host_vars/demo.yml",
         format!(
