@@ -14,10 +14,11 @@ SUITE ?= bookworm
 ifneq ($(shell command -v cargo-nextest),)
 TESTS = $(CARGO) nextest run --release --no-tests=fail
 ONLY = -E 'test($(1))'
-MATRIX = --profile matrix
+MATRIX = --profile matrix --run-ignored all
 else
 TESTS = $(CARGO) test --release
 ONLY = $(1)
+IGNORED = -- --include-ignored
 endif
 
 .DEFAULT_GOAL := help
@@ -66,7 +67,7 @@ conformance: tools build ## read the same inventories as the real ansible-core: 
 	$(TESTS) --workspace --test conformance
 
 matrix: tools build ## a whole matrix, resumed where it was stopped: M=name
-	PQ_MATRIX=whole $(TESTS) $(MATRIX) --workspace --test e2e --test conformance --test fuzz --test injected $(call ONLY,matrix_$(M))
+	PQ_MATRIX=whole $(TESTS) $(MATRIX) --workspace --test e2e --test conformance --test fuzz --test injected $(call ONLY,matrix_$(M)) $(IGNORED)
 
 fuzz: tools ## give a parser what nobody would write: T=template SECONDS=60
 	CARGO_TARGET_DIR=$(TARGET)/fuzz fuzz/build --bin $(T)

@@ -3,7 +3,8 @@
 //!
 //! `make bench-fleet`. Six disposable machines of the suites that the executor runs on, over a real sshd. In each round
 //! `ssh HOST true` goes to all six at once, and then one `pq-apply` with a plan of 100 steps a machine; medians count.
-//! The plan for a thousand machines is that of the example inventory's applications, four instances each.
+//! The plan for a thousand machines is that of the example inventory with a wiki each, which is more than 150 steps, and once more
+//! with four instances each.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -29,7 +30,7 @@ const HOSTS: usize = 1_000;
 
 fn main() -> ExitCode {
     let done = match std::env::args().any(|argument| argument == "plan") {
-        true => plan().map(drop),
+        true => plan(1).map(drop),
         false => bench(),
     };
     match done {
@@ -43,7 +44,8 @@ fn main() -> ExitCode {
 
 fn bench() -> Result<()> {
     let (plain, ours) = no_change()?;
-    let (steps, seconds, planners, executor) = plan()?;
+    plan(4)?;
+    let (steps, seconds, planners, executor) = plan(1)?;
     println!(
         "result: ssh_ratio={:.2} ssh_ms={:.0} noop_ms={:.0} plan_hosts={HOSTS} plan_steps={steps} plan_s={seconds:.2} \
          planners_mb={planners:.0} executor_mb={executor:.0}",
@@ -119,9 +121,9 @@ fn steps() -> Vec<Value> {
 
 /// A plan for a thousand machines: how many steps a machine, the seconds of the whole pipe, and the memory of the
 /// largest planner and of the executor that reads it all, in megabytes.
-fn plan() -> Result<(usize, f64, f64, f64)> {
+fn plan(instances: usize) -> Result<(usize, f64, f64, f64)> {
     let directory = tempfile::tempdir()?;
-    write_inventory(directory.path())?;
+    write_inventory(directory.path(), instances)?;
     let planners = ["pq-inventory", "pq-server", "pq-platform", "pq-instance"];
     let file = directory.path().join("plan");
     let (mut seconds, mut memory) = (Vec::new(), 0.0_f64);
@@ -181,8 +183,8 @@ fn tool(directory: &Path, name: &str) -> Command {
     command
 }
 
-/// The example inventory with a thousand machines, each with two wikis and two calendar servers.
-fn write_inventory(directory: &Path) -> Result<()> {
+/// The example inventory with a thousand machines, each with so many of two wikis and two calendar servers.
+fn write_inventory(directory: &Path, count: usize) -> Result<()> {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../inventory");
     let copied = Command::new("cp").args(["-r", example]).arg(directory).status()?;
     if !copied.success() {
@@ -203,7 +205,10 @@ fn write_inventory(directory: &Path) -> Result<()> {
         ("dokuwiki", "board", ""),
         ("radicale", "dav", ", users: [alice]"),
         ("radicale", "club", ", users: [alice], port: 5233"),
-    ] {
+    ]
+    .into_iter()
+    .take(count)
+    {
         let domain = format!("{id}.{{{{ inventory_hostname }}}}.example.org");
         writeln!(instances, "  - {{ app: {app}, id: {id}, domain: \"{domain}\"{more} }}")?;
     }

@@ -479,3 +479,38 @@ fn databases_and_their_users_are_taken_away_with_their_data_and_not_without() ->
     ends("once more", apply(&machine, &gone, &["--text"])?, 0, " 0 changed");
     Ok(())
 }
+
+#[test]
+fn a_server_whose_root_has_a_password_is_reached_by_roots_own_file() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = servers(&lab, "daroot")?;
+    let step = plan(&json!({"do": "database", "engine": "mariadb", "name": "wiki"}));
+    machine.sh("mariadb -e \"ALTER USER root@localhost IDENTIFIED VIA mysql_native_password USING PASSWORD('it''s #1 \\\"new\\\"')\"")?.success()?;
+    // Without it nobody is let in, and the message says what helps.
+    let refused = ends("no file", apply(&machine, &step, &["--text"])?, 1, "error 1045");
+    assert!(refused.stdout.contains("`/root/.my.cnf` has it below `[client]`"), "{}", refused.stdout);
+    let own = "[client]\nuser = root\npassword = \"it's #1 \\\"new\\\"\"\n";
+    machine.write("/root/.my.cnf", own)?;
+    // One that others may write says nothing.
+    machine.sh("chmod 0622 /root/.my.cnf")?.success()?;
+    ends("a file of others", apply(&machine, &step, &["--text"])?, 1, "error 1045");
+    machine.sh("chmod 0600 /root/.my.cnf; mariadb -e 'SELECT 1'")?.success()?;
+    ends("by the file", apply(&machine, &step, &["--text"])?, 0, "1 changed");
+    ends("once more", apply(&machine, &step, &["--text"])?, 0, " 0 changed");
+    // A password that is not the right one any more: the server's word, and the file's name.
+    machine.write("/root/.my.cnf", "[client]\npassword = Unheard-0f\n")?;
+    let old = ends("an old password", apply(&machine, &step, &["--text"])?, 1, "as `/root/.my.cnf` says");
+    let told = format!("{}{}{}", old.stdout, old.stderr, machine.sh("journalctl --no-pager; cat /var/lib/paquerette/*/* /var/lib/paquerette/*.ndjson 2>/dev/null; true")?.stdout);
+    assert!(!told.contains("Unheard-0f"), "{told}");
+    // Where the socket tells who asks again, an old file is in nobody's way; a user of another name is taken at its word.
+    machine.write("/root/.my.cnf", own)?;
+    let back = "mariadb -e \"CREATE USER admin@localhost IDENTIFIED BY 'other'; GRANT ALL ON *.* TO admin@localhost WITH GRANT OPTION; \
+                ALTER USER root@localhost IDENTIFIED VIA unix_socket\"";
+    machine.sh(back)?.success()?;
+    ends("by the socket", apply(&machine, &step, &["--text"])?, 0, " 0 changed");
+    machine.write("/root/.my.cnf", "[client]\nuser = admin\npassword = other\n")?;
+    ends("another user", apply(&machine, &step, &["--text"])?, 0, " 0 changed");
+    let who = "journalctl -u mariadb --no-pager | grep -c 'Access denied for user .admin' || true";
+    assert_eq!(machine.sh(who)?.text(), "0");
+    Ok(())
+}

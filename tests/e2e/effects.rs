@@ -148,3 +148,26 @@ fn apache2_and_nginx_read_the_modules_and_sites_that_are_enabled() -> Result<()>
     assert!(said.ends_with("32\n"), "{said}");
     Ok(())
 }
+
+#[test]
+fn a_service_is_restarted_as_often_as_what_it_reads_changes() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let machine = bare(&lab, "effectsoften")?;
+    let main = "systemctl show --property=MainPID --value often";
+    let mut mains = std::collections::BTreeSet::new();
+    // systemd itself refuses the sixth start within that time.
+    for number in 0..8 {
+        let all = [
+            json!({"do": "file", "path": "/etc/often.conf", "content": format!("{number}\n")}),
+            json!({"do": "unit", "name": "often.service", "content": "[Unit]\nStartLimitIntervalSec=600\n[Service]\nExecStart=/bin/sleep 1000\n"}),
+            json!({"do": "service", "unit": "often.service", "enabled": false}),
+            json!({"do": "reload", "unit": "often.service", "reads": ["/etc/often.conf"], "how": "restart"}),
+        ];
+        steps(&machine, &all)?.success()?;
+        mains.insert(machine.sh(main)?.text().to_owned());
+    }
+    assert_eq!(mains.len(), 8);
+    let log = machine.sh("journalctl -u often --no-pager")?.stdout;
+    assert!(log.contains("Start request repeated too quickly"), "the limit was not reached: {log}");
+    Ok(())
+}

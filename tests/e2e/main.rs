@@ -2,6 +2,7 @@
 //!
 //! `make e2e T=name` runs those whose name holds `name`.
 
+mod carried;
 mod databases;
 mod demo;
 mod dist;
@@ -15,6 +16,7 @@ mod kill;
 mod kill_every;
 mod laws;
 mod mail;
+mod mysql;
 mod planted;
 mod platform;
 mod refuse;
@@ -25,6 +27,7 @@ mod ssh;
 mod stop;
 mod strategies;
 mod tampered;
+mod unused;
 mod upkeep;
 mod way_in;
 mod world;

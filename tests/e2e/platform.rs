@@ -112,6 +112,10 @@ fn reads_back(machine: &Machine, system: &System, server: &str) -> Result<()> {
         .collect();
     assert_eq!(open, BTreeSet::from(["22", "80", "443"]), "{listening}");
 
+    // apt reads what unattended-upgrades is told as it was meant.
+    let upgrades = "apt-config dump | sed -n 's/^Unattended-Upgrade::Automatic-Reboot-Time \"04:\\([0-2][0-9]\\)\";/hour/p
+                                               s/^DPkg::Options:: \"--force-\\(.*\\)\";/\\1/p' | sort";
+    assert_eq!(says(machine, upgrades)?, "confdef confold hour");
     for component in system.components {
         let (question, answer) = match *component {
             "mariadb" => (

@@ -99,6 +99,7 @@ impl Frame {
             instances: Vec::new(),
             vars: serde_json::Map::new(),
             origins: BTreeMap::new(),
+            facts: Default::default(),
         };
         let secret = Secret { host: host.to_owned(), names: names.to_vec(), sealed: String::new() };
         let mut head = serde_json::to_string(order)?;

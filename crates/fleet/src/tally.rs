@@ -35,7 +35,7 @@ impl<'a> Tally<'a> {
         let possible = match event.outcome {
             Outcome::Started | Outcome::Changed => self.mode == Mode::Apply,
             Outcome::Differs | Outcome::Unknown => self.mode == Mode::Check,
-            Outcome::Ok | Outcome::Kept | Outcome::Failed | Outcome::NotReached => true,
+            Outcome::Ok | Outcome::Kept | Outcome::Reported | Outcome::Failed | Outcome::NotReached => true,
         };
         if ended.is_some() || !possible {
             return Err(format!("what it tells of `{}` cannot be", event.id));

@@ -97,6 +97,7 @@ pub fn of_host(world: &Arc<World>, index: usize) -> Result<Told> {
         instances,
         vars: Map::new(),
         origins: BTreeMap::new(),
+        facts: Default::default(),
     });
     let mut line = serde_json::to_string(&record).map_err(|error| unwritten(&host.name, &error))?;
     let empty = r#""vars":{},"origins":{}}"#;

@@ -5,6 +5,7 @@
 //! them. Of a source whose lists were never read nothing is known, so without them nothing is installed. Questions are
 //! answered by the packages' defaults, and configuration files that people changed stay.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -183,33 +184,44 @@ pub(crate) fn act(action: &[&str], users: &Users) -> Result<Output, Error> {
     patiently(|| children::run(&command, users))
 }
 
-/// Removes packages, their configuration kept; one that would take others along is refused.
-pub fn remove(names: &[&str], users: &Users) -> Result<(), Error> {
-    let options =
-        ["-q", "-y", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Use-Pty=0", "-o", "APT::Color=0"];
-    let argv = |how: &[&'static str]| {
-        let mut argv = vec!["apt-get", "remove"];
-        argv.extend(options);
-        argv.extend(how);
-        argv.push("--");
-        argv
-    };
-    let mut told = argv(&["--simulate"]);
-    told.extend(names);
-    let command = quiet(told);
-    let output = patiently(|| children::run(&command, users))?.success(&command)?;
-    let removed = output.stdout.lines().filter_map(|line| line.strip_prefix("Remv ")?.split(' ').next());
-    let others: Vec<&str> = removed.filter(|name| !names.contains(name)).collect();
+/// Removes packages, their configuration kept, and what was installed for them alone but for what is to be kept. Where that, or
+/// another package that somebody asked for, would have to go too, nothing is removed.
+pub fn remove(names: &[&str], keep: &[&str], users: &Users) -> Result<(), Error> {
+    // What nobody needed before stays: who looks after the machine may know why.
+    let idle = removed(&["autoremove"], users)?;
+    let all = removed(&[&["remove", "--auto-remove", "--"], names].concat(), users)?;
+    let forced = removed(&[&["remove", "--"], names].concat(), users)?;
+    let goes =
+        |it: &&str| names.contains(it) || forced.contains(*it) || !idle.contains(*it) && !keep.contains(it);
+    let all: Vec<&str> = all.iter().map(String::as_str).filter(goes).collect();
+    let command = quiet(vec!["apt-mark", "showauto"]);
+    let automatic = children::run(&command, users)?.success(&command)?.stdout;
+    let automatic: BTreeSet<&str> = automatic.lines().collect();
+    let asked = |name: &&str| !names.contains(name) && (!automatic.contains(name) || keep.contains(name));
+    let others: Vec<&str> = all.iter().copied().filter(asked).collect();
     if !others.is_empty() {
         return Err(Diagnostic::new(format!("cannot remove {}", names.join(", ")))
             .cause(format!("{} would have to go too, and nobody asked for that", others.join(", ")))
             .hint(format!("`apt-get remove {}` does it", names.join(" ")))
             .into());
     }
-    let mut real = argv(&[]);
-    real.extend(names);
-    let command = quiet(real);
+    let command = quiet([&removal(&["remove", "--"])[..], &all].concat());
     patiently(|| children::run(&command, users))?.success(&command).map(drop)
+}
+
+/// apt's own words for a removal that asks nobody.
+fn removal<'a>(action: &[&'a str]) -> Vec<&'a str> {
+    let options =
+        ["-q", "-y", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Use-Pty=0", "-o", "APT::Color=0"];
+    [&["apt-get"], &options[..], action].concat()
+}
+
+/// What apt would remove, by the names of packages; of another architecture with `:` and that.
+fn removed(action: &[&str], users: &Users) -> Result<BTreeSet<String>, Error> {
+    let command = quiet(removal(&[&["--simulate"], action].concat()));
+    let output = patiently(|| children::run(&command, users))?.success(&command)?;
+    let gone = |line: &str| Some(line.strip_prefix("Remv ")?.split(' ').next()?.to_owned());
+    Ok(output.stdout.lines().filter_map(gone).collect())
 }
 
 /// Tries again while another apt or dpkg holds a lock that apt itself does not wait for.

@@ -1,12 +1,14 @@
 //! The database servers of the machine, spoken to over their local sockets in their own protocols.
 //!
-//! Always true here: a server knows who asks from the kernel, so there is no password; what is said stands in no argument and no
-//! environment; nothing takes longer than its time. There is no library in between: the known ones bring a
+//! Always true here: a server knows who asks from the kernel, so there is no password, unless root has one of its own in
+//! `/root/.my.cnf`; what is said stands in no argument and no environment; nothing takes longer than its time. There is no library in between: the known ones bring a
 //! runtime of their own, and what is needed (one plain way to log in, plain texts to and fro) has not changed in
 //! twenty years.
 
 mod mariadb;
+mod own_file;
 mod postgres;
+mod proof;
 mod wire;
 
 use std::io;
@@ -17,6 +19,7 @@ use pq_stream::Diagnostic;
 
 use crate::cause::{failed, words};
 use crate::users::Users;
+use own_file::Login;
 use wire::Wire;
 
 /// What a server has beyond the time that it gives its statements itself, before it is taken for dead.
@@ -24,6 +27,9 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// PostgreSQL's word for "not yet": it is starting.
 const STARTING: &str = "57P03";
+
+/// MariaDB's and MySQL's words for somebody who is not let in.
+const NOBODY: [&str; 2] = ["1045", "1698"];
 
 /// The name of our lock in MariaDB, as an expression: one a database.
 const MARIADB_LOCK: &str = "CONCAT('paquerette/', LEFT(IFNULL(DATABASE(), ''), 50))";
@@ -140,11 +146,34 @@ fn silent(session: &Session, error: &io::Error) -> Error {
     Diagnostic::new(format!("cannot talk to {}", session.engine.word())).cause(cause).into()
 }
 
-/// Opens a session; a server that is starting is waited for.
+/// Opens a session. Who administers MariaDB is who root's own file says, and else whom the kernel tells of.
 fn open(session: &Session, purpose: For, users: &Users) -> Result<Result<Server, Refusal>, Error> {
+    let administers = session.engine == Engine::Mariadb && session.user.is_none();
+    let Some(own) = administers.then(own_file::read).flatten() else {
+        return open_as(session, None, purpose, users);
+    };
+    match open_as(session, Some(&own), purpose, users)? {
+        // A file that nobody needs any more is no reason to stay outside.
+        Err(refusal) if NOBODY.contains(&refusal.code.as_str()) => {
+            let plain = open_as(session, None, purpose, users)?;
+            Ok(plain.map_err(|_| {
+                Refusal::new(refusal.code, format!("{} (as `{}` says)", refusal.message, own_file::FILE))
+            }))
+        }
+        opened => Ok(opened),
+    }
+}
+
+/// Opens a session; a server that is starting is waited for.
+fn open_as(
+    session: &Session,
+    own: Option<&Login>,
+    purpose: For,
+    users: &Users,
+) -> Result<Result<Server, Refusal>, Error> {
     let end = Instant::now() + GRACE;
     loop {
-        match open_once(session, purpose, users, end)? {
+        match open_once(session, own, purpose, users, end)? {
             Err(refusal) if refusal.code == STARTING && Instant::now() < end => {
                 std::thread::sleep(Duration::from_millis(50));
             }
@@ -155,6 +184,7 @@ fn open(session: &Session, purpose: For, users: &Users) -> Result<Result<Server,
 
 fn open_once(
     session: &Session,
+    own: Option<&Login>,
     purpose: For,
     users: &Users,
     end: Instant,
@@ -179,7 +209,11 @@ fn open_once(
         Err(error) => return Err(failed(format!("cannot talk to {}", session.engine.word()), error)),
     };
     let opened = match session.engine {
-        Engine::Mariadb => mariadb::open(wire, name, session, purpose, end).map(|it| it.map(Server::Mariadb)),
+        Engine::Mariadb => {
+            let plain = Login { user: Some(name.to_owned()), password: String::new() };
+            let login = own.unwrap_or(&plain);
+            mariadb::open(wire, login, session, purpose, end).map(|it| it.map(Server::Mariadb))
+        }
         Engine::Postgres => {
             postgres::open(wire, name, session, purpose, end).map(|it| it.map(Server::Postgres))
         }

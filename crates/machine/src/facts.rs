@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use pq_steps::Error;
+use pq_steps::types::MYSQL;
 use serde::{Deserialize, Serialize};
 
 use crate::cause::failed;
@@ -132,6 +133,7 @@ fn databases(packages: &Packages) -> BTreeMap<String, String> {
     let server = |name: &str| {
         let engine = match name {
             "mariadb-server" => "mariadb",
+            _ if MYSQL.contains(&name) => "mysql",
             "redis-server" => "redis",
             _ => {
                 let number = name.strip_prefix("postgresql-")?;

@@ -13,6 +13,7 @@ mod database;
 mod download;
 mod facts;
 mod files;
+mod found;
 mod fresh;
 mod held;
 mod http;

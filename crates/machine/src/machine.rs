@@ -9,10 +9,12 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use pq_steps::{
-    AbsPath, Archive, Certificate, CertificateRequest, Command, Converge, Download, Error, Heard, Http, Meta,
-    Output, Package, Probe, Refusal, Reply, Session, SshLogin, Stat, System, Talk, Unit, UnitVerb,
+    AbsPath, Archive, Certificate, CertificateRequest, Command, Converge, Download, Error, Found, Heard,
+    Http, Meta, Output, Package, Probe, Refusal, Reply, Session, SshLogin, Stat, System, Talk, Unit,
+    UnitVerb,
 };
 
+use crate::found::found;
 use crate::inhibit::Inhibitor;
 use crate::packages::Packages;
 use crate::place::Place;
@@ -45,6 +47,14 @@ impl Machine {
     pub fn local() -> Self {
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         Machine::default()
+    }
+
+    /// What the machine carries that is not ours; `ssh` is the port by which it is looked after.
+    ///
+    /// # Errors
+    /// Where it cannot be found out.
+    pub fn found(&self, ssh: u16) -> Result<Found, Error> {
+        found(ssh, &*self.users()?)
     }
 
     pub(crate) fn users(&self) -> Result<Rc<Users>, Error> {
@@ -245,10 +255,10 @@ impl System for Machine {
         apt::install(packages, &sbin()?, &users, told)
     }
 
-    fn uninstall(&mut self, packages: &[&str]) -> Result<(), Error> {
+    fn uninstall(&mut self, packages: &[&str], keep: &[&str]) -> Result<(), Error> {
         let users = self.users()?;
         self.forget();
-        apt::remove(packages, &users)
+        apt::remove(packages, keep, &users)
     }
 
     fn unit_do(&mut self, verb: UnitVerb, unit: &str) -> Result<(), Error> {

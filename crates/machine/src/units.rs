@@ -107,7 +107,16 @@ pub fn act(verb: UnitVerb, unit: &str, users: &Users) -> Result<(), Error> {
     let mut command = Command::new(argv);
     // A unit has its own limits, and systemd keeps them: this one only ends a systemctl that hangs.
     command.timeout = Duration::from_secs(15 * 60);
-    let output = children::run(&command, users)?;
+    let mut output = children::run(&command, users)?;
+    // systemd counts our starts with those that a service makes itself, and refuses more than a few within seconds.
+    if output.status != 0
+        && matches!(verb, UnitVerb::Start | UnitVerb::Restart)
+        && result(unit, users)? == "start-limit-hit"
+    {
+        let forget = Command::new(["systemctl", "reset-failed", "--", unit]);
+        children::run(&forget, users)?.success(&forget)?;
+        output = children::run(&command, users)?;
+    }
     match (output.status, verb) {
         (0, UnitVerb::Start | UnitVerb::Restart) => return stays(unit, users),
         (0, _) => return Ok(()),
@@ -124,6 +133,12 @@ pub fn act(verb: UnitVerb, unit: &str, users: &Users) -> Result<(), Error> {
         diagnostic = diagnostic.hint(format!("`journalctl --unit {unit}` tells more"));
     }
     Err(diagnostic.into())
+}
+
+/// Why a unit is not what it should be, in systemd's word.
+fn result(unit: &str, users: &Users) -> Result<String, Error> {
+    let command = Command::new(["systemctl", "show", "--property=Result", "--value", "--", unit]);
+    Ok(children::run(&command, users)?.stdout.trim().to_owned())
 }
 
 /// A program of which systemd only knows that it was started is looked at again a moment later: it may have ended.

@@ -1,10 +1,12 @@
 //! The plan of one host while it is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pq_recipes::{Catalogue, Os, Phase, WebServer};
 use pq_steps::AnyStep;
-use pq_stream::{Diagnostic, Host, MASTER_KEY, Piece, Place, Step, holds_token, pieces, valid_step_id};
+use pq_stream::{
+    Diagnostic, Host, MASTER_KEY, Piece, Place, Step, holds_token, owner_of, pieces, valid_step_id,
+};
 use pq_template::Templates;
 use serde_json::{Map, Value, json};
 
@@ -44,6 +46,8 @@ pub(crate) struct Draught {
     pub kind: String,
     /// When it is executed.
     pub phase: Phase,
+    /// Whether it is hardening, which may be wished to be reported only.
+    pub hardening: bool,
     /// The fields of its type.
     pub fields: Map<String, Value>,
 }
@@ -76,6 +80,12 @@ impl<'p> Draft<'p> {
                 "ssh_port": host.connection.port.unwrap_or(22),
             }),
         );
+        draft.step(
+            "platform/os",
+            format!("the machine runs {}", os.about),
+            "assert",
+            json!({ "os": os.os }),
+        )?;
         let vars = draft.declared(&catalogue.host)?;
         if let Some(mut it) = draft.scope.get("host").cloned() {
             for name in ["memory_mb", "admin_email"] {
@@ -86,12 +96,6 @@ impl<'p> Draft<'p> {
         let base = vars.get("base_prod_path").cloned().unwrap_or_default();
         let mounted = vars.get("base_prod_mount") == Some(&Value::Bool(true));
         draft.scope.set("vars", vars);
-        draft.step(
-            "platform/os",
-            format!("the machine runs {}", os.about),
-            "assert",
-            json!({ "os": os.os }),
-        )?;
         if mounted {
             let title = format!("a file system is mounted on {}", base.as_str().unwrap_or_default());
             draft.step("platform/mount", title, "assert", json!({ "mount": base }))?;
@@ -107,13 +111,53 @@ impl<'p> Draft<'p> {
         }
     }
 
+    /// The facts that a file of the catalogue reads: what the machine said, else what holds without. What it said is asserted.
+    ///
+    /// # Errors
+    /// Where what holds without is none.
+    pub fn facts(&mut self, declared: &pq_recipes::Declared) -> Result<Map<String, Value>, Diagnostic> {
+        let (host, mut facts) = (self.host, Map::new());
+        for (name, without) in &declared.facts {
+            let Some(said) = host.facts.get(name) else {
+                let without = self.renderer.node(&declared.source, without, &self.scope)?;
+                facts.insert(name.clone(), without);
+                continue;
+            };
+            let holds = match name.as_str() {
+                "memory" if !host.vars.contains_key("memory_mb") => {
+                    Some((format!("the machine has {said} MiB of memory"), json!({ "memory": said })))
+                }
+                "databases" if said.get("mysql").is_some() => {
+                    Some(("the machine has MySQL".to_owned(), json!({ "mysql": true })))
+                }
+                _ => None,
+            };
+            if let Some((title, fields)) = holds {
+                self.step(&format!("platform/{name}"), title, "assert", fields)?;
+            }
+            facts.insert(name.clone(), said.clone());
+        }
+        Ok(facts)
+    }
+
+    /// Where hardening is reported and not done.
+    fn audit(&self) -> Option<&'static str> {
+        match self.scope.text("hardening") {
+            Some("enforce") => None,
+            Some("audit") => Some("always"),
+            _ => Some("carried"),
+        }
+    }
+
     /// The host's values of variables that a file of the catalogue declares.
     ///
     /// # Errors
     /// Where a value is not of its variable's type.
     pub fn declared(&mut self, declared: &pq_recipes::Declared) -> Result<Map<String, Value>, Diagnostic> {
         let host = self.host;
-        let reading = Reading { renderer: self.renderer, scope: &self.scope };
+        let facts = self.facts(declared)?;
+        let scope = self.scope.with("facts", facts);
+        let reading = Reading { renderer: self.renderer, scope: &scope };
         let values =
             reading.all(&declared.source, &declared.variables, |name| values::of_host(host, name))?;
         for name in declared.variables.keys().filter(|name| !values.contains_key(*name)) {
@@ -145,7 +189,7 @@ impl<'p> Draft<'p> {
             _ => Map::new(),
         };
         let (id, title, kind) = (id.to_owned(), title.into(), kind.to_owned());
-        self.push(Draught { id, title, kind, phase: Phase::InOrder, fields }, None)
+        self.push(Draught { id, title, kind, phase: Phase::InOrder, hardening: false, fields }, None)
     }
 
     /// Writes a step; the same one twice is one.
@@ -153,7 +197,7 @@ impl<'p> Draft<'p> {
     /// # Errors
     /// Where it breaks a rule of its type, or another of the same id is there.
     pub fn push(&mut self, draught: Draught, place: Option<Place>) -> Result<(), Diagnostic> {
-        let Draught { id, title, kind, phase, fields } = draught;
+        let Draught { id, title, kind, phase, hardening, fields } = draught;
         let error = |cause: String| {
             let error = Diagnostic::new(format!("step `{id}` of `{}` cannot be planned", self.host.host))
                 .cause(cause);
@@ -185,6 +229,7 @@ impl<'p> Draft<'p> {
             before: marked(Phase::BeforePackages, "packages"),
             after: marked(Phase::AfterFiles, "files"),
             destroys: None,
+            audit: hardening.then(|| self.audit()).flatten().map(str::to_owned),
             secrets,
             body: fields,
         };
@@ -201,6 +246,19 @@ impl<'p> Draft<'p> {
             }
         }
         Ok(())
+    }
+
+    /// Has what an owner was given before be taken away, but what its steps of this plan want: all of those are written by now.
+    ///
+    /// # Errors
+    /// As [`Draft::push`].
+    pub fn unused(&mut self, owner: &str, title: String) -> Result<(), Diagnostic> {
+        let mut keep = BTreeSet::new();
+        for step in self.plan.steps.iter().filter(|step| owner_of(&step.id) == owner) {
+            let read = AnyStep::read(&step.kind, &step.body);
+            keep.extend(read.map_err(|bad| Diagnostic::from_error(&bad))?.converge().things());
+        }
+        self.step(&format!("{owner}/unused"), title, "remove", json!({ "owner": owner, "keep": keep }))
     }
 
     /// What the next steps are for; a part may be gone on with.

@@ -5,13 +5,13 @@
 //! an error with its place; the same parts in another order make the same file.
 
 use pq_items::{BackupItem, BackupStrategy, Id, MonitorItem, MonitorStrategy};
-use pq_recipes::{Component, Data, Mark, Node, Source};
+use pq_recipes::{Component, Data, Mark, Node, Phase, Source};
 use pq_stream::Diagnostic;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::draft::Draft;
+use crate::draft::{Draft, Draught};
 use crate::render::Renderer;
 use crate::scope::Scope;
 
@@ -119,16 +119,16 @@ impl Items {
         rendered.read(source).map(Some)
     }
 
-    /// Writes their files, below the owner of these steps; what says nothing has none.
+    /// Writes their files, below the owner of these steps; what says nothing has none. Those of hardening are its part.
     ///
     /// # Errors
     /// Where one cannot be written.
-    pub fn write(&self, draft: &mut Draft<'_>, steps: &str) -> Result<(), Diagnostic> {
+    pub fn write(&self, draft: &mut Draft<'_>, steps: &str, hardening: bool) -> Result<(), Diagnostic> {
         if !self.backup.is_empty() {
-            self.file(draft, steps, "backup", "what is backed up", &self.backup)?;
+            self.file(draft, (steps, hardening), ("backup", "what is backed up"), &self.backup)?;
         }
         if !self.monitor.checks.is_empty() {
-            self.file(draft, steps, "monitor", "what is watched", &self.monitor)?;
+            self.file(draft, (steps, hardening), ("monitor", "what is watched"), &self.monitor)?;
         }
         Ok(())
     }
@@ -136,9 +136,8 @@ impl Items {
     fn file<T: Serialize>(
         &self,
         draft: &mut Draft<'_>,
-        steps: &str,
-        kind: &str,
-        about: &str,
+        (steps, hardening): (&str, bool),
+        (kind, about): (&str, &str),
         item: &T,
     ) -> Result<(), Diagnostic> {
         let directory = format!("{ETC}/{kind}.d");
@@ -150,7 +149,18 @@ impl Items {
             "path": format!("{directory}/{owner}.yml"),
             "content": format!("{ITEM}{}", pq_items::write(item)?),
         });
-        draft.step(&format!("{steps}/{kind}-item"), format!("{about} of {owner}"), "file", fields)
+        let name = if hardening { "hardening-item" } else { "item" };
+        draft.push(
+            Draught {
+                id: format!("{steps}/{kind}-{name}"),
+                title: format!("{about} of {owner}"),
+                kind: "file".to_owned(),
+                phase: Phase::InOrder,
+                hardening,
+                fields: fields.as_object().cloned().unwrap_or_default(),
+            },
+            None,
+        )
     }
 }
 

@@ -14,6 +14,23 @@ pub struct Planner {
     templates: Templates,
 }
 
+/// What becomes of what earlier plans made and this one does not want.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Unused {
+    /// It stays.
+    #[default]
+    Stays,
+    /// It is taken away, as the machine's ledger has it; what is data stays.
+    Goes,
+}
+
+impl Unused {
+    /// It goes where that is wished.
+    pub fn when(wished: bool) -> Self {
+        if wished { Unused::Goes } else { Unused::Stays }
+    }
+}
+
 /// The steps of one host.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
@@ -49,9 +66,9 @@ impl Planner {
     ///
     /// # Errors
     /// Where a variable is missing or wrong, or a recipe cannot be rendered.
-    pub fn server(&self, host: &Host) -> Result<Plan, Diagnostic> {
+    pub fn server(&self, host: &Host, unused: Unused) -> Result<Plan, Diagnostic> {
         let mut draft = self.draft(host)?;
-        server::plan(&mut draft)?;
+        server::plan(&mut draft, unused)?;
         Ok(draft.into_plan())
     }
 
@@ -59,9 +76,9 @@ impl Planner {
     ///
     /// # Errors
     /// As [`Planner::server`].
-    pub fn platform(&self, host: &Host) -> Result<Plan, Diagnostic> {
+    pub fn platform(&self, host: &Host, unused: Unused) -> Result<Plan, Diagnostic> {
         let mut draft = self.draft(host)?;
-        platform::plan(&mut draft)?;
+        platform::plan(&mut draft, unused)?;
         Ok(draft.into_plan())
     }
 
@@ -85,10 +102,11 @@ impl Planner {
 
     fn os(&self, host: &Host) -> Result<&Os, Diagnostic> {
         let known = || self.catalogue.systems().collect::<Vec<_>>().join(", ");
-        let Some(name) = &host.os else {
+        let said = || host.facts.get("os").and_then(serde_json::Value::as_str);
+        let Some(name) = host.os.as_deref().or_else(said) else {
             let error = Diagnostic::new(format!("the operating system of `{}` is not known", host.host));
             return Err(error.cause("the variable `os` is undefined").hint(format!(
-                "set it for the host or one of its groups, as in `os: debian-12`; the recipes know {}",
+                "set it for the host or one of its groups, as in `os: debian-12`, or have the machine asked, with `pq-inventory --facts`; the recipes know {}",
                 known()
             )));
         };

@@ -9,6 +9,7 @@ use pq_recipes::{App, Catalogue};
 use pq_stream::{Diagnostic, Host, Instance, Place, nearest};
 use serde_json::json;
 
+use crate::Unused;
 use crate::draft::Draft;
 use crate::instance::keys;
 use crate::items::{Blocks, Items};
@@ -16,9 +17,36 @@ use crate::recipe::Recipe;
 use crate::values;
 
 /// Writes the components that the host's instances need, and those that it names itself.
-pub(crate) fn plan(draft: &mut Draft<'_>) -> Result<(), Diagnostic> {
+pub(crate) fn plan(draft: &mut Draft<'_>, unused: Unused) -> Result<(), Diagnostic> {
     let wanted: Vec<String> = wanted(draft)?.into_iter().map(|it| it.component).collect();
-    components(draft, &wanted)
+    if unused == Unused::Stays {
+        return components(draft, &wanted);
+    }
+    together(draft)?;
+    // What is not wanted goes first: it may hold a port that another one is to have.
+    let kept = with_needs(draft.catalogue, &wanted);
+    for component in draft.catalogue.components().filter(|it| !kept.contains(&it.name)) {
+        let owner = format!("platform/{}", component.name);
+        draft.part(&owner, &format!("{}: nothing needs it", component.about));
+        draft.unused(&owner, format!("{}, which nothing needs", component.name))?;
+    }
+    components(draft, &wanted)?;
+    for name in &kept {
+        let owner = format!("platform/{name}");
+        draft.part(&owner, "");
+        draft.unused(&owner, format!("what {name} does not need any more"))?;
+    }
+    Ok(())
+}
+
+/// Components, and all that they need.
+fn with_needs(catalogue: &Catalogue, wanted: &[String]) -> BTreeSet<String> {
+    let (mut all, mut left) = (BTreeSet::new(), wanted.to_vec());
+    while let Some(name) = left.pop() {
+        left.extend(catalogue.component(&name).into_iter().flat_map(|it| it.needs.clone()));
+        all.insert(name);
+    }
+    all
 }
 
 /// A component, who wants it, and where that stands.
@@ -153,11 +181,17 @@ fn component(draft: &mut Draft<'_>, name: &str, done: &mut BTreeSet<String>) -> 
         }
     }
     let scope = draft.component_scope(component)?;
-    let recipe = Recipe { owner: &owner, source: &component.source, directory: &owner, phase: None };
+    let recipe = Recipe {
+        owner: &owner,
+        source: &component.source,
+        directory: &owner,
+        phase: None,
+        hardening: component.hardening,
+    };
     draft.recipe(&recipe, &component.steps, &scope)?;
     let mut items = Items::of(&format!("platform-{name}"))?;
     items.add(draft.renderer, &Blocks::of(component), &scope)?;
-    items.write(draft, &owner)
+    items.write(draft, &owner, false)
 }
 
 /// The packages of the PHP extensions that the host's instances need.

@@ -17,6 +17,8 @@ pub(crate) struct Recipe<'r> {
     pub directory: &'r str,
     /// When its steps are executed, where they do not say so themselves.
     pub phase: Option<Phase>,
+    /// Whether all of its steps are hardening.
+    pub hardening: bool,
 }
 
 impl Draft<'_> {
@@ -89,6 +91,7 @@ impl Draft<'_> {
             title: self.renderer.text(recipe.source, &step.title, scope)?,
             kind: step.kind.clone(),
             phase: recipe.phase.unwrap_or(step.phase),
+            hardening: recipe.hardening || step.hardening,
             fields,
         };
         self.push(draught, Some(recipe.source.place(step.node.mark)))
@@ -99,11 +102,15 @@ impl Draft<'_> {
     /// # Errors
     /// Where a variable is not of its type.
     pub fn component_scope(&mut self, component: &Component) -> Result<Scope, Diagnostic> {
-        let declared =
-            pq_recipes::Declared { source: component.source.clone(), variables: component.variables.clone() };
+        let declared = pq_recipes::Declared {
+            source: component.source.clone(),
+            variables: component.variables.clone(),
+            facts: component.facts.clone(),
+        };
         let own = self.declared(&declared)?;
+        let facts = self.facts(&declared)?;
         let mut vars = self.scope.get("vars").and_then(Value::as_object).cloned().unwrap_or_default();
         vars.extend(own);
-        Ok(self.scope.with("vars", vars))
+        Ok(self.scope.with("vars", vars).with("facts", facts))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use pq_items::{BackupItem, BackupStrategy, MonitorItem, MonitorStrategy};
-use pq_plan::{Choice, Plan, Planner};
+use pq_plan::{Choice, Plan, Planner, Unused};
 use pq_recipes::Catalogue;
 use pq_stream::Host;
 use serde::de::DeserializeOwned;
@@ -72,7 +72,7 @@ fn every_component_is_watched_and_backed_up_on_every_system() {
             let all: Vec<&str> =
                 catalogue.components().map(|it| it.name.as_str()).filter(|it| *it != other).collect();
             let host = host("demo", os, json!({ "platform": all, "web_server": server }));
-            let plan = planner.platform(&host).unwrap_or_else(|error| panic!("{os}: {error}"));
+            let plan = planner.platform(&host, Unused::Stays).unwrap_or_else(|error| panic!("{os}: {error}"));
             let monitor: BTreeMap<_, MonitorItem> = files(&plan, "monitor.d/");
             let backup: BTreeMap<_, BackupItem> = files(&plan, "backup.d/");
             assert!(monitor.keys().eq(backup.keys()), "{os}");
@@ -119,7 +119,8 @@ fn nothing_of_the_night_falls_between_two_and_three_whatever_the_machine_is_call
     let planner = planner();
     let mut minutes = Vec::new();
     for at in 0..60 {
-        let plan = planner.server(&host(&format!("prod{at}"), "debian-12", json!({}))).unwrap();
+        let plan =
+            planner.server(&host(&format!("prod{at}"), "debian-12", json!({})), Unused::Stays).unwrap();
         let BackupStrategy { schedule, .. } = strategy(&plan, "backup");
         let times = [
             (&schedule.run, "3"),
@@ -148,7 +149,7 @@ fn cron_calls_no_program_that_is_not_there() {
             vars["paquerette_tools"] = release;
             vars["paquerette_tools"]["tools"] = tools;
         }
-        let plan = planner().server(&host("demo", "debian-12", vars)).unwrap();
+        let plan = planner().server(&host("demo", "debian-12", vars), Unused::Stays).unwrap();
         let cron = plan.steps.iter().filter(|step| step.kind == "cron");
         cron.map(|step| step.body["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
@@ -161,8 +162,9 @@ fn cron_calls_no_program_that_is_not_there() {
 #[test]
 fn windows_of_the_inventory_reach_the_strategy() {
     let window = json!({ "weekly": { "days": ["sunday"], "from": "23:30", "until": "01:00" }, "reason": "upgrades", "who": "claire" });
-    let planned =
-        |windows: Value| planner().server(&host("demo", "debian-12", json!({ "maintenance": windows })));
+    let planned = |windows: Value| {
+        planner().server(&host("demo", "debian-12", json!({ "maintenance": windows })), Unused::Stays)
+    };
     let plan = planned(json!([window])).unwrap();
     let strategy: MonitorStrategy = strategy(&plan, "monitor");
     assert_eq!(serde_json::to_value(&strategy.windows[0]).unwrap(), window);
@@ -180,7 +182,8 @@ fn a_slip_in_what_a_component_is_watched_by_is_told_with_its_place() {
     let planned = |recipe: &str| {
         fs::write(platform.join("queue.yml"), recipe).unwrap();
         let catalogue = Catalogue::load(Some(own.path()))?;
-        Planner::new(catalogue).platform(&host("demo", "debian-12", json!({ "platform": ["queue"] })))
+        Planner::new(catalogue)
+            .platform(&host("demo", "debian-12", json!({ "platform": ["queue"] })), Unused::Stays)
     };
     let recipe = |check: &str| format!("about: A queue\nsteps: []\nmonitor:\n  checks:\n    - {check}\n");
     planned(&recipe("{ id: port, tcp: { host: localhost, port: \"{{ 2 + 2 }}\" } }")).unwrap();

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use pq_plan::{Choice, Plan, Planner};
+use pq_plan::{Choice, Plan, Planner, Unused};
 use pq_recipes::Catalogue;
 use pq_steps::AnyStep;
 use pq_stream::{Diagnostic, Host};
@@ -63,9 +63,12 @@ fn content<'a>(plan: &'a Plan, id: &str) -> &'a str {
 #[test]
 fn every_step_of_the_demo_is_one_that_the_executor_understands() {
     let (planner, host) = (planner(), host(|_| {}));
-    let plans =
-        [planner.server(&host), planner.platform(&host), planner.instances(&host, &Choice::default())]
-            .map(Result::unwrap);
+    let plans = [
+        planner.server(&host, Unused::Stays),
+        planner.platform(&host, Unused::Stays),
+        planner.instances(&host, &Choice::default()),
+    ]
+    .map(Result::unwrap);
     for step in plans.iter().flat_map(|plan| &plan.steps) {
         AnyStep::read(&step.kind, &step.body).unwrap();
         assert_eq!(step.host, "demo");
@@ -120,7 +123,7 @@ fn services_that_instances_share_come_behind_the_files_of_all() {
 #[test]
 fn the_platform_is_the_same_whoever_plans_it() {
     let (planner, host) = (planner(), host(|_| {}));
-    let platform = planner.platform(&host).unwrap();
+    let platform = planner.platform(&host, Unused::Stays).unwrap();
     for choice in [Choice::default(), Choice::new(["wiki".to_owned()]), Choice::new(["radicale".to_owned()])]
     {
         let plan = planner.instances(&host, &choice).unwrap();
@@ -128,7 +131,7 @@ fn the_platform_is_the_same_whoever_plans_it() {
             assert!(platform.steps.contains(step), "{}", step.id);
         }
     }
-    let server = planner.server(&host).unwrap();
+    let server = planner.server(&host, Unused::Stays).unwrap();
     assert_eq!(server.steps[0], platform.steps[0]);
 }
 
@@ -201,7 +204,7 @@ fn a_users_own_pin_stands_beside_those_built_in() {
 #[test]
 fn a_variable_that_a_recipe_reads_and_nobody_set_is_told_with_its_place_and_cure() {
     let host = host(|host| drop(host["vars"].as_object_mut().unwrap().remove("timezone")));
-    let error = planner().server(&host).unwrap_err();
+    let error = planner().server(&host, Unused::Stays).unwrap_err();
     let place = error.place.clone().unwrap();
     assert_eq!((place.file.as_str(), place.line > 0), ("<built-in>/server/base.yml", true));
     assert_eq!(&place.text[place.column - 1..][..8], "vars.tim");
@@ -224,7 +227,7 @@ fn a_variable_that_could_not_be_resolved_is_an_error_only_where_it_is_read() {
 #[test]
 fn a_value_of_the_wrong_type_is_told_with_the_file_that_set_it() {
     let host = host(|host| host["vars"]["timezone"] = json!("Europe/Paris; rm"));
-    let error = planner().server(&host).unwrap_err();
+    let error = planner().server(&host, Unused::Stays).unwrap_err();
     assert_eq!(
         error.to_string(),
         "group_vars/all.yml:3:1: `timezone` of `demo` cannot be `Europe/Paris; rm`: it must be a time zone, such as `Europe/Paris`"
@@ -258,10 +261,11 @@ fn a_slip_in_an_instance_is_refused_with_the_word_that_was_meant() {
 #[test]
 fn two_rules_that_would_replace_each_other_at_every_run_are_refused() {
     let planned = |rules: Value| {
-        planner().server(&host(|host| {
+        let host = host(|host| {
             host["vars"]["firewall_rules"] = rules.clone();
             host["origins"]["firewall_rules"] = json!("group_vars/all.yml:7:1");
-        }))
+        });
+        planner().server(&host, Unused::Stays)
     };
     let error = planned(json!(["allow 80/tcp", "allow 22/tcp"])).unwrap_err();
     assert_eq!(

@@ -9,6 +9,9 @@ use serde::Deserialize;
 use crate::files::Files;
 use crate::{App, Component, Node, Os, Pins, Source, Variable, yaml};
 
+/// The facts that recipes may read: those of which a plan can have it asserted that they still hold.
+const FACTS: [&str; 2] = ["databases", "memory"];
+
 /// Every recipe there is.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
@@ -31,11 +34,15 @@ pub struct Declared {
     pub source: Source,
     /// The variables.
     pub variables: BTreeMap<String, Variable>,
+    /// The facts that the file reads, with what holds where the machine was not asked.
+    pub facts: BTreeMap<String, Node>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Variables {
+    #[serde(default)]
+    facts: BTreeMap<String, Node>,
     variables: BTreeMap<String, Variable>,
 }
 
@@ -137,12 +144,23 @@ impl Catalogue {
     }
 }
 
+/// Refuses a fact that no plan can be made from.
+pub(crate) fn known_facts(source: &Source, facts: &BTreeMap<String, Node>) -> Result<(), Diagnostic> {
+    match facts.iter().find(|(name, _)| !FACTS.contains(&name.as_str())) {
+        None => Ok(()),
+        Some((name, node)) => Err(Diagnostic::new(format!("there is no fact `{name}` for recipes"))
+            .at(source.place(node.mark))
+            .hint(format!("there are {}", FACTS.join(", ")))),
+    }
+}
+
 fn required<'f>(files: &'f Files, name: &str) -> Result<&'f Source, Diagnostic> {
     files.get(name).ok_or_else(|| Diagnostic::new(format!("the catalogue has no file `{name}`")))
 }
 
 fn declared(files: &Files, name: &str) -> Result<Declared, Diagnostic> {
     let source = required(files, name)?;
-    let Variables { variables } = yaml::read(source)?;
-    Ok(Declared { source: source.clone(), variables })
+    let Variables { facts, variables } = yaml::read(source)?;
+    known_facts(source, &facts)?;
+    Ok(Declared { source: source.clone(), variables, facts })
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pq_stream::Diagnostic;
 use serde::Deserialize;
 
+use crate::catalogue::known_facts;
 use crate::{Node, Source, StepTemplate, Variable, yaml};
 
 /// A part of the server or of the platform.
@@ -18,10 +19,14 @@ pub struct Component {
     pub about: String,
     /// What its recipe reads of the host's variables.
     pub variables: BTreeMap<String, Variable>,
+    /// The facts that its recipe reads, with what holds where the machine was not asked.
+    pub facts: BTreeMap<String, Node>,
     /// Components whose steps come before.
     pub needs: Vec<String>,
     /// Components that cannot be on the same machine, and why.
     pub excludes: BTreeMap<String, String>,
+    /// Whether all of its steps are hardening.
+    pub hardening: bool,
     /// Its steps, in order.
     pub steps: Vec<StepTemplate>,
     /// What is watched of it.
@@ -41,9 +46,13 @@ struct Recipe {
     #[serde(default)]
     variables: BTreeMap<String, Variable>,
     #[serde(default)]
+    facts: BTreeMap<String, Node>,
+    #[serde(default)]
     needs: Vec<String>,
     #[serde(default)]
     excludes: BTreeMap<String, String>,
+    #[serde(default)]
+    hardening: bool,
     steps: Vec<Node>,
     #[serde(default)]
     monitor: Option<Node>,
@@ -62,12 +71,15 @@ impl Component {
     /// Where the file is none.
     pub fn read(name: &str, source: &Source) -> Result<Self, Diagnostic> {
         let recipe: Recipe = yaml::read(source)?;
+        known_facts(source, &recipe.facts)?;
         Ok(Component {
             name: name.to_owned(),
             about: recipe.about,
             variables: recipe.variables,
+            facts: recipe.facts,
             needs: recipe.needs,
             excludes: recipe.excludes,
+            hardening: recipe.hardening,
             steps: StepTemplate::all(source, &recipe.steps)?,
             monitor: recipe.monitor,
             backup: recipe.backup,

@@ -5,7 +5,8 @@ use pq_stream::{Diagnostic, nearest};
 use crate::{Data, Node, Source};
 
 /// Keys of a step that are the recipe's, not the step type's.
-const OWN: [&str; 9] = ["id", "title", "do", "before", "after", "in", "template", "when", "each"];
+const OWN: [&str; 10] =
+    ["id", "title", "do", "before", "after", "in", "template", "when", "each", "hardening"];
 
 /// When a step is executed, beside its place among the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,6 +39,8 @@ pub struct StepTemplate {
     pub template: Option<Node>,
     /// A condition without braces; the step is left out where it does not hold.
     pub when: Option<Node>,
+    /// `hardening: true`: it takes something away from who could use it, so that it may be wished to be reported only.
+    pub hardening: bool,
     /// A list; the step is written once for each `item`.
     pub each: Option<Node>,
     /// The fields of the step type.
@@ -90,6 +93,11 @@ impl StepTemplate {
             template: text("template")?,
             when: text("when")?,
             each: node.get("each").cloned(),
+            hardening: match node.get("hardening") {
+                None => false,
+                Some(value) if value.data == Data::Scalar(true.into()) => true,
+                Some(value) => return Err(error(value, "`hardening` of a step can only be true".to_owned())),
+            },
             fields: entries.iter().filter(|(key, _)| !OWN.contains(&key.as_str())).cloned().collect(),
         })
     }

@@ -11,6 +11,7 @@ use pq_steps::{AnyStep, System};
 use pq_store::{Earlier, HostLock, Locked, RUN_DIR, Records, STATE_DIR, State, Unfinished};
 use pq_stream::{Diagnostic, Event, Redactor, Status, system_cause};
 
+use crate::audit::found;
 use crate::edits::{Decisions, Take};
 use crate::host::{HostRun, Mode, Verdict};
 use crate::stop::Stop;
@@ -82,6 +83,8 @@ pub fn execute_here(
     {
         return Err(Failure::failed(error.into_diagnostic().hint("nothing was touched")));
     }
+    let found = found(&mut machine, records.ledger.ledger(), host, options.mode, told)
+        .map_err(|error| Failure::failed(error.into_diagnostic().hint("nothing was touched")))?;
     let run = HostRun {
         machine: &mut machine,
         records: &mut records,
@@ -94,6 +97,7 @@ pub fn execute_here(
         decisions: &decisions,
         stop,
         earlier: &earlier,
+        carries: found.carries(),
         told,
     };
     let mut verdict = run.run(&host.steps);
@@ -264,6 +268,7 @@ pub fn recover(which: Option<&str>, command: &str) -> Result<Status, Failure> {
         decisions: &Decisions::default(),
         stop: &Stop::default(),
         earlier: &earlier,
+        carries: false,
         told: &mut told,
     };
     for it in &wanted {

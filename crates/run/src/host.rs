@@ -3,6 +3,7 @@
 //! Always true here: `check` precedes every `apply`, and follows it; difference left after `apply` is a failure. A
 //! failure ends what its owner still had to do; one of the server or the platform, on which all stand, ends all.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use pq_steps::ledger::Entry;
@@ -11,6 +12,7 @@ use pq_store::{Earlier, Records, State, Unfinished};
 use pq_stream::{Counts, Diagnostic, Difference, Outcome, Redactor, Status, owner_of};
 
 use crate::Told;
+use crate::audit::is_audited;
 use crate::edits::{Decided, Decisions, Edit};
 use crate::order::Order;
 use crate::recovery::rollback;
@@ -74,6 +76,8 @@ pub struct HostRun<'a> {
     pub stop: &'a Stop,
     /// What earlier runs began and none has brought to a good end.
     pub earlier: &'a Earlier,
+    /// Whether it carried services of others before paquerette came.
+    pub carries: bool,
     /// Who is told.
     pub told: &'a mut dyn Told,
 }
@@ -127,6 +131,13 @@ pub(crate) enum Look {
 impl HostRun<'_> {
     /// Runs the steps.
     pub fn run(mut self, steps: &[Planned]) -> Verdict {
+        let carries = self.carries;
+        let audited: Vec<&Planned> = steps.iter().filter(|it| is_audited(it, carries)).collect();
+        let done: Cow<'_, [Planned]> = match audited.is_empty() {
+            true => Cow::Borrowed(steps),
+            false => steps.iter().filter(|it| !is_audited(it, carries)).cloned().collect(),
+        };
+        let steps = &*done;
         let begun = self.earlier.begun.iter().map(|id| owner_of(id).to_owned());
         let mut progress = Progress { changed: begun.collect(), ..Progress::default() };
         let units: Vec<&str> = steps.iter().filter_map(|planned| planned.step.unit()).collect();
@@ -158,6 +169,7 @@ impl HostRun<'_> {
                 None => self.step(planned, &mut progress),
             }
         }
+        audited.iter().for_each(|planned| self.audit(planned, &mut progress));
         if self.mode == Mode::Apply
             && let Err(error) = self.enter(&std::mem::take(&mut progress.adopted))
         {

@@ -4,6 +4,7 @@
 //! precedes every `apply` and follows it; difference left after `apply` is a failure.
 
 mod allowed;
+mod audit;
 mod change;
 mod edits;
 mod execute;

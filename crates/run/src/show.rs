@@ -154,6 +154,7 @@ impl Show {
             Outcome::Ok | Outcome::Started | Outcome::Unknown | Outcome::NotReached => return None,
             Outcome::Changed => (YELLOW, "changed"),
             Outcome::Kept => (CYAN, "kept"),
+            Outcome::Reported => (CYAN, "reported"),
             Outcome::Differs => (YELLOW, "differs"),
             Outcome::Failed => (RED, "failed"),
         };
@@ -161,7 +162,7 @@ impl Show {
         if let Some(ms) = event.ms.filter(|ms| *ms >= 100) {
             text.push_str(&format!(" {DIM}({:.1} s){PLAIN}", Duration::from_millis(ms).as_secs_f64()));
         }
-        if self.mode == Mode::Check || self.verbose {
+        if self.mode == Mode::Check || self.verbose || event.outcome == Outcome::Reported {
             event.differences.iter().for_each(|difference| text.push_str(&difference_text(difference)));
         }
         if let Some(problem) = &event.problem {
@@ -171,7 +172,7 @@ impl Show {
     }
 
     fn recap(&self, host: &str, counts: Counts, time: Duration) -> String {
-        let Counts { ok, changed, kept, differs, unknown, failed, not_reached } = counts;
+        let Counts { ok, changed, kept, reported, differs, unknown, failed, not_reached } = counts;
         let mut parts = vec![format!("{ok} ok")];
         let mut part = |colour: &str, count: usize, words: &str, always: bool| {
             if count > 0 {
@@ -184,6 +185,7 @@ impl Show {
         part(YELLOW, differs, "differ", self.mode == Mode::Check);
         part(DIM, unknown, "not known yet", false);
         part(CYAN, kept, "kept", false);
+        part(CYAN, reported, "only reported", false);
         part(RED, failed, "failed", false);
         part(RED, not_reached, "not reached", false);
         let colour = if failed > 0 { RED } else { GREEN };

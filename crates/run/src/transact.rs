@@ -172,6 +172,7 @@ impl HostRun<'_> {
             before: None,
             after: None,
             destroys: None,
+            audit: None,
             secrets: Vec::new(),
             body: it.body.clone(),
         };

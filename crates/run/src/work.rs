@@ -9,6 +9,9 @@ use pq_stream::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::audit::{WORDS, holds};
+use crate::transact::members;
+
 /// A plan for some machines.
 #[derive(Debug)]
 pub struct Work {
@@ -147,6 +150,11 @@ impl WorkHost {
         if !matches!(record.destroys.as_deref(), None | Some("data")) {
             return Err(refused().cause("`destroys` can only be `data`").hint("nothing was touched"));
         }
+        if record.audit.as_deref().is_some_and(|word| !WORDS.contains(&word)) {
+            return Err(refused()
+                .cause("`audit` can only be `always` or `carried`")
+                .hint("nothing was touched"));
+        }
         let step = AnyStep::read(&record.kind, &record.body).map_err(|bad| {
             let diagnostic = refused().cause(bad.cause);
             bad.hint.into_iter().fold(diagnostic, Diagnostic::hint).hint("nothing was touched")
@@ -156,6 +164,7 @@ impl WorkHost {
             &record.before,
             &record.after,
             &record.destroys,
+            &record.audit,
             &record.secrets,
             canonical(&record),
         ))
@@ -219,6 +228,7 @@ impl WorkHost {
                     return refused(format!("step `{name}` has its own place in a plan"));
                 }
             }
+            holds(planned, &members(transaction, &self.steps))?;
             if let Some(other) = transaction.rollback.iter().find(|it| owner_of(&it.id) != owner_of(id)) {
                 return refused(format!("step `{}` is of another owner", other.id));
             }
@@ -317,6 +327,9 @@ fn differing(one: &Step, other: &Step) -> String {
     }
     if one.after != other.after {
         fields.push("after");
+    }
+    if one.audit != other.audit {
+        fields.push("audit");
     }
     if one.destroys != other.destroys {
         fields.push("destroys");

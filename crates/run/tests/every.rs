@@ -34,6 +34,7 @@ fn run(state: &Path, machine: &mut MemoryMachine, work: &Work) -> (Vec<String>, 
     let mut records = Records::open(state).unwrap();
     let mut failures = Failures::default();
     let verdict = HostRun {
+        carries: false,
         machine,
         earlier: &records.journal.earlier().unwrap(),
         unfinished: records.transactions.all().unwrap(),

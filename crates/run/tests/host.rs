@@ -63,6 +63,22 @@ fn run_deciding(
     take: &Take,
     steps: &[&str],
 ) -> (Vec<String>, Status) {
+    run_whole(state, machine, (mode, false), take, steps)
+}
+
+/// The same, on a machine that carried services before, or did not.
+fn run_on(machine: &mut MemoryMachine, mode: Mode, carries: bool, steps: &[&str]) -> (Vec<String>, Status) {
+    let state = tempfile::tempdir().unwrap();
+    run_whole(state.path(), machine, (mode, carries), &Take::default(), steps)
+}
+
+fn run_whole(
+    state: &Path,
+    machine: &mut MemoryMachine,
+    (mode, carries): (Mode, bool),
+    take: &Take,
+    steps: &[&str],
+) -> (Vec<String>, Status) {
     let work = work(steps);
     let decisions = Decisions::new(take).unwrap();
     let steps = &work.hosts[0].steps;
@@ -75,6 +91,7 @@ fn run_deciding(
         records: &mut records,
         redactor: &Redactor::default(),
         mode,
+        carries,
         verify: false,
         unfinished,
         resume: &[],
@@ -87,6 +104,26 @@ fn run_deciding(
     let ids = steps.iter().map(|step| step.record.id.as_str()).collect();
     records.close(verdict.status == Status::Done, &ids).unwrap();
     (told.0, verdict.status)
+}
+
+#[test]
+fn what_is_only_reported_stays_as_it_is_and_counts_as_no_difference() {
+    let mut machine = MemoryMachine::debian_12();
+    run(&mut machine, Mode::Apply, &[DIRECTORY]);
+    let audited = |word: &str| format!(r#"{FILE},"audit":"{word}""#);
+    for word in ["always", "carried"] {
+        for mode in [Mode::Check, Mode::Apply] {
+            let (told, status) = run_on(&mut machine, mode, true, &[DIRECTORY, &audited(word)]);
+            assert_eq!(
+                (told, status),
+                (vec!["a/dir Ok".to_owned(), "a/file Reported".to_owned()], Status::Done)
+            );
+        }
+    }
+    // On a machine that carried nothing it is done.
+    let done = run_on(&mut machine, Mode::Apply, false, &[DIRECTORY, &audited("carried")]);
+    assert_eq!(done.0, ["a/dir Ok", "a/file Changed"]);
+    assert_eq!(run(&mut machine, Mode::Apply, &[DIRECTORY, &audited("always")]).0, ["a/dir Ok", "a/file Ok"]);
 }
 
 const FILE: &str = r#""id":"a/file","do":"file","path":"/srv/a/x","content":"x\n""#;

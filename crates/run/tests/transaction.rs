@@ -104,6 +104,7 @@ fn run_until(
     let ours = pq_run::Take { ours: vec!["/**".to_owned()], theirs: Vec::new() };
     let decisions = Decisions::new(&ours).unwrap();
     let verdict = HostRun {
+        carries: false,
         machine,
         earlier: &records.journal.earlier().unwrap(),
         unfinished: records.transactions.all().unwrap(),

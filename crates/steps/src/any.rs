@@ -53,7 +53,7 @@ step_types! {
     "directory" Directory "A directory exists with the wanted owner and mode"
     "file" File "A file has the wanted content, owner and mode"
     "symlink" Symlink "A symbolic link points where it should"
-    "assert" Assert "The machine runs this operating system, and this is a mount point"
+    "assert" Assert "The machine is the one that the plan was made for"
     "absent" Absent "Nothing is at a path"
     "line" Line "A file has one line"
     "copy" Copy "Every file of one directory is in another, some always fresh"

@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::types::{database_is_there, user_is_there};
-use crate::{AbsPath, Error, Probe};
+use crate::types::{AuthorizedKey, database_is_there, user_is_there};
+use crate::{AbsPath, Check, Converge, Error, Probe};
 
 /// Where the ledger of a machine is.
 pub const LEDGER: &str = "/var/lib/paquerette/ledger.ndjson";
@@ -18,7 +19,7 @@ pub const LEDGER: &str = "/var/lib/paquerette/ledger.ndjson";
 const REMEMBERED: usize = 8;
 
 /// A kind of thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ThingKind {
     /// A file; its name is its path.
@@ -41,9 +42,19 @@ pub enum ThingKind {
     Database,
     /// A user of a database server; its name is `engine/name`.
     DatabaseUser,
+    /// A public key that opens an account over ssh; its name is the user's, and the key without its comment.
+    Key,
 }
 
 impl ThingKind {
+    /// Whether its name says at which path it stands.
+    pub fn stands_at_a_path(self) -> bool {
+        matches!(
+            self,
+            ThingKind::File | ThingKind::Link | ThingKind::Directory | ThingKind::Tree | ThingKind::Unit
+        )
+    }
+
     /// What it is called.
     pub fn word(self) -> &'static str {
         match self {
@@ -57,12 +68,13 @@ impl ThingKind {
             ThingKind::Group => "group",
             ThingKind::Database => "database",
             ThingKind::DatabaseUser => "database user",
+            ThingKind::Key => "key",
         }
     }
 }
 
 /// Something on a machine that a step makes or needs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Thing {
     /// What it is.
     pub kind: ThingKind,
@@ -100,6 +112,7 @@ impl Thing {
             ThingKind::Group => listed("/etc/group"),
             ThingKind::Database => database_is_there(machine, &self.name),
             ThingKind::DatabaseUser => user_is_there(machine, &self.name),
+            ThingKind::Key => Ok(AuthorizedKey::gone(&self.name).check(machine)? != Check::InSync),
         }
     }
 
@@ -244,6 +257,11 @@ impl Ledger {
     /// What is known of a thing.
     pub fn get(&self, thing: &Thing) -> Option<&Booked> {
         self.things.get(thing)
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.things.is_empty()
     }
 
     /// Everything that is known.

@@ -8,6 +8,7 @@ mod any;
 mod converge;
 mod error;
 mod fields;
+mod found;
 pub mod ledger;
 mod probe;
 mod schema;
@@ -21,6 +22,7 @@ pub use any::{AnyStep, BadStep};
 pub use converge::{Check, Converge, Differences};
 pub use error::{Absent, Error};
 pub use fields::{AbsPath, Mode, Ownership, Text};
+pub use found::{FOUND, Found, Listener};
 pub use probe::{
     Active, Certificate, Command, Http, Kind, LARGEST_READ, Output, Package, Probe, Reply, SshLogin, Stat,
     Unit, UnitFile,

@@ -87,7 +87,7 @@ pub trait System: Probe {
     ///
     /// # Errors
     /// Where apt fails, or another package would have to go too.
-    fn uninstall(&mut self, packages: &[&str]) -> Result<(), Error>;
+    fn uninstall(&mut self, packages: &[&str], keep: &[&str]) -> Result<(), Error>;
 
     /// Has systemd do something to a unit, and waits until it is done.
     ///

@@ -92,6 +92,9 @@ pub struct Host {
     /// Where each variable was set: `group_vars/all.yml:3:1`.
     #[serde(default)]
     pub origins: BTreeMap<String, String>,
+    /// What the machine said of itself, where its record came behind; never a part of this one.
+    #[serde(skip)]
+    pub facts: Map<String, Value>,
 }
 
 /// How a machine is reached.
@@ -226,6 +229,10 @@ pub struct Step {
     /// operator allows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destroys: Option<String>,
+    /// Where it is reported and not done: `always`, or `carried`, on a machine that carried services of others before
+    /// paquerette came to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<String>,
     /// The secret variables that its tokens need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
@@ -268,6 +275,8 @@ pub enum Outcome {
     Changed,
     /// A hand edit was kept; ours lies beside it.
     Kept,
+    /// It differs, and stays so: it is only reported.
+    Reported,
     /// It differs (`--check`).
     Differs,
     /// It depends on an earlier step that differs (`--check`).
@@ -333,6 +342,8 @@ pub struct Counts {
     pub changed: usize,
     /// Hand edits kept.
     pub kept: usize,
+    /// Different, and only reported.
+    pub reported: usize,
     /// Different (`--check`).
     pub differs: usize,
     /// Dependent on what differs (`--check`).
@@ -351,6 +362,7 @@ impl Counts {
             Outcome::Started => return,
             Outcome::Changed => &mut self.changed,
             Outcome::Kept => &mut self.kept,
+            Outcome::Reported => &mut self.reported,
             Outcome::Differs => &mut self.differs,
             Outcome::Unknown => &mut self.unknown,
             Outcome::Failed => &mut self.failed,

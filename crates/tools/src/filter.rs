@@ -160,6 +160,9 @@ fn filter<W: Write>(
                 {
                     last.host = None;
                 }
+                if let (Record::Facts(facts), Some(host)) = (&record, &mut last.host) {
+                    host.facts = facts.facts.clone();
+                }
                 last.steps += usize::from(matches!(record, Record::Step(_)));
                 last.lines.push(line);
             }

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use pq_cli::{EXIT_STATUS, Failure};
-use pq_plan::{Plan, Planner};
+use pq_plan::{Plan, Planner, Unused};
 use pq_stream::{Diagnostic, Host, Status};
 
 use crate::filter::{self, FilterArgs, Layer};
@@ -15,15 +15,18 @@ use crate::filter::{self, FilterArgs, Layer};
 #[derive(Debug, Parser)]
 #[command(name = "pq-platform", version, after_help = EXIT_STATUS)]
 pub(crate) struct Args {
+    /// Take away the components, and parts of them, that neither an instance nor `platform` wants any more; data stays
+    #[arg(long)]
+    remove_unused: bool,
     #[command(flatten)]
     filter: FilterArgs,
 }
 
-struct Platform;
+struct Platform(Unused);
 
 impl Layer for Platform {
     fn plan(&self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
-        planner.platform(host)
+        planner.platform(host, self.0)
     }
 }
 
@@ -32,5 +35,6 @@ impl Layer for Platform {
 /// # Errors
 /// Where the stream is not whole, or a host cannot be planned.
 pub fn run() -> Result<Status, Failure> {
-    filter::run(&Args::parse().filter, &mut Platform)
+    let args = Args::parse();
+    filter::run(&args.filter, &mut Platform(Unused::when(args.remove_unused)))
 }

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use pq_cli::{EXIT_STATUS, Failure};
-use pq_plan::{Plan, Planner};
+use pq_plan::{Plan, Planner, Unused};
 use pq_stream::{Diagnostic, Host, Status};
 
 use crate::filter::{self, FilterArgs, Layer};
@@ -23,15 +23,18 @@ use crate::upkeep::Verb;
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Option<Verb>,
+    /// Take away what earlier plans of the server base made and this one does not want; data stays
+    #[arg(long)]
+    remove_unused: bool,
     #[command(flatten)]
     filter: FilterArgs,
 }
 
-struct Server;
+struct Server(Unused);
 
 impl Layer for Server {
     fn plan(&self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
-        planner.server(host)
+        planner.server(host, self.0)
     }
 }
 
@@ -43,6 +46,6 @@ pub fn run() -> Result<Status, Failure> {
     let args = Args::parse();
     match args.verb {
         Some(verb) => verb.run(),
-        None => filter::run(&args.filter, &mut Server),
+        None => filter::run(&args.filter, &mut Server(Unused::when(args.remove_unused))),
     }
 }

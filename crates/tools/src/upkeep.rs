@@ -186,6 +186,7 @@ fn this_host() -> Host {
         instances: Vec::new(),
         vars: serde_json::Map::new(),
         origins: Default::default(),
+        facts: Default::default(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! MariaDB's protocol 10: a greeting and its answer, then queries, each a text of statements and an answer of texts.
+//! The protocol 10 of MariaDB and MySQL: a greeting and its answer, then queries, each a text of statements and an answer of texts.
 //!
 //! <https://mariadb.com/kb/en/clientserver-protocol/>
 
@@ -8,6 +8,8 @@ use std::time::Instant;
 use pq_steps::{Heard, Refusal, Rows, Session};
 
 use super::For;
+use super::own_file::Login;
+use super::proof::{self, NATIVE};
 use super::wire::{Body, Wire, unexpected};
 
 /// What we can do: `PROTOCOL_41`, `TRANSACTIONS`, `SECURE_CONNECTION`, `MULTI_STATEMENTS`, `MULTI_RESULTS`, `PLUGIN_AUTH`.
@@ -25,7 +27,28 @@ const LONGEST: usize = (1 << 24) - 2;
 /// That another answer follows this one.
 const MORE: u64 = 1 << 3;
 
-/// A session with MariaDB.
+/// What a server says when somebody comes.
+struct Greeting {
+    /// Whether it is MySQL.
+    mysql: bool,
+    /// What it drew, for proofs of passwords.
+    drawn: Vec<u8>,
+}
+
+/// Reads a greeting: `\n`, the version, a number, drawn bytes, what it can do, more drawn bytes.
+fn greeting(packet: &[u8]) -> io::Result<Greeting> {
+    let mut body = Body(packet);
+    body.byte()?;
+    let version = body.text()?;
+    body.bytes(4)?;
+    let mut drawn = body.bytes(8)?.to_vec();
+    // a zero, what it can do, its letters, its state, what else it can do, how much it drew, and nothing
+    body.bytes(1 + 2 + 1 + 2 + 2 + 1 + 10)?;
+    drawn.extend(body.bytes(12)?);
+    Ok(Greeting { mysql: !version.contains("MariaDB"), drawn })
+}
+
+/// A session with MariaDB or MySQL.
 pub struct Mariadb {
     wire: Wire,
     /// The number that the next packet has.
@@ -35,58 +58,81 @@ pub struct Mariadb {
 /// Opens a session.
 pub fn open(
     wire: Wire,
-    user: &str,
+    login: &Login,
     session: &Session,
     purpose: For,
     end: Instant,
 ) -> io::Result<Result<Mariadb, Refusal>> {
     let mut server = Mariadb { wire, number: 0 };
-    let greeting = server.packet(end)?;
-    match greeting.first() {
-        Some(10) => {}
-        Some(0xff) => return Ok(Err(refusal(&greeting)?)),
+    let packet = server.packet(end)?;
+    let Greeting { mysql, drawn } = match packet.first() {
+        Some(10) => greeting(&packet)?,
+        Some(0xff) => return Ok(Err(refusal(&packet)?)),
         _ => return Err(unexpected("a greeting of another protocol")),
-    }
-    server.send(&answer(user, session.database.as_deref()), end)?;
+    };
+    let user = login.user.as_deref().unwrap_or("root");
+    let proof = proof::answer(NATIVE, &login.password, &drawn);
+    server.send(&answer(user, &proof, session.database.as_deref()), end)?;
     loop {
         let packet = server.packet(end)?;
         match packet.first() {
             Some(0) => break,
             Some(0xff) => return Ok(Err(refusal(&packet)?)),
-            // Another way to log in is tried: to a socket's user there is nothing to say.
-            Some(0xfe) => server.send(&[], end)?,
+            // Another way to log in is tried, with other drawn bytes. To whom the kernel has told who we are there is nothing to say.
+            Some(0xfe) => {
+                let mut body = Body(&packet[1..]);
+                let way = body.text()?;
+                let drawn = body.0.strip_suffix(b"\0").unwrap_or(body.0);
+                server.send(&proof::answer(&way, &login.password, drawn), end)?;
+            }
+            // More of the same way: the server knows the proof (3), or has to be told the password itself (4).
+            Some(1) if packet.get(1) == Some(&3) => {}
+            Some(1) if packet.get(1) == Some(&4) => server.send(&proof::clear(&login.password), end)?,
             _ => return Err(unexpected("an answer to who we are")),
         }
     }
-    Ok(server.say(&settings(session, purpose), end)?.map(|_| server))
+    Ok(server.say(&settings(session, purpose, mysql), end)?.map(|_| server))
 }
 
-/// Who we are, with no password.
-fn answer(user: &str, database: Option<&str>) -> Vec<u8> {
+/// Who we are, and the proof of it.
+fn answer(user: &str, proof: &[u8], database: Option<&str>) -> Vec<u8> {
     let able = if database.is_some() { ABLE | WITH_DATABASE } else { ABLE };
     let mut body = able.to_le_bytes().to_vec();
     body.extend((1_u32 << 24).to_le_bytes());
     body.push(CHARSET);
     body.extend([0; 23]);
-    body.extend([user.as_bytes(), b"\0", b"\0"].concat());
+    // A proof has at most 32 bytes.
+    let length = u8::try_from(proof.len()).unwrap_or_default();
+    body.extend([user.as_bytes(), b"\0", &[length], proof].concat());
     body.extend(database.iter().flat_map(|name| [name.as_bytes(), b"\0"].concat()));
-    body.extend(b"mysql_native_password\0");
+    body.extend([NATIVE.as_bytes(), b"\0"].concat());
     body
 }
 
 /// The settings of a session: strings as the standard has them, and mistakes that are errors.
-fn settings(session: &Session, purpose: For) -> String {
+fn settings(session: &Session, purpose: For, mysql: bool) -> String {
     let seconds = session.timeout.as_secs();
+    let (limit, modes, read_only, log) = match mysql {
+        // In milliseconds, and of statements that only read.
+        true => (format!("max_execution_time = {}", seconds * 1000), "", "transaction_read_only", ""),
+        false => (
+            format!("max_statement_time = {seconds}"),
+            "NO_AUTO_CREATE_USER,",
+            "tx_read_only",
+            ", SESSION slow_query_log = 0",
+        ),
+    };
     let mut sql = format!(
-        "SET NAMES utf8mb4, SESSION max_statement_time = {seconds}, SESSION sql_mode = \
-         'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES'"
+        "SET NAMES utf8mb4, SESSION {limit}, SESSION sql_mode = \
+         'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,{modes}NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES'"
     );
     if session.user.is_none() {
         // What only an administrator may set.
-        sql.push_str(", SESSION sql_log_off = 1, SESSION slow_query_log = 0");
+        sql.push_str(", SESSION sql_log_off = 1");
+        sql.push_str(log);
     }
     if purpose == For::Looking {
-        sql.push_str(", SESSION tx_read_only = 1");
+        sql.push_str(&format!(", SESSION {read_only} = 1"));
     }
     sql
 }
@@ -222,12 +268,28 @@ mod tests {
 
     #[test]
     fn who_we_are_names_the_database_only_where_there_is_one() {
-        let with = answer("root", Some("wiki"));
+        let with = answer("root", b"", Some("wiki"));
         assert_eq!(with[0] & 8, 8);
         assert!(with.ends_with(b"root\0\0wiki\0mysql_native_password\0"));
-        let without = answer("root", None);
+        let proved = answer("root", &[7; 20], None);
+        assert!(proved.ends_with(&[&b"root\0\x14"[..], &[7; 20], b"mysql_native_password\0"].concat()));
+        let without = answer("root", b"", None);
         assert_eq!(without[0] & 8, 0);
         assert!(without.ends_with(b"root\0\0mysql_native_password\0"));
+    }
+
+    #[test]
+    fn a_greeting_tells_the_server_and_what_it_drew() {
+        let said = |version: &str| {
+            let head = [b"\x0a", version.as_bytes(), b"\0\x07\0\0\0abcdefgh\0\xfe\xf7\x2d\x02\0\xff\x81\x15"]
+                .concat();
+            greeting(&[&head[..], &[0; 10], b"ijklmnopqrst\0", b"mysql_native_password\0"].concat())
+        };
+        let mariadb = said("5.5.5-10.11.6-MariaDB-0+deb12u1").unwrap();
+        assert!(!mariadb.mysql);
+        assert_eq!(mariadb.drawn, b"abcdefghijklmnopqrst");
+        assert!(said("9.7.4-2").unwrap().mysql);
+        assert!(greeting(b"\x0a8.0").is_err());
     }
 
     /// Packets as a server sends them, numbered from 1.

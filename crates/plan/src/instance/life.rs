@@ -114,7 +114,8 @@ impl<'p> Life<'p> {
 
     /// The recipe of its application, for the steps of one of its moments.
     pub fn recipe(&self, phase: Option<Phase>) -> Recipe<'_> {
-        Recipe { owner: &self.instance.id, source: &self.app.source, directory: &self.directory, phase }
+        let (owner, source) = (&self.instance.id, &self.app.source);
+        Recipe { owner, source, directory: &self.directory, phase, hardening: false }
     }
 
     /// The id of one of its steps.

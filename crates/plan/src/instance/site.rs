@@ -151,6 +151,7 @@ pub(super) fn health(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagn
             title,
             kind: "http".to_owned(),
             phase: Phase::AfterFiles,
+            hardening: false,
             fields,
         };
         draft.push(draught, Some(source.place(health.http.mark)))?;

@@ -17,7 +17,7 @@ pub(super) fn items(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagno
     let app = life.app;
     let blocks = Blocks { source: &app.source, backup: app.backup.as_ref(), monitor: app.monitor.as_ref() };
     items.add(draft.renderer, &blocks, &life.scope)?;
-    items.write(draft, life.id())
+    items.write(draft, life.id(), false)
 }
 
 /// What survives a new release, and its certificate: code comes again from where it came.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AbsPath, Check, Converge, Error, Probe, System};
 
-/// The machine runs this operating system, and this directory is a mount point. It looks, and never acts.
+/// The machine runs this operating system, this directory is a mount point, and it is as it said itself. It looks, and never acts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Assert {
@@ -16,7 +16,26 @@ pub struct Assert {
     /// A directory on which a file system is mounted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mount: Option<AbsPath>,
+    /// MiB of memory, of which an eighth may be missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Whether MySQL is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mysql: Option<bool>,
 }
+
+/// Where the kernel says how much memory there is; `proc_meminfo(5)`.
+const MEMORY: &str = "/proc/meminfo";
+
+/// The packages that bring a MySQL server, of distributions and of its makers.
+pub const MYSQL: [&str; 6] = [
+    "mysql-server",
+    "mysql-server-5.7",
+    "mysql-server-8.0",
+    "mysql-server-8.4",
+    "mysql-community-server",
+    "percona-server-server",
+];
 
 /// Where the kernel says what is mounted; `proc(5)`.
 const MOUNTS: &str = "/proc/self/mountinfo";
@@ -41,6 +60,28 @@ impl Converge for Assert {
                     .into());
             }
         }
+        let stale = |is: String, was: String| {
+            Diagnostic::new(format!("the plan is for a machine with {was}"))
+                .cause(format!("this one has {is}"))
+                .hint("plan it anew, with `pq-inventory --facts`")
+        };
+        if let Some(want) = self.memory {
+            let text = machine.read(&AbsPath::known(MEMORY))?.unwrap_or_default();
+            let is = memory(&String::from_utf8_lossy(&text));
+            if is < want - want / 8 {
+                return Err(stale(format!("{is} MiB"), format!("{want} MiB of memory")).into());
+            }
+        }
+        if let Some(want) = self.mysql {
+            let mut is = false;
+            for name in MYSQL {
+                is |= machine.package(name)?.is_some();
+            }
+            if is != want {
+                let word = |there| if there { "MySQL" } else { "no MySQL" }.to_owned();
+                return Err(stale(word(is), word(want)).into());
+            }
+        }
         Ok(Check::InSync)
     }
 
@@ -50,7 +91,10 @@ impl Converge for Assert {
 
     fn validate(&self) -> Result<(), String> {
         match (&self.os, &self.mount) {
-            (None, None) => Err("neither `os` nor `mount` is given: there is nothing to assert".to_owned()),
+            (None, None) if self.memory.is_none() && self.mysql.is_none() => {
+                Err("none of `os`, `mount`, `memory`, `mysql` is given: there is nothing to assert"
+                    .to_owned())
+            }
             (Some(os), _) if os.is_empty() => Err("`os` is empty".to_owned()),
             _ => Ok(()),
         }
@@ -59,6 +103,12 @@ impl Converge for Assert {
 
 fn bad_path(cause: String) -> Error {
     Error::failed("cannot read what is mounted", cause)
+}
+
+/// MiB of memory: `MemTotal:  1024 kB`.
+fn memory(text: &str) -> u64 {
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    total.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
 /// Whether a mountinfo text has a mount at a path: its fifth field, in which blanks are written `\040`.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ssh_key::{self, PublicKey};
 use super::{accounts, compare_meta, in_the_way};
+use crate::ledger::{Thing, ThingKind};
 use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, Stat, System};
 
 /// Whether something is to be there.
@@ -50,6 +51,12 @@ const DIRECTORY: Mode = Mode::from_bits(0o700);
 const FILE: Mode = Mode::from_bits(0o600);
 
 impl AuthorizedKey {
+    /// The step that takes a key of the ledger away.
+    pub(crate) fn gone(name: &str) -> Self {
+        let (user, key) = name.split_once(' ').unwrap_or((name, ""));
+        AuthorizedKey { user: user.to_owned(), key: key.to_owned(), options: None, state: Presence::Absent }
+    }
+
     /// Its line: the user's file, and the key in it.
     pub fn place(&self) -> String {
         let key = PublicKey::read(&self.key).map_or(String::new(), |key| key.fingerprint());
@@ -205,6 +212,16 @@ impl Converge for AuthorizedKey {
         match edited == content {
             true => Ok(()),
             false => machine.write(&place.file, &edited, &self.meta(&place, FILE)),
+        }
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        let mut words = self.key.split_whitespace();
+        match (self.state, words.next(), words.next()) {
+            (Presence::Present, Some(kind), Some(key)) => {
+                vec![Thing::new(ThingKind::Key, format!("{} {kind} {key}", self.user))]
+            }
+            _ => Vec::new(),
         }
     }
 

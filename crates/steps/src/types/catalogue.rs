@@ -1,7 +1,8 @@
 //! All databases and users of a server, by one question that is the same for every step: asked once, it answers all.
 //!
 //! What is read are the server's own tables, whose fields are the same in every language and of one meaning in all versions that
-//! are supported (MariaDB 10.5 and later, PostgreSQL 13 and later).
+//! are supported (MariaDB 10.5 and later, MySQL 8 and later, PostgreSQL 13 and later). What stands in `/*M! */` is for MariaDB alone, what
+//! stands in `/*!80000 */` for MySQL.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,14 +12,17 @@ use crate::{AbsPath, Engine, Error, Heard, Probe};
 /// Rows begin with what they tell of.
 const MARIADB: &str = "\
 SELECT 'database', schema_name, '', default_character_set_name, default_collation_name FROM information_schema.schemata;
-SELECT 'user', User, Host, Priv FROM mysql.global_priv;
+SELECT 'user', User, Host, /*M! Priv FROM mysql.global_priv */ \
+/*!80000 json_object('plugin', plugin, 'authentication_string', if(plugin = 'mysql_native_password', authentication_string, ''), \
+'account_locked', cast(if(account_locked = 'Y', 'true', 'false') AS json), 'access', (SELECT count(*) FROM \
+information_schema.user_privileges WHERE privilege_type <> 'USAGE' AND grantee = concat(quote(User), '@', quote(Host)))) FROM mysql.user */;
 SELECT 'all', count(*) FROM information_schema.columns WHERE table_schema = 'mysql' AND table_name = 'db' \
 AND right(column_name, 5) = '_priv' AND column_name <> 'Grant_priv';
 SELECT 'right', grantee, table_schema, privilege_type, is_grantable FROM information_schema.schema_privileges;
 SELECT DISTINCT 'beyond', User, Host, concat('rights on table ', Db, '.', Table_name) FROM mysql.tables_priv;
 SELECT DISTINCT 'beyond', User, Host, concat('rights on columns of ', Db, '.', Table_name) FROM mysql.columns_priv;
 SELECT DISTINCT 'beyond', User, Host, concat('rights on routine ', Db, '.', Routine_name) FROM mysql.procs_priv;
-SELECT 'member', User, Host, Role FROM mysql.roles_mapping;
+SELECT 'member', /*M! User, Host, Role FROM mysql.roles_mapping */ /*!80000 TO_USER, TO_HOST, FROM_USER FROM mysql.role_edges */;
 ";
 
 const POSTGRES: &str = "\
@@ -148,7 +152,7 @@ fn account(user: &mut Account, text: &str) {
     user.login = !is("account_locked");
     user.auth = match word("plugin").as_str() {
         _ if kept.get("auth_or").is_some() => "several ways".to_owned(),
-        "unix_socket" => "socket".to_owned(),
+        "unix_socket" | "auth_socket" => "socket".to_owned(),
         "" | "mysql_native_password" if user.kept.is_empty() => "nothing".to_owned(),
         "" | "mysql_native_password" => "password".to_owned(),
         other => other.to_owned(),

@@ -238,10 +238,17 @@ impl DatabaseUser {
     /// How it shows who it is, as a clause of a statement.
     fn clause(&self, mut say: impl FnMut(&str) -> Result<Heard, Error>) -> Result<String, Error> {
         Ok(match (self.engine, self.auth) {
-            (Engine::Mariadb, Auth::Socket) => " IDENTIFIED VIA unix_socket".to_owned(),
+            // What stands in the second comment is for MySQL alone.
+            (Engine::Mariadb, Auth::Socket) => {
+                " IDENTIFIED /*M! VIA unix_socket */ /*!80000 WITH auth_socket */".to_owned()
+            }
             (Engine::Mariadb, Auth::Password) => {
                 let kept = passwords::native(self.password()?);
-                format!(" IDENTIFIED VIA mysql_native_password USING {}", literal(&kept))
+                let kept = literal(&kept);
+                format!(
+                    " IDENTIFIED /*M! VIA mysql_native_password USING {kept} */ \
+                     /*!80000 WITH mysql_native_password AS {kept} */"
+                )
             }
             (Engine::Postgres, Auth::Socket) => " PASSWORD NULL".to_owned(),
             (Engine::Postgres, Auth::Password) => {

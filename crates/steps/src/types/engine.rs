@@ -98,7 +98,8 @@ pub(super) fn refused(refusal: &Refusal, engine: Engine, what: &str, secret: boo
         Diagnostic::new(what.to_owned()).cause(format!("{} says: error {code}: {words}", engine.word()));
     match (engine, code.as_str()) {
         (Engine::Mariadb, "1045" | "1698") => error.hint(
-            "who asks is told by the socket: `root` and the users of the system log in with the plugin `unix_socket`, as Debian sets it up",
+            "who asks is told by the socket: `root` and the users of the system log in with the plugin `unix_socket`, as Debian sets it up; \
+             where root has a password, `/root/.my.cnf` has it below `[client]`, for root alone to write",
         ),
         (Engine::Postgres, "28000" | "28P01") => error.hint(
             "who asks is told by the socket: `pg_hba.conf` needs its lines `local all postgres peer` and `local all all peer`, as Debian has them",

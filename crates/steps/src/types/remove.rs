@@ -1,4 +1,5 @@
-//! What an owner wanted and nobody else does is taken away, newest first, as the ledger has it.
+//! What an owner wanted and nobody else does is taken away, newest first, as the ledger has it: all of it, or what the owner
+//! does not want any more.
 //!
 //! Always true here: what was there before us stays, and so does what another owner wants. Data stays unless it is asked for:
 //! directories in which something is that we did not make, files that people changed, databases. What stays for that reason
@@ -10,17 +11,21 @@ use pq_stream::{Diagnostic, owner_of};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::authorized_key::AuthorizedKey;
 use super::drops::drop_thing;
 use super::run;
 use crate::ledger::{Booked, Entry, LEDGER, Ledger, Thing, ThingKind, What};
 use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System, UnitVerb};
 
-/// Nothing is left of what an owner wanted.
+/// Nothing is left of what an owner wanted, but what is to be kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Remove {
     /// The owner, as ids of steps begin: `wiki`, `platform/redis`.
     pub owner: String,
+    /// What it still wants: left alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<Thing>,
     /// Its data too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub with_data: bool,
@@ -43,7 +48,11 @@ impl Remove {
         let mut fates: Vec<(Thing, Fate)> = Vec::new();
         let mut taken = BTreeSet::new();
         let mut of_data = false;
+        let keep = Keep::of(&self.keep)?;
         for (thing, booked) in ledger.of_owner(&self.owner) {
+            if keep.holds(thing)? {
+                continue;
+            }
             let fate = self.fate(machine, ledger, thing, booked, &taken, of_data)?;
             match fate {
                 Fate::Taken => drop(taken.insert(thing.clone())),
@@ -52,8 +61,13 @@ impl Remove {
             }
             fates.push((thing.clone(), fate));
         }
-        // Packages last: what we made may need them to be taken away.
-        fates.sort_by_key(|(thing, _)| thing.kind == ThingKind::Package);
+        // Packages behind what only their programs can take away, and before all else: where they cannot go, no file and no unit of
+        // theirs is gone.
+        fates.sort_by_key(|(thing, _)| match thing.kind {
+            ThingKind::Database | ThingKind::DatabaseUser => 0,
+            ThingKind::Package => 1,
+            _ => 2,
+        });
         Ok(fates)
     }
 
@@ -90,11 +104,42 @@ impl Remove {
             ThingKind::Database | ThingKind::DatabaseUser => true,
             // As long as its data stays, it stays somebody's.
             ThingKind::User | ThingKind::Group => of_data,
-            ThingKind::Link | ThingKind::Tree | ThingKind::Unit | ThingKind::Package => false,
+            ThingKind::Link | ThingKind::Tree | ThingKind::Unit | ThingKind::Package | ThingKind::Key => {
+                false
+            }
         };
         let whole = matches!(thing.kind, ThingKind::Directory | ThingKind::Tree);
         let kept = !self.with_data || whole && self.holds_of_others(ledger, &thing.name);
         Ok(if is_data && kept { Fate::Data } else { Fate::Taken })
+    }
+}
+
+/// What is still wanted. What stands at a path is known by that: whatever it was booked as, it may be of another kind now.
+struct Keep<'k> {
+    things: BTreeSet<&'k Thing>,
+    paths: BTreeSet<String>,
+}
+
+impl<'k> Keep<'k> {
+    fn of(things: &'k [Thing]) -> Result<Self, Error> {
+        let mut paths = BTreeSet::new();
+        for thing in things.iter().filter(|thing| thing.kind.stands_at_a_path()) {
+            paths.insert(thing.path()?.as_str().to_owned());
+        }
+        Ok(Keep { things: things.iter().collect(), paths })
+    }
+
+    fn holds(&self, thing: &Thing) -> Result<bool, Error> {
+        if !thing.kind.stands_at_a_path() {
+            return Ok(self.things.contains(thing));
+        }
+        let path = thing.path()?;
+        // `x.new` was put beside `x`, because that was changed by hand.
+        let beside = path.as_str().strip_suffix(".new").unwrap_or_default();
+        let below = format!("{path}/");
+        let within = self.paths.range(below.clone()..).next().is_some_and(|it| it.starts_with(&below));
+        let whole = matches!(thing.kind, ThingKind::Tree | ThingKind::Directory);
+        Ok(self.paths.contains(path.as_str()) || self.paths.contains(beside) || whole && within)
     }
 }
 
@@ -139,7 +184,9 @@ fn take(machine: &mut dyn System, thing: &Thing, with_data: bool) -> Result<(), 
         }
         ThingKind::User => run(machine, &["userdel", "--", &thing.name]),
         ThingKind::Group => run(machine, &["groupdel", "--", &thing.name]),
-        ThingKind::Package => machine.uninstall(&[&thing.name]),
+        // They go together.
+        ThingKind::Package => Ok(()),
+        ThingKind::Key => AuthorizedKey::gone(&thing.name).apply(machine),
         ThingKind::Database | ThingKind::DatabaseUser => drop_thing(machine, thing),
     }
 }
@@ -163,10 +210,31 @@ impl Converge for Remove {
         if text.last().is_some_and(|byte| *byte != b'\n') {
             text.push(b'\n');
         }
-        for (thing, fate) in self.fates(machine, &Ledger::parse(&text))? {
+        let ledger = Ledger::parse(&text);
+        let fates = self.fates(machine, &ledger)?;
+        // Packages go together: one may need another.
+        let mut packages = Vec::new();
+        let others = |booked: &Booked| booked.before || booked.owners.iter().any(|it| *it != self.owner);
+        let theirs: Vec<&str> = ledger
+            .things()
+            .filter(|(thing, booked)| thing.kind == ThingKind::Package && others(booked))
+            .map(|(thing, _)| thing.name.as_str())
+            .collect();
+        for (thing, fate) in &fates {
+            if thing.kind == ThingKind::Package && *fate == Fate::Taken && thing.is_there(machine)? {
+                packages.push(thing.name.as_str());
+            }
+        }
+        for (thing, fate) in fates.iter().cloned() {
             let what = match fate {
                 Fate::Data => continue,
                 Fate::Left => What::Dropped { owner: self.owner.clone() },
+                Fate::Taken if thing.kind == ThingKind::Package => {
+                    if !packages.is_empty() {
+                        machine.uninstall(&std::mem::take(&mut packages), &theirs)?;
+                    }
+                    What::Gone
+                }
                 Fate::Taken => {
                     if thing.is_there(machine)? {
                         take(machine, &thing, self.with_data)?;

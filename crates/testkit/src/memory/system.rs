@@ -166,7 +166,7 @@ impl System for MemoryMachine {
         self.install_packages(packages)
     }
 
-    fn uninstall(&mut self, packages: &[&str]) -> Result<(), Error> {
+    fn uninstall(&mut self, packages: &[&str], _keep: &[&str]) -> Result<(), Error> {
         self.uninstall_packages(packages)
     }
 

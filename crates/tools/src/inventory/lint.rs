@@ -6,7 +6,7 @@ use std::path::Path;
 
 use pq_cli::{Failure, printable};
 use pq_inventory::{Finding, Inventory, Survey};
-use pq_plan::{Choice, Planner, complaints};
+use pq_plan::{Choice, Planner, Unused, complaints};
 use pq_recipes::Catalogue;
 use pq_stream::{Diagnostic, Host, Status, nearest};
 use serde_json::json;
@@ -109,8 +109,8 @@ fn of_host(host: &Host, planner: &Planner) -> Vec<Diagnostic> {
     // Without the operating system there is no plan; whoever has no instances may want none.
     if host.os.is_some() || !host.instances.is_empty() {
         let plans = [
-            planner.server(host).err(),
-            planner.platform(host).err(),
+            planner.server(host, Unused::Stays).err(),
+            planner.platform(host, Unused::Stays).err(),
             planner.instances(host, &Choice::default()).err(),
         ];
         for error in plans.into_iter().flatten() {

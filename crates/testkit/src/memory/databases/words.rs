@@ -2,7 +2,8 @@
 
 /// The words of each statement, signs apart; what is quoted is one word, without its quotes.
 pub(super) fn statements(sql: &str) -> Vec<Vec<String>> {
-    let (mut all, mut words, mut rest) = (Vec::new(), Vec::new(), sql);
+    let sql = for_mariadb(sql);
+    let (mut all, mut words, mut rest) = (Vec::new(), Vec::new(), sql.as_str());
     while let Some(first) = rest.chars().next() {
         let mut length = first.len_utf8();
         match first {
@@ -24,6 +25,19 @@ pub(super) fn statements(sql: &str) -> Vec<Vec<String>> {
     all.push(words);
     all.retain(|words| !words.is_empty());
     all
+}
+
+/// What is in `/*M! */` counts, and what is in `/*!80000 */` is MySQL's.
+fn for_mariadb(sql: &str) -> String {
+    let mut text = String::new();
+    let mut rest = sql;
+    while let Some((before, comment)) = rest.split_once("/*") {
+        let (comment, after) = comment.split_once("*/").unwrap_or((comment, ""));
+        text.push_str(before);
+        text.push_str(comment.strip_prefix("M!").unwrap_or_default());
+        rest = after;
+    }
+    text + rest
 }
 
 /// What stands in quotes, and how long it is with them.
