@@ -10,6 +10,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use pq_steps::types::MYSQL;
 use pq_steps::{AbsPath, Command, Error, Output, Text};
 use pq_stream::Diagnostic;
 
@@ -275,6 +276,12 @@ fn explained(names: &[&str], output: &Output, update: Option<Error>, users: &Use
         diagnostic =
             diagnostic.hint("remove them by hand if that is right, or take the package out of the plan");
     }
+    let installed = Packages::read(false).ok();
+    let mysql = MYSQL.iter().find(|name| installed.as_ref().is_some_and(|it| it.get(name).is_some()));
+    if let Some(mysql) = mysql.filter(|_| names.contains(&"mariadb-server")) {
+        causes.push(format!("`{mysql}` is installed, and both cannot be"));
+        diagnostic = diagnostic.hint("plan with `pq-inventory --facts`: MySQL is used as it is found then");
+    }
     if let Some(error) = update {
         causes.push(format!("the lists could not be fetched: {error}"));
     }
@@ -285,8 +292,16 @@ fn explained(names: &[&str], output: &Output, update: Option<Error>, users: &Use
 
 /// Why apt failed, in its own words and dpkg's.
 pub(crate) fn reasons(output: &Output) -> Vec<String> {
-    let told = output.stderr.lines().filter(|line| line.starts_with("E: ")).map(|line| &line[3..]);
-    let mut causes: Vec<String> = told.map(|line| line.trim().to_owned()).collect();
+    let mut causes: Vec<String> = Vec::new();
+    let mut within = false;
+    for line in output.stderr.lines() {
+        let error = line.strip_prefix("E: ");
+        // What is set in goes on with the error above it.
+        within = error.is_some() || within && line.starts_with("   ");
+        if within {
+            causes.push(error.unwrap_or(line).trim().to_owned());
+        }
+    }
     if causes.is_empty() {
         causes = output.stderr.trim_end().lines().rev().take(8).map(str::to_owned).collect();
         causes.reverse();
