@@ -100,6 +100,19 @@ fn what_a_machine_carried_stays_reachable_and_hardening_is_reported_until_it_is_
     done(server(&machine, "--remove-unused", "pq-apply --text")?, &[" 1 changed", "server/unused"]);
     assert_eq!(machine.sh(cron)?.text(), "0");
 
+    // What somebody changed is set aside, where cron does not read it.
+    inventory(&machine, "cron_jobs: [{ name: quota, command: /bin/true, schedule: \"12 4 * * *\" }]\n")?;
+    done(server(&machine, "", "pq-apply --text")?, &[" changed"]);
+    machine.sh("echo '# mine' >>$(grep -rl /bin/true /etc/cron.d)")?.success()?;
+    inventory(&machine, "")?;
+    done(
+        server(&machine, "--remove-unused", "pq-apply --text")?,
+        &["was changed by hand, wanted set aside as `"],
+    );
+    assert_eq!(machine.sh("ls /etc/cron.d | grep quota")?.text(), "paquerette-job-quota.old");
+    assert_eq!(machine.sh("grep -c mine /etc/cron.d/paquerette-job-quota.old")?.text(), "1");
+    done(server(&machine, "--remove-unused", "pq-apply --text")?, &[" 0 changed"]);
+
     // Once it is wished it is done, and what answered others still does.
     inventory(&machine, "hardening: enforce\n")?;
     let hard = done(server(&machine, "", "pq-apply --text -v")?, &["9000/tcp is open (python3)"]);
@@ -110,6 +123,27 @@ fn what_a_machine_carried_stays_reachable_and_hardening_is_reported_until_it_is_
     assert!(rules.contains("Status: active") && rules.contains("open before paquerette"), "{rules}");
     assert!(machine.sh("iptables -S INPUT")?.stdout.contains("--dport 5555 -j DROP"));
     done(server(&machine, "", "pq-apply --text")?, &[" 0 changed"]);
+
+    // A person who left comes in no more, and a rule that is not wanted shuts.
+    machine.sh("ssh-keygen -q -t ed25519 -N '' -C anna -f /root/anna")?.success()?;
+    let person = format!(
+        "operators: [{{ name: anna, keys: [\"{}\"] }}]\nfirewall_rules: [allow 8080/tcp]\n",
+        machine.read("/root/anna.pub")?.trim()
+    );
+    inventory(&machine, &format!("hardening: enforce\n{person}"))?;
+    done(
+        server(&machine, "--remove-unused", "pq-apply --text")?,
+        &["rule `allow 80/tcp`", "rule `allow 443/tcp`"],
+    );
+    let state = "ufw status | grep -c ' ALLOW .* Anywhere$'; grep -c anna /home/anna/.ssh/authorized_keys; ls /etc/sudoers.d | grep -c anna";
+    assert_eq!(machine.sh(state)?.stdout, "1\n1\n1\n");
+    inventory(&machine, "hardening: enforce\n")?;
+    done(
+        server(&machine, "--remove-unused", "pq-apply --text")?,
+        &["key `anna ssh-ed25519", "rule `allow 8080/tcp`"],
+    );
+    assert_eq!(machine.sh(state)?.stdout, "2\n0\n0\n");
+    done(server(&machine, "--remove-unused", "pq-apply --text")?, &[" 0 changed"]);
 
     // A wish for a report alone holds on any machine, and undoes nothing.
     inventory(&machine, "hardening: audit\n")?;

@@ -39,6 +39,9 @@ pub(crate) fn plan(draft: &mut Draft<'_>, unused: Unused) -> Result<(), Diagnost
     hard.write(draft, "server", true)?;
     match unused {
         Unused::Stays => Ok(()),
-        Unused::Goes => draft.unused("server", "what the server does not need any more".to_owned()),
+        Unused::Goes => {
+            draft.part("server/unused", "What the server does not need any more");
+            draft.unused("server", "what the server does not need any more".to_owned())
+        }
     }
 }

@@ -330,7 +330,10 @@ fn operator(fields: &Map<String, Value>) -> Option<Value> {
         let text = key.as_str()?;
         let (kind, rest) = text.split_once(' ')?;
         let public = ["ssh-", "ecdsa-", "sk-"].iter().any(|begin| kind.starts_with(begin));
-        let good = public && !rest.is_empty() && !text.chars().any(char::is_control);
+        // One blank between its parts: sshd reads more of them as one, and none at the ends.
+        let (blob, comment) = rest.split_once(' ').unwrap_or((rest, "x"));
+        let blank = comment.is_empty() || comment.starts_with(' ') || comment.ends_with(' ');
+        let good = public && !blob.is_empty() && !blank && !text.chars().any(char::is_control);
         good.then(|| Value::from(text))
     };
     let keys: Vec<Value> = fields.get("keys")?.as_array()?.iter().map(key).collect::<Option<_>>()?;

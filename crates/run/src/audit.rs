@@ -54,8 +54,12 @@ pub(crate) fn found(
     if found.carries() && host.steps.iter().any(|it| it.record.audit.as_deref() == Some("carried")) {
         told.note(&format!(
             "this machine carried services before paquerette came: {}; they stay, and what would harden it is only reported: \
-             `hardening: enforce` in the inventory does it, `hardening: audit` says that it is to stay so (`{FOUND}` has what was found)",
-            found.services().join(", ")
+             `hardening: enforce` in the inventory does it, `hardening: audit` says that it is to stay so ({})",
+            found.services().join(", "),
+            match mode {
+                Mode::Apply => format!("`{FOUND}` has what was found"),
+                Mode::Check => format!("what was found is kept in `{FOUND}` once something is done"),
+            }
         ));
         if first && !found.rules.is_empty() {
             let more = match found.rules.len().saturating_sub(TOLD) {
@@ -89,7 +93,9 @@ impl HostRun<'_> {
             }
             // What it would look at comes with a step that is reported too.
             Err(Error::Absent(absent)) => {
-                let difference = Difference { what: absent.to_string(), is: None, want: None, diff: None };
+                let words = absent.to_string();
+                let what = words.strip_prefix("there is no ").unwrap_or(&words).to_owned();
+                let difference = Difference { what, is: Some("missing".to_owned()), want: None, diff: None };
                 self.event(planned, progress, Outcome::Reported, vec![difference], None, None);
             }
             // What could not be done either is no failure of a run that does not do it.

@@ -80,6 +80,7 @@ impl Found {
                         .iter()
                         .for_each(|run| self.add(run, "files as they were before a run", OURS));
                 }
+                "journal" | "transactions" | "history" if listed(&path).is_empty() => {}
                 "journal" => self.add(&path, "journals of runs that came to no good end", OURS),
                 "history" => self.add(&path, "journals of earlier runs", OURS),
                 "ledger.ndjson" => self.add(&path, "ledger of what was made", OURS),

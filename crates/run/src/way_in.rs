@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use pq_steps::types::Confirm;
-use pq_steps::{Command, Error, SshLogin, System};
+use pq_steps::{AbsPath, Command, Error, SshLogin, System};
 use pq_store::{STATE_DIR, Transactions, Unfinished};
 use pq_stream::Diagnostic;
 
@@ -33,6 +33,18 @@ pub(crate) struct WayIn {
     before: Vec<SshLogin>,
 }
 
+/// Whether root or a user has a file of keys that is not empty.
+fn somebody_has_a_key(machine: &dyn System) -> bool {
+    let users = AbsPath::new("/etc/passwd").ok().and_then(|path| machine.read(&path).ok().flatten());
+    let users = users.unwrap_or_default();
+    let users = String::from_utf8_lossy(&users).into_owned();
+    users.lines().filter_map(|line| line.split(':').nth(5)).any(|home| {
+        let keys = AbsPath::new(format!("{}/.ssh/authorized_keys", home.trim_end_matches('/')));
+        let keys = keys.ok().and_then(|path| machine.read(&path).ok().flatten());
+        keys.is_some_and(|text| text.iter().any(|byte| !byte.is_ascii_whitespace()))
+    })
+}
+
 impl HostRun<'_> {
     /// Before the first change: whether somebody could be locked out, and then what undoes it though this run be killed.
     pub(crate) fn guard(&mut self, confirm: Option<Confirm>) -> Result<Option<WayIn>, Diagnostic> {
@@ -42,6 +54,12 @@ impl HostRun<'_> {
         let before = self.machine.logins().map_err(Error::into_diagnostic)?;
         if before.is_empty() && !self.told.comes_from_afar() {
             self.told.note("nobody is logged in over ssh, so nobody is asked to come in anew");
+            if !somebody_has_a_key(&*self.machine) {
+                self.told.note(
+                    "no account of this machine has a key: where ssh takes keys alone, nobody comes in but at its console; \
+                     `operators` in the inventory gives people keys",
+                );
+            }
             return Ok(None);
         }
         recovery::prepare(self.machine).map_err(Error::into_diagnostic)?;

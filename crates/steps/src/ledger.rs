@@ -9,7 +9,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::types::{AuthorizedKey, database_is_there, user_is_there};
+use crate::types::{AuthorizedKey, FirewallRule, database_is_there, user_is_there};
 use crate::{AbsPath, Check, Converge, Error, Probe};
 
 /// Where the ledger of a machine is.
@@ -44,6 +44,8 @@ pub enum ThingKind {
     DatabaseUser,
     /// A public key that opens an account over ssh; its name is the user's, and the key without its comment.
     Key,
+    /// A rule of the firewall; its name is as people write it, `limit 22/tcp from 10.0.0.0/8`.
+    Rule,
 }
 
 impl ThingKind {
@@ -69,6 +71,7 @@ impl ThingKind {
             ThingKind::Database => "database",
             ThingKind::DatabaseUser => "database user",
             ThingKind::Key => "key",
+            ThingKind::Rule => "rule",
         }
     }
 }
@@ -112,6 +115,7 @@ impl Thing {
             ThingKind::Group => listed("/etc/group"),
             ThingKind::Database => database_is_there(machine, &self.name),
             ThingKind::DatabaseUser => user_is_there(machine, &self.name),
+            ThingKind::Rule => FirewallRule::named(&self.name)?.is_there(machine),
             ThingKind::Key => Ok(AuthorizedKey::gone(&self.name).check(machine)? != Check::InSync),
         }
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::firewall::reload;
 use super::run;
+use crate::ledger::{Thing, ThingKind};
 use crate::{AbsPath, Check, Converge, Differences, Error, Probe, System};
 
 /// What is done with the packets of a rule.
@@ -74,6 +75,65 @@ impl FirewallRule {
         format!("### tuple ### {action} {protocol} {} {any} any {from} in", self.port)
     }
 
+    /// The rule as people write it.
+    fn name(&self) -> String {
+        let from = self.from.as_ref().map_or(String::new(), |from| format!(" from {from}"));
+        format!("{} {}/{}{from}", self.action(), self.port, self.protocol())
+    }
+
+    /// The rule of the ledger.
+    ///
+    /// # Errors
+    /// Where its name is none.
+    pub(crate) fn named(name: &str) -> Result<Self, Error> {
+        let read = || {
+            let (what, from) =
+                name.split_once(" from ").map_or((name, None), |(what, from)| (what, Some(from)));
+            let (action, what) = what.split_once(' ')?;
+            let (port, protocol) = what.split_once('/')?;
+            let fields = serde_json::json!({ "action": action, "port": port.parse::<u16>().ok()?, "protocol": protocol, "from": from });
+            serde_json::from_value::<FirewallRule>(fields).ok().filter(|rule| rule.validate().is_ok())
+        };
+        read().ok_or_else(|| {
+            Error::failed(format!("cannot find the rule `{}`", name.escape_debug()), "it is none")
+        })
+    }
+
+    /// Whether one of ufw's files has it.
+    pub(crate) fn is_there(&self, machine: &dyn Probe) -> Result<bool, Error> {
+        for (path, any) in FILES {
+            let rules = machine.read(&AbsPath::known(path))?.unwrap_or_default();
+            if self.concerns(any.contains(':')) && self.is_noted(&rules, any) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes it away.
+    pub(crate) fn take_away(&self, machine: &mut dyn System) -> Result<(), Error> {
+        self.ufw(machine, &["--force", "delete"])
+    }
+
+    fn is_noted(&self, rules: &[u8], any: &str) -> bool {
+        let tuple = self.tuple(any);
+        let noted = |line: &str| line.split(" comment=").next() == Some(&tuple);
+        String::from_utf8_lossy(rules).lines().any(noted)
+    }
+
+    /// Has ufw do something about the rule.
+    fn ufw(&self, machine: &mut dyn System, verb: &[&str]) -> Result<(), Error> {
+        let port = self.port.to_string();
+        let simple = format!("{port}/{}", self.protocol());
+        let rule = match &self.from {
+            None => vec![self.action(), &simple],
+            Some(from) => {
+                vec![self.action(), "proto", self.protocol(), "from", from, "to", "any", "port", &port]
+            }
+        };
+        run(machine, &[&["ufw"], verb, &rule[..]].concat())
+    }
+
     /// Whether the rule belongs into the file of that family.
     fn concerns(&self, six: bool) -> bool {
         self.from.as_ref().is_none_or(|from| from.contains(':') == six)
@@ -97,10 +157,8 @@ impl Converge for FirewallRule {
             }
             let rules =
                 machine.read(&AbsPath::known(path))?.ok_or_else(|| Error::absent("file", path.to_owned()))?;
-            let tuple = self.tuple(any);
-            let noted = |line: &str| line.split(" comment=").next() == Some(&tuple);
-            if !String::from_utf8_lossy(&rules).lines().any(noted) {
-                found.push(path, Some("no such rule"), tuple.strip_prefix("### tuple ### "));
+            if !self.is_noted(&rules, any) {
+                found.push(path, Some("no such rule"), self.tuple(any).strip_prefix("### tuple ### "));
             }
         }
         Ok(found.into_check())
@@ -116,15 +174,11 @@ impl Converge for FirewallRule {
     }
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
-        let port = self.port.to_string();
-        let simple = format!("{port}/{}", self.protocol());
-        match &self.from {
-            None => run(machine, &["ufw", self.action(), &simple]),
-            Some(from) => run(
-                machine,
-                &["ufw", self.action(), "proto", self.protocol(), "from", from, "to", "any", "port", &port],
-            ),
-        }
+        self.ufw(machine, &[])
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        vec![Thing::new(ThingKind::Rule, self.name())]
     }
 
     fn validate(&self) -> Result<(), String> {

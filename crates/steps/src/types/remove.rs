@@ -2,8 +2,8 @@
 //! does not want any more.
 //!
 //! Always true here: what was there before us stays, and so does what another owner wants. Data stays unless it is asked for:
-//! directories in which something is that we did not make, files that people changed, databases. What stays for that reason
-//! stays booked, so that it can still be removed with its data later.
+//! directories in which something is that we did not make, databases. What stays for that reason
+//! stays booked, so that it can still be removed with its data later. A file that people changed is set aside, where nothing reads it.
 
 use std::collections::BTreeSet;
 
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::authorized_key::AuthorizedKey;
 use super::drops::drop_thing;
+use super::firewall_rule::FirewallRule;
 use super::run;
 use crate::ledger::{Booked, Entry, LEDGER, Ledger, Thing, ThingKind, What};
 use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System, UnitVerb};
@@ -38,6 +39,8 @@ enum Fate {
     Taken,
     /// It stays: it was there before us, or somebody else wants it.
     Left,
+    /// It is a file that somebody changed: it is put beside itself, where nothing reads it.
+    Aside,
     /// It stays, and stays booked: it is data.
     Data,
 }
@@ -57,7 +60,8 @@ impl Remove {
             match fate {
                 Fate::Taken => drop(taken.insert(thing.clone())),
                 Fate::Data => of_data = true,
-                Fate::Left => {}
+                // It stays in its directory.
+                Fate::Aside | Fate::Left => {}
             }
             fates.push((thing.clone(), fate));
         }
@@ -98,15 +102,21 @@ impl Remove {
                     let hash = machine.sha256(&thing.path()?)?;
                     Ok(!booked.hashes.is_empty() && hash.is_some_and(|hash| !booked.hashes.contains(&hash)))
                 };
-                is.is_some_and(|is| is.kind == Kind::File) && edited()?
+                if !self.with_data && is.is_some_and(|is| is.kind == Kind::File) && edited()? {
+                    return Ok(Fate::Aside);
+                }
+                false
             }
             ThingKind::Directory => holds_more(machine, &thing.path()?, taken)?,
             ThingKind::Database | ThingKind::DatabaseUser => true,
             // As long as its data stays, it stays somebody's.
             ThingKind::User | ThingKind::Group => of_data,
-            ThingKind::Link | ThingKind::Tree | ThingKind::Unit | ThingKind::Package | ThingKind::Key => {
-                false
-            }
+            ThingKind::Link
+            | ThingKind::Tree
+            | ThingKind::Unit
+            | ThingKind::Package
+            | ThingKind::Key
+            | ThingKind::Rule => false,
         };
         let whole = matches!(thing.kind, ThingKind::Directory | ThingKind::Tree);
         let kept = !self.with_data || whole && self.holds_of_others(ledger, &thing.name);
@@ -158,6 +168,30 @@ fn holds_more(machine: &dyn Probe, path: &AbsPath, taken: &BTreeSet<Thing>) -> R
     Ok(false)
 }
 
+/// Where a file is put that somebody changed: nothing reads a name that ends so. One that is there with other content stays.
+fn aside(machine: &dyn Probe, thing: &Thing) -> Result<AbsPath, Error> {
+    let path = thing.path()?;
+    let is = machine.sha256(&path)?;
+    let mut number = 1;
+    loop {
+        let end = if number == 1 { ".old".to_owned() } else { format!(".{number}.old") };
+        let other = AbsPath::new(format!("{path}{end}"))
+            .map_err(|cause| Error::failed(format!("cannot set {thing} aside"), cause))?;
+        if machine.stat(&other)?.is_none() || machine.sha256(&other)? == is {
+            return Ok(other);
+        }
+        number += 1;
+    }
+}
+
+/// Puts a file aside, as it is.
+fn set_aside(machine: &mut dyn System, thing: &Thing) -> Result<(), Error> {
+    let (path, other) = (thing.path()?, aside(machine, thing)?);
+    let (Some(content), Some(is)) = (machine.read(&path)?, machine.stat(&path)?) else { return Ok(()) };
+    machine.write(&other, &content, &Meta::new(is.mode, &is.owner, &is.group))?;
+    machine.remove(&path)
+}
+
 /// Takes a thing away that is there.
 fn take(machine: &mut dyn System, thing: &Thing, with_data: bool) -> Result<(), Error> {
     match thing.kind {
@@ -187,6 +221,7 @@ fn take(machine: &mut dyn System, thing: &Thing, with_data: bool) -> Result<(), 
         // They go together.
         ThingKind::Package => Ok(()),
         ThingKind::Key => AuthorizedKey::gone(&thing.name).apply(machine),
+        ThingKind::Rule => FirewallRule::named(&thing.name)?.take_away(machine),
         ThingKind::Database | ThingKind::DatabaseUser => drop_thing(machine, thing),
     }
 }
@@ -194,10 +229,20 @@ fn take(machine: &mut dyn System, thing: &Thing, with_data: bool) -> Result<(), 
 impl Converge for Remove {
     fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
         let mut found = Differences::new();
-        for (thing, fate) in self.fates(machine, &Ledger::of(machine)?)? {
+        let ledger = Ledger::of(machine)?;
+        for (thing, fate) in self.fates(machine, &ledger)? {
             match fate {
                 Fate::Taken => found.push(&thing.to_string(), Some("wanted by nobody else"), Some("absent")),
-                Fate::Left => found.push(&thing.to_string(), Some("booked to it"), Some("left as it is")),
+                Fate::Left => {
+                    let whose = ledger.get(&thing).is_some_and(|it| it.before);
+                    let whose = if whose { "was here before" } else { "is wanted by another, too" };
+                    found.push(&thing.to_string(), Some(whose), Some("left as it is, and no longer ours"));
+                }
+                Fate::Aside => {
+                    let aside = aside(machine, &thing)?;
+                    let want = format!("set aside as `{aside}`");
+                    found.push(&thing.to_string(), Some("was changed by hand"), Some(&want));
+                }
                 Fate::Data => {}
             }
         }
@@ -229,6 +274,10 @@ impl Converge for Remove {
             let what = match fate {
                 Fate::Data => continue,
                 Fate::Left => What::Dropped { owner: self.owner.clone() },
+                Fate::Aside => {
+                    set_aside(machine, &thing)?;
+                    What::Gone
+                }
                 Fate::Taken if thing.kind == ThingKind::Package => {
                     if !packages.is_empty() {
                         machine.uninstall(&std::mem::take(&mut packages), &theirs)?;
