@@ -135,7 +135,9 @@ fn what_a_machine_carried_stays_reachable_and_hardening_is_reported_until_it_is_
         server(&machine, "--remove-unused", "pq-apply --text")?,
         &["rule `allow 80/tcp`", "rule `allow 443/tcp`"],
     );
-    let state = "ufw status | grep -c ' ALLOW .* Anywhere$'; grep -c anna /home/anna/.ssh/authorized_keys; ls /etc/sudoers.d | grep -c anna";
+    let state =
+        "set +e; ufw status | grep -c 'ALLOW *Anywhere *$'; grep -c anna /home/anna/.ssh/authorized_keys
+                 ls /etc/sudoers.d | grep -c anna; true";
     assert_eq!(machine.sh(state)?.stdout, "1\n1\n1\n");
     inventory(&machine, "hardening: enforce\n")?;
     done(
