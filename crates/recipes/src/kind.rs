@@ -114,7 +114,7 @@ impl Kind {
             Kind::Span => "a length of time, such as `90s`, `10m`, `26h` or `7d`",
             Kind::CronJob => {
                 "a job, such as `{ name: quota, command: /usr/local/sbin/quota --all, schedule: \"12 4 * * *\", user: root }`: \
-                 the name of letters, digits, `_` and `-`, the command of one line with each `%` written `\\%`"
+                 the name of letters, digits, `_` and `-`, the command of one line with each `%` written `\\%`, and no two backslashes in a row"
             }
             Kind::Script => {
                 "a script, such as `{ name: quota, content: \"#!/bin/sh\\n…\" }`: the name of letters, digits, `.`, `_` and `-`, \

@@ -110,10 +110,18 @@ fn file_name(name: &str) -> bool {
 }
 
 fn cron_command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    formed(deserializer, "a command of one line with each `%` written `\\%`, as cron wants it", |command| {
-        let length = (1..=998).contains(&command.len()) && !command.trim().is_empty();
-        length && !command.chars().any(char::is_control) && !command.replace("\\%", "").contains('%')
-    })
+    formed(
+        deserializer,
+        "a command of one line with each `%` written `\\%` and no two backslashes in a row, as cron wants it",
+        |command| {
+            let length = (1..=998).contains(&command.len()) && !command.trim().is_empty();
+            // cron reads two backslashes as one
+            length
+                && !command.chars().any(char::is_control)
+                && !command.replace("\\%", "").contains('%')
+                && !command.contains("\\\\")
+        },
+    )
 }
 
 fn schedule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -97,6 +97,12 @@ impl Converge for Cron {
                 "`command` is empty, more than one line, or longer than {MAX_COMMAND} bytes"
             ));
         }
+        if self.command.contains("\\\\") {
+            return Err(
+                "`command` has two backslashes in a row, which cron reads as one: put it into a script"
+                    .to_owned(),
+            );
+        }
         if self.command.replace("\\%", "").contains('%') {
             return Err("`command` holds a `%`, which ends a line for cron: write `\\%`".to_owned());
         }
