@@ -25,31 +25,25 @@ pub(crate) fn is_audited(planned: &Planned, carries: bool) -> bool {
     }
 }
 
-/// What this machine carried when paquerette first came: noted then, and looked at now where this is the first time. It is
-/// told where it decides about a step.
+/// What this machine carried when paquerette first came, and whether it is to be noted: it is looked at now where this is the first
+/// time. It is told where it decides about a step.
 ///
 /// # Errors
-/// Where it cannot be found out, or noted.
+/// Where it cannot be found out.
 pub(crate) fn found(
     machine: &mut Machine,
     ledger: &Ledger,
     host: &WorkHost,
     mode: Mode,
     told: &mut dyn Told,
-) -> Result<Found, Error> {
+) -> Result<(Found, bool), Error> {
     let known = Found::of(machine)?;
     let first = known.is_none();
     let found = match known {
         Some(found) => found,
         // It was looked after before anybody noted what was there.
         None if !ledger.is_empty() => Found::default(),
-        None => {
-            let found = machine.found(host.host.connection.port.unwrap_or(22))?;
-            if mode == Mode::Apply {
-                found.note(machine)?;
-            }
-            found
-        }
+        None => machine.found(host.host.connection.port.unwrap_or(22))?,
     };
     if found.carries() && host.steps.iter().any(|it| it.record.audit.as_deref() == Some("carried")) {
         told.note(&format!(
@@ -73,10 +67,19 @@ pub(crate) fn found(
             ));
         }
     }
-    Ok(found)
+    Ok((found, first && ledger.is_empty()))
 }
 
 impl HostRun<'_> {
+    /// Notes what the machine carried, once, before anything is changed or booked.
+    pub(crate) fn note_found(&mut self) -> Result<(), Diagnostic> {
+        if let Some(found) = &self.unnoted {
+            found.note(self.machine).map_err(Error::into_diagnostic)?;
+            self.unnoted = None;
+        }
+        Ok(())
+    }
+
     /// Looks at a step, and reports what differs.
     pub(crate) fn audit(&mut self, planned: &Planned, progress: &mut Progress) {
         if self.ends(progress) {

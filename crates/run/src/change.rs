@@ -99,6 +99,7 @@ impl HostRun<'_> {
     /// Notes what is about to be changed, and waits until that is on disk.
     pub(crate) fn note(&mut self, planned: &Planned) -> Result<(), Diagnostic> {
         self.machine.hold();
+        self.note_found()?;
         self.book(planned)?;
         self.keep_old(planned)?;
         self.records
@@ -149,6 +150,9 @@ impl HostRun<'_> {
 
     /// Enters something into the ledger.
     pub(crate) fn enter(&mut self, entries: &[Entry]) -> Result<(), Diagnostic> {
+        if !entries.is_empty() {
+            self.note_found()?;
+        }
         self.records
             .ledger
             .enter(entries)

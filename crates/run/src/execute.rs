@@ -83,7 +83,7 @@ pub fn execute_here(
     {
         return Err(Failure::failed(error.into_diagnostic().hint("nothing was touched")));
     }
-    let found = found(&mut machine, records.ledger.ledger(), host, options.mode, told)
+    let (found, first) = found(&mut machine, records.ledger.ledger(), host, options.mode, told)
         .map_err(|error| Failure::failed(error.into_diagnostic().hint("nothing was touched")))?;
     let run = HostRun {
         machine: &mut machine,
@@ -98,6 +98,7 @@ pub fn execute_here(
         stop,
         earlier: &earlier,
         carries: found.carries(),
+        unnoted: Some(found).filter(|_| first),
         told,
     };
     let mut verdict = run.run(&host.steps);
@@ -269,6 +270,7 @@ pub fn recover(which: Option<&str>, command: &str) -> Result<Status, Failure> {
         stop: &Stop::default(),
         earlier: &earlier,
         carries: false,
+        unnoted: None,
         told: &mut told,
     };
     for it in &wanted {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use pq_steps::ledger::Entry;
-use pq_steps::{AnyStep, Check, Error, System};
+use pq_steps::{AnyStep, Check, Error, Found, System};
 use pq_store::{Earlier, Records, State, Unfinished};
 use pq_stream::{Counts, Diagnostic, Difference, Outcome, Redactor, Status, owner_of};
 
@@ -78,6 +78,8 @@ pub struct HostRun<'a> {
     pub earlier: &'a Earlier,
     /// Whether it carried services of others before paquerette came.
     pub carries: bool,
+    /// What it carried, where nobody has noted that yet.
+    pub unnoted: Option<Found>,
     /// Who is told.
     pub told: &'a mut dyn Told,
 }

@@ -35,6 +35,7 @@ fn run(state: &Path, machine: &mut MemoryMachine, work: &Work) -> (Vec<String>, 
     let mut failures = Failures::default();
     let verdict = HostRun {
         carries: false,
+        unnoted: None,
         machine,
         earlier: &records.journal.earlier().unwrap(),
         unfinished: records.transactions.all().unwrap(),

@@ -92,6 +92,7 @@ fn run_whole(
         redactor: &Redactor::default(),
         mode,
         carries,
+        unnoted: None,
         verify: false,
         unfinished,
         resume: &[],

@@ -105,6 +105,7 @@ fn run_until(
     let decisions = Decisions::new(&ours).unwrap();
     let verdict = HostRun {
         carries: false,
+        unnoted: None,
         machine,
         earlier: &records.journal.earlier().unwrap(),
         unfinished: records.transactions.all().unwrap(),
