@@ -1,9 +1,10 @@
 //! What a machine carries that is not ours: sockets on which others are answered, and rules of a firewall.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use pq_steps::{Command, Error, Found, Listener};
+use rustix::fs::{Dir, DirEntry, Mode, OFlags, open};
 
 use crate::children;
 use crate::users::Users;
@@ -51,7 +52,7 @@ pub fn found(ssh: u16, users: &Users) -> Result<Found, Error> {
         sockets.extend(text.lines().skip(1).filter_map(|line| socket(line, protocol, state)));
     }
     sockets.retain(|it| !it.loopback);
-    let programs = if sockets.is_empty() { BTreeMap::new() } else { programs() };
+    let programs = programs(sockets.iter().map(|it| it.inode).collect());
     let range = fs::read_to_string(CLIENTS).unwrap_or_default();
     let mut range = range.split_whitespace().map(|end| end.parse::<u16>().unwrap_or(u16::MAX));
     let (first, last) = (range.next().unwrap_or(u16::MAX), range.next().unwrap_or(u16::MAX));
@@ -95,30 +96,37 @@ fn socket(line: &str, protocol: &'static str, state: &str) -> Option<Socket> {
     Some(Socket { port: u16::from_str_radix(port, 16).ok()?, protocol, loopback, inode })
 }
 
-/// The program of each socket, by its inode.
-fn programs() -> BTreeMap<u64, String> {
+/// The program of each of these sockets, by its inode.
+fn programs(mut left: BTreeSet<u64>) -> BTreeMap<u64, String> {
     let mut all = BTreeMap::new();
-    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        // One that ends meanwhile, or is no process, has none.
-        let Ok(files) = fs::read_dir(process.path().join("fd")) else { continue };
-        let inode = |file: fs::DirEntry| {
-            let link = fs::read_link(file.path()).ok()?;
-            link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse::<u64>().ok()
-        };
-        let inodes: Vec<u64> = files.flatten().filter_map(inode).collect();
-        if inodes.is_empty() {
-            continue;
+    // systemd, which holds sockets for services that are not started yet, comes last: theirs is the better name
+    let processes = if left.is_empty() { Vec::new() } else { names("/proc") };
+    let mut numbers: Vec<u32> = processes.iter().filter_map(|name| name.parse().ok()).collect();
+    numbers.sort_unstable_by_key(|number| (*number == 1, *number));
+    for number in numbers {
+        if left.is_empty() {
+            break;
         }
-        let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-        // systemd holds sockets for services that are not started yet: theirs is the better name
-        for inode in inodes {
-            let known = all.entry(inode).or_insert_with(|| name.trim().to_owned());
-            if known.as_str() == "systemd" {
-                name.trim().clone_into(known);
+        for file in names(&format!("/proc/{number}/fd")) {
+            let Ok(link) = fs::read_link(format!("/proc/{number}/fd/{file}")) else { continue };
+            let inode =
+                link.to_str().and_then(|it| it.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
+            if let Some(inode) = inode.filter(|inode| left.remove(inode)) {
+                let name = fs::read_to_string(format!("/proc/{number}/comm")).unwrap_or_default();
+                all.insert(inode, name.trim().to_owned());
             }
         }
     }
     all
+}
+
+/// What is in a directory of the kernel's; nothing where it is gone, as those of a process that ended. The standard library panics
+/// where such a directory cannot be closed.
+fn names(path: &str) -> Vec<String> {
+    let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(dir) = open(path, how, Mode::empty()).and_then(Dir::new) else { return Vec::new() };
+    let name = |entry: rustix::io::Result<DirEntry>| Some(entry.ok()?.file_name().to_str().ok()?.to_owned());
+    dir.filter_map(name).collect()
 }
 
 /// The rules of a firewall that somebody gave this machine.
