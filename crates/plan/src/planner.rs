@@ -115,10 +115,7 @@ impl Planner {
                 "there is no recipe for `{name}`, the operating system of `{}`",
                 host.host
             ));
-            let error = match crate::values::origin(host, &["os"]) {
-                Some(place) => error.at(place),
-                None => error,
-            };
+            let error = crate::values::at(error, crate::values::origin(host, &["os"]));
             match nearest(name, self.catalogue.systems()) {
                 Some(near) => error.hint(format!("did you mean `{near}`?")),
                 None => error.hint(format!("the recipes know {}", known())),

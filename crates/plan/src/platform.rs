@@ -78,16 +78,13 @@ fn named(draft: &Draft<'_>) -> Result<Vec<String>, Diagnostic> {
     let mut wanted = Vec::new();
     if let Some(found) = values::of_host(draft.host, "platform")? {
         for item in found.value.as_array().into_iter().flatten() {
-            wanted.push(item.as_str().unwrap_or_default().to_owned());
+            wanted.extend(item.as_str().map(str::to_owned));
         }
-        if !found.value.is_array() {
+        if found.value.as_array().is_none_or(|items| items.len() != wanted.len()) {
             let error =
                 Diagnostic::new(format!("`platform` of `{}` cannot be `{}`", draft.host.host, found.value));
             let error = error.cause("it must be a list of components").hint("write a list: [nginx, php]");
-            return Err(match found.place {
-                Some(place) => error.at(place),
-                None => error,
-            });
+            return Err(values::at(error, found.place));
         }
     }
     Ok(wanted)
@@ -137,10 +134,7 @@ pub(crate) fn recipe_of<'c>(
             "there is no recipe for `{}`, the application of `{}` on `{}`",
             instance.app, instance.id, host.host
         ));
-        let error = match keys::place(host, instance, "app") {
-            Some(place) => error.at(place),
-            None => error,
-        };
+        let error = values::at(error, keys::place(host, instance, "app"));
         let known = || catalogue.apps().map(|app| app.name.clone());
         match nearest(&instance.app, known()) {
             Some(name) => error.hint(format!("did you mean `{name}`?")),
@@ -160,6 +154,8 @@ fn component(draft: &mut Draft<'_>, name: &str, done: &mut BTreeSet<String>) -> 
             "there is no component `{name}` of the platform, which `{}` wants",
             draft.host.host
         ));
+        let place = wanted(draft)?.into_iter().find(|it| it.component == name).and_then(|it| it.place);
+        let error = values::at(error, place);
         return Err(match nearest(name, known()) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None => error.hint(format!("there are {}", known().collect::<Vec<_>>().join(", "))),

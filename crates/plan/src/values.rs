@@ -47,10 +47,7 @@ pub(crate) fn of_host<'a>(host: &'a Host, name: &str) -> Result<Option<Found<'a>
         let error =
             Diagnostic::new(format!("a recipe reads `{name}` of `{}`, which cannot be resolved", host.host));
         let error = error.cause(cause.clone()).hint(format!("correct `{name}`, or set what it refers to"));
-        return Err(match place {
-            Some(place) => error.at(place),
-            None => error,
-        });
+        return Err(at(error, place));
     }
     Ok(Some(Found { name: format!("`{name}` of `{}`", host.host), value, place }))
 }
@@ -124,7 +121,10 @@ pub(crate) fn accept(variable: &Variable, found: &Found<'_>) -> Result<Value, Di
             error.hint(format!("write it in quotes: \"{number}\""))
         }
         (_, value) if variable.many && !value.is_array() => error.hint("write a list: [first, second]"),
-        _ => error,
+        _ => match variable.near(value).filter(|_| !secret(value)) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error,
+        },
     };
     Err(at(error, found.place.clone()))
 }

@@ -7,10 +7,11 @@
 use std::net::IpAddr;
 
 use pq_items::{Schedule, Span};
+use pq_stream::nearest;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::structured;
+use crate::{known, structured};
 
 /// The type of a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -93,9 +94,9 @@ impl Kind {
                 "an absolute path of letters, digits, `.`, `_` and `-` that is no directory of the system's, such as `/srv/paquerette`"
             }
             Kind::Size => "a number of bytes, up to `64G`, such as `32M`",
-            Kind::Locale => "a locale, such as `fr_FR.UTF-8`",
+            Kind::Locale => "a locale that Debian has, such as `fr_FR.UTF-8`",
             Kind::Language => "a language, such as `fr` or `pt-br`",
-            Kind::Timezone => "a time zone, such as `Europe/Paris`",
+            Kind::Timezone => "a time zone that Debian has, such as `Europe/Paris`",
             Kind::Package => "the name of a Debian package, such as `htop`",
             Kind::Login => "a login name of lower case letters, digits and `_`, such as `alice`",
             Kind::FirewallRule => {
@@ -160,6 +161,21 @@ impl Kind {
         }
     }
 
+    /// The value that a text which is none was probably meant to be.
+    pub fn near(self, text: &str) -> Option<String> {
+        match self {
+            Kind::Locale => {
+                let language = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+                let text = language(text);
+                let known = || known::locales().map(language);
+                let near = known().find(|name| *name == text).or_else(|| nearest(&text, known()));
+                near.map(|name| name + ".UTF-8")
+            }
+            Kind::Timezone => nearest(text, known::timezones()),
+            _ => None,
+        }
+    }
+
     /// What is wrong with a mapping, where this type is one.
     pub fn wrong(self, value: &Value) -> Option<String> {
         structured::read(self, value)?.err()
@@ -188,21 +204,13 @@ impl Kind {
             Kind::Path => as_it_is(path(text)),
             Kind::OwnPath => as_it_is(path(text) && !system_path(text)),
             Kind::Size => as_it_is(bytes(text).is_some_and(|size| (1..=64 << 30).contains(&size))),
-            Kind::Locale => {
-                let language = |name: &str| name.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
-                let name = text.strip_suffix(".UTF-8").unwrap_or_default();
-                as_it_is(name.starts_with(|c: char| c.is_ascii_alphabetic()) && language(name))
-            }
+            Kind::Locale => as_it_is(known::locales().any(|name| name == text)),
             Kind::Language => {
                 let part =
                     |p: &str| (2..=8).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_alphanumeric());
                 as_it_is(text.split('-').all(part))
             }
-            Kind::Timezone => {
-                let plain = |c: char| c.is_ascii_alphanumeric() || "_+-".contains(c);
-                let part = |p: &str| p.starts_with(|c: char| c.is_ascii_alphabetic()) && p.chars().all(plain);
-                as_it_is(text.split('/').all(part))
-            }
+            Kind::Timezone => as_it_is(known::timezones().any(|name| name == text)),
             Kind::Package => {
                 let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+.-".contains(c);
                 as_it_is(
@@ -379,15 +387,23 @@ mod tests {
         for locale in ["fr_FR.UTF-8", "C.UTF-8"] {
             assert!(good(Kind::Locale, locale), "{locale}");
         }
-        for locale in ["true", "fr_FR", "fr_FR.ISO-8859-1", "fr_FR@euro", ".UTF-8", "_.UTF-8", ""] {
+        for locale in
+            ["xx_YY.UTF-8", "true", "fr_FR", "fr_FR.ISO-8859-1", "fr_FR@euro", ".UTF-8", "_.UTF-8", ""]
+        {
             assert!(!good(Kind::Locale, locale), "{locale}");
         }
         for zone in ["Europe/Paris", "UTC", "Etc/GMT+5", "America/Port-au-Prince"] {
             assert!(good(Kind::Timezone, zone), "{zone}");
         }
-        for zone in ["-", "--help", "0", "Europe/", "/Paris", "../etc", ""] {
+        for zone in ["Europe/Pariss", "Factory", "-", "--help", "0", "Europe/", "/Paris", "../etc", ""] {
             assert!(!good(Kind::Timezone, zone), "{zone}");
         }
+        let near = |kind: Kind, text| kind.near(text).unwrap_or_default();
+        for text in ["fr_FR", "fr_FR.utf8", "fr_Fr.UTF-8"] {
+            assert_eq!(near(Kind::Locale, text), "fr_FR.UTF-8");
+        }
+        assert_eq!(near(Kind::Timezone, "Europe/Pariss"), "Europe/Paris");
+        assert_eq!(near(Kind::Timezone, "Mars"), "");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod catalogue;
 mod component;
 mod files;
 mod kind;
+mod known;
 mod node;
 mod os;
 mod pins;

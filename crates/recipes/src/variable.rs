@@ -1,5 +1,6 @@
 //! The variables that recipes declare: what they may read, and nothing else.
 
+use pq_stream::nearest;
 use serde::Deserialize;
 
 use crate::{Kind, Node};
@@ -56,6 +57,14 @@ impl Variable {
             (Some(min), None) => format!("{one}, at least {min}"),
             (None, Some(max)) => format!("{one}, at most {max}"),
             (None, None) => one,
+        }
+    }
+
+    /// What a value that is none of this type was probably meant to be.
+    pub fn near(&self, value: &serde_json::Value) -> Option<String> {
+        match self.kind {
+            Kind::Choice => nearest(value.as_str()?, &self.of),
+            kind => kind.near(value.as_str()?),
         }
     }
 
