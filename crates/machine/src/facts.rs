@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use pq_steps::Error;
-use pq_steps::types::MYSQL;
+use pq_steps::types::{MYSQL, memory};
 use serde::{Deserialize, Serialize};
 
 use crate::cause::failed;
@@ -84,12 +84,6 @@ pub fn facts(base: &str) -> Result<Facts, Error> {
         databases: databases(&packages),
         instances: instances(Path::new(base)),
     })
-}
-
-/// proc_meminfo(5): `MemTotal:  1024 kB`.
-fn memory(text: &str) -> u64 {
-    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    total.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
 fn mounts(text: &str) -> Vec<Mount> {

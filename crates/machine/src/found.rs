@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use pq_steps::{Command, Error, Found, Listener};
-use rustix::fs::{Dir, DirEntry, Mode, OFlags, open};
 
-use crate::children;
 use crate::users::Users;
+use crate::{children, look};
 
 /// Programs that every machine may have, and that no service stands on.
 const USUAL: [&str; 13] = [
@@ -120,13 +119,9 @@ fn programs(mut left: BTreeSet<u64>) -> BTreeMap<u64, String> {
     all
 }
 
-/// What is in a directory of the kernel's; nothing where it is gone, as those of a process that ended. The standard library panics
-/// where such a directory cannot be closed.
+/// What is in a directory of the kernel's; nothing where it is gone, as those of a process that ended.
 fn names(path: &str) -> Vec<String> {
-    let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(dir) = open(path, how, Mode::empty()).and_then(Dir::new) else { return Vec::new() };
-    let name = |entry: rustix::io::Result<DirEntry>| Some(entry.ok()?.file_name().to_str().ok()?.to_owned());
-    dir.filter_map(name).collect()
+    look::names(path).unwrap_or_default()
 }
 
 /// The rules of a firewall that somebody gave this machine.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pq_steps::{AbsPath, Error, Kind, LARGEST_READ, Mode as StepMode, Stat};
 use pq_stream::Diagnostic;
-use rustix::fs::{AtFlags, CWD, FileType, fstat, statat};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, statat};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
@@ -109,16 +109,26 @@ pub fn read_link(path: &AbsPath) -> Result<Option<String>, Error> {
 
 /// The names in a directory, through links, sorted.
 pub fn list(path: &AbsPath) -> Result<Option<Vec<String>>, Error> {
-    let cannot = |error: io::Error| failed(format!("cannot list `{path}`"), error);
-    let entries = match std::fs::read_dir(path.as_str()) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(cannot(error)),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.push(entry.map_err(cannot)?.file_name().to_string_lossy().into_owned());
+    match names(path.as_str()) {
+        Ok(mut names) => {
+            names.sort();
+            Ok(Some(names))
+        }
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(failed(format!("cannot list `{path}`"), errno)),
     }
-    names.sort();
-    Ok(Some(names))
+}
+
+/// The names in a directory as the kernel tells them. The standard library's own panics where a directory cannot be closed.
+pub fn names(path: &str) -> Result<Vec<String>, Errno> {
+    let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut names = Vec::new();
+    for entry in Dir::new(rustix::fs::open(path, how, Mode::empty())?)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy();
+        if name != "." && name != ".." {
+            names.push(name.into_owned());
+        }
+    }
+    Ok(names)
 }

@@ -154,8 +154,17 @@ impl<'p> Draft<'p> {
     /// # Errors
     /// Where a value is not of its variable's type.
     pub fn declared(&mut self, declared: &pq_recipes::Declared) -> Result<Map<String, Value>, Diagnostic> {
-        let host = self.host;
         let facts = self.facts(declared)?;
+        self.values(declared, facts)
+    }
+
+    /// The same, where the facts that the file reads are known.
+    pub fn values(
+        &mut self,
+        declared: &pq_recipes::Declared,
+        facts: Map<String, Value>,
+    ) -> Result<Map<String, Value>, Diagnostic> {
+        let host = self.host;
         let scope = self.scope.with("facts", facts);
         let reading = Reading { renderer: self.renderer, scope: &scope };
         let values =

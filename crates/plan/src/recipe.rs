@@ -107,8 +107,8 @@ impl Draft<'_> {
             variables: component.variables.clone(),
             facts: component.facts.clone(),
         };
-        let own = self.declared(&declared)?;
         let facts = self.facts(&declared)?;
+        let own = self.values(&declared, facts.clone())?;
         let mut vars = self.scope.get("vars").and_then(Value::as_object).cloned().unwrap_or_default();
         vars.extend(own);
         Ok(self.scope.with("vars", vars).with("facts", facts))

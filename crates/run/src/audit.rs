@@ -112,7 +112,7 @@ impl HostRun<'_> {
     }
 }
 
-/// Refuses an `audit` that there is not, and a transaction of which a part would be done and a part reported.
+/// Refuses a transaction of which a part would be done and a part reported.
 pub(crate) fn holds(step: &Planned, members: &[&Planned]) -> Result<(), Diagnostic> {
     match members.iter().find(|member| member.record.audit != step.record.audit) {
         None => Ok(()),

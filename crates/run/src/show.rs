@@ -162,13 +162,13 @@ impl Show {
         if let Some(ms) = event.ms.filter(|ms| *ms >= 100) {
             text.push_str(&format!(" {DIM}({:.1} s){PLAIN}", Duration::from_millis(ms).as_secs_f64()));
         }
-        let goes = |it: &&Difference| {
-            it.want.as_deref() == Some("absent")
-                || it.want.as_deref().is_some_and(|want| want.starts_with("set aside"))
-        };
         if event.outcome == Outcome::Changed && self.mode == Mode::Apply && !self.verbose {
             // What goes is always named.
-            event.differences.iter().filter(goes).for_each(|it| text.push_str(&difference_text(it)));
+            event
+                .differences
+                .iter()
+                .filter(|it| it.goes())
+                .for_each(|it| text.push_str(&difference_text(it)));
         }
         if self.mode == Mode::Check || self.verbose || event.outcome == Outcome::Reported {
             event.differences.iter().for_each(|difference| text.push_str(&difference_text(difference)));

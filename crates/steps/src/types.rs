@@ -52,7 +52,7 @@ mod venv;
 pub use absent::Absent;
 pub use apache_module::ApacheModule;
 pub use apt_source::AptSource;
-pub use assert::{Assert, MYSQL};
+pub use assert::{Assert, MYSQL, memory};
 pub use authorized_key::{AuthorizedKey, Presence};
 pub(crate) use catalogue::{database_is_there, user_is_there};
 pub use certificate::Certificate;

@@ -303,6 +303,18 @@ pub struct Difference {
     pub diff: Option<String>,
 }
 
+impl Difference {
+    /// What is wanted where nothing may be there.
+    pub const ABSENT: &str = "absent";
+    /// With what begins what is wanted where a thing is moved out of the way.
+    pub const ASIDE: &str = "set aside as ";
+
+    /// Whether what is there goes.
+    pub fn goes(&self) -> bool {
+        self.want.as_deref().is_some_and(|want| want == Self::ABSENT || want.starts_with(Self::ASIDE))
+    }
+}
+
 /// An error as it travels: the thing, its causes, the cures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {

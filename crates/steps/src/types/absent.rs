@@ -1,5 +1,6 @@
 //! Nothing is at a path. What was there is removed, a directory with all that is in it.
 
+use pq_stream::Difference;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +62,7 @@ impl Converge for Absent {
             Kind::Other => "special file",
         };
         let mut found = Differences::new();
-        found.push(what, Some("present"), Some("absent"));
+        found.push(what, Some("present"), Some(Difference::ABSENT));
         Ok(found.into_check())
     }
 

@@ -105,8 +105,8 @@ fn bad_path(cause: String) -> Error {
     Error::failed("cannot read what is mounted", cause)
 }
 
-/// MiB of memory: `MemTotal:  1024 kB`.
-fn memory(text: &str) -> u64 {
+/// MiB of memory that a text of proc_meminfo(5) tells, `MemTotal:  1024 kB`; 0 where it tells none.
+pub fn memory(text: &str) -> u64 {
     let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     total.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }

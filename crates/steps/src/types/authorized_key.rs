@@ -3,7 +3,7 @@
 //! Always true here: no link is followed that the user could have planted, and a key has one line: with another comment
 //! or other options it is edited, not added, since sshd would take the first.
 
-use pq_stream::Diagnostic;
+use pq_stream::{Diagnostic, Difference};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -173,7 +173,7 @@ impl Converge for AuthorizedKey {
         let there = is.split(|byte| *byte == b'\n').any(|line| key.is_in(line));
         match self.edited(&key, is) == is {
             true => {}
-            false if !present => found.push(&what, Some("present"), Some("absent")),
+            false if !present => found.push(&what, Some("present"), Some(Difference::ABSENT)),
             false if !there => found.push(&what, Some("missing"), Some("present")),
             // What stands there is the user's, and not for everybody to read.
             false => {

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use pq_stream::{Diagnostic, owner_of};
+use pq_stream::{Diagnostic, Difference, owner_of};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -232,7 +232,9 @@ impl Converge for Remove {
         let ledger = Ledger::of(machine)?;
         for (thing, fate) in self.fates(machine, &ledger)? {
             match fate {
-                Fate::Taken => found.push(&thing.to_string(), Some("wanted by nobody else"), Some("absent")),
+                Fate::Taken => {
+                    found.push(&thing.to_string(), Some("wanted by nobody else"), Some(Difference::ABSENT))
+                }
                 Fate::Left => {
                     let whose = ledger.get(&thing).is_some_and(|it| it.before);
                     let whose = if whose { "was here before" } else { "is wanted by another, too" };
@@ -240,7 +242,7 @@ impl Converge for Remove {
                 }
                 Fate::Aside => {
                     let aside = aside(machine, &thing)?;
-                    let want = format!("set aside as `{aside}`");
+                    let want = format!("{}`{aside}`", Difference::ASIDE);
                     found.push(&thing.to_string(), Some("was changed by hand"), Some(&want));
                 }
                 Fate::Data => {}

@@ -4,7 +4,7 @@
 //! is written before the directory gets its name. A directory without a marker is somebody else's and stays. What is
 //! replaced goes beside, and away when the new one is in its place.
 
-use pq_stream::Diagnostic;
+use pq_stream::{Diagnostic, Difference};
 
 use super::in_the_way;
 use crate::{AbsPath, Archive, Differences, Error, Kind, Meta, Mode, Probe, Stat, System};
@@ -81,7 +81,7 @@ impl Unpacked<'_> {
     pub fn left_over(&self, machine: &dyn Probe, found: &mut Differences) -> Result<(), Error> {
         let replaced = self.beside(".old")?;
         if machine.stat(&replaced)?.is_some() {
-            found.push(replaced.as_str(), Some("left over"), Some("absent"));
+            found.push(replaced.as_str(), Some("left over"), Some(Difference::ABSENT));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use pq_stream::Diagnostic;
+use pq_stream::{Diagnostic, Difference};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -220,7 +220,7 @@ impl Converge for Venv {
         for what in [".old", ".new"] {
             let left = self.beside(what)?;
             if machine.stat(&left)?.is_some() {
-                found.push(left.as_str(), Some("left over"), Some("absent"));
+                found.push(left.as_str(), Some("left over"), Some(Difference::ABSENT));
             }
         }
         let check = found.into_check();
