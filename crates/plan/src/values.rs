@@ -110,6 +110,9 @@ pub(crate) fn accept(variable: &Variable, found: &Found<'_>) -> Result<Value, Di
         _ if secret(value) => Diagnostic::new(format!("{name} cannot be a secret")),
         // It is one, though it stands in clear.
         Kind::Password => Diagnostic::new(format!("{name} cannot be what it is")),
+        _ if value.to_string().contains("PRIVATE KEY") => {
+            Diagnostic::new(format!("{name} cannot be what it is"))
+        }
         _ => Diagnostic::new(format!("{name} cannot be `{}`", shown(value))),
     };
     let error = match variable.kind.wrong(value).filter(|_| !secret(value)) {

@@ -230,7 +230,7 @@ fn a_value_of_the_wrong_type_is_told_with_the_file_that_set_it() {
     let error = planner().server(&host, Unused::Stays).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "group_vars/all.yml:3:1: `timezone` of `demo` cannot be `Europe/Paris; rm`: it must be a time zone, such as `Europe/Paris`"
+        "group_vars/all.yml:3:1: `timezone` of `demo` cannot be `Europe/Paris; rm`: it must be a time zone that Debian has, such as `Europe/Paris`"
     );
     let error = refusal(|host| host["instances"][0]["domain"] = json!("wiki..org"));
     assert!(

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use pq_items::{Schedule, Span};
 use pq_stream::nearest;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{known, structured};
 
@@ -154,7 +154,6 @@ impl Kind {
             (Kind::Port, Value::Number(number)) => {
                 number.as_u64().filter(|port| (1..=65535).contains(port)).map(Value::from)
             }
-            (Kind::Operator, Value::Object(fields)) => operator(fields),
             (Kind::Size, Value::Number(number)) => self.accept_text(&number.to_string()),
             (_, Value::String(text)) => self.accept_text(text),
             _ => None,
@@ -328,27 +327,6 @@ fn network(text: &str) -> bool {
     })
 }
 
-/// A person who looks after the machine, with every field.
-fn operator(fields: &Map<String, Value>) -> Option<Value> {
-    if fields.keys().any(|key| !["name", "keys", "sudo"].contains(&key.as_str())) {
-        return None;
-    }
-    let name = Kind::Login.accept(fields.get("name")?)?;
-    let key = |key: &Value| {
-        let text = key.as_str()?;
-        let (kind, rest) = text.split_once(' ')?;
-        let public = ["ssh-", "ecdsa-", "sk-"].iter().any(|begin| kind.starts_with(begin));
-        // One blank between its parts: sshd reads more of them as one, and none at the ends.
-        let (blob, comment) = rest.split_once(' ').unwrap_or((rest, "x"));
-        let blank = comment.is_empty() || comment.starts_with(' ') || comment.ends_with(' ');
-        let good = public && !blob.is_empty() && !blank && !text.chars().any(char::is_control);
-        good.then(|| Value::from(text))
-    };
-    let keys: Vec<Value> = fields.get("keys")?.as_array()?.iter().map(key).collect::<Option<_>>()?;
-    let sudo = fields.get("sudo").map_or(Some(Value::Bool(true)), |sudo| Kind::Boolean.accept(sudo))?;
-    (!keys.is_empty()).then(|| json!({ "name": name, "keys": keys, "sudo": sudo }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -519,25 +497,6 @@ mod tests {
         assert_eq!(Kind::Boolean.accept(&1.into()), None);
         assert_eq!(Kind::Port.accept(&"5232".into()), Some(5232.into()));
         assert!(!good(Kind::Port, 0) && !good(Kind::Port, 65536) && !good(Kind::Text, 3));
-    }
-
-    #[test]
-    fn a_person_has_a_name_keys_and_rights() {
-        let alice = json!({ "name": "alice", "keys": ["ssh-ed25519 AAAA alice@home"] });
-        let mut whole = alice.clone();
-        whole["sudo"] = json!(true);
-        assert_eq!(Kind::Operator.accept(&alice), Some(whole));
-        for wrong in [
-            json!({ "name": "alice" }),
-            json!({ "name": "alice", "keys": [] }),
-            json!({ "name": "al;ice", "keys": ["ssh-rsa AAAA"] }),
-            json!({ "name": "alice", "keys": ["-----BEGIN OPENSSH PRIVATE KEY-----"] }),
-            json!({ "name": "alice", "keys": ["ssh-rsa AAAA\nssh-rsa BBBB"] }),
-            json!({ "name": "alice", "keys": ["ssh-rsa AAAA"], "shell": "/bin/sh" }),
-            json!("alice"),
-        ] {
-            assert_eq!(Kind::Operator.accept(&wrong), None, "{wrong}");
-        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Variables that are mappings: jobs and scripts of the operator's own, tools, targets of backups, windows.
+//! Variables that are mappings: people, jobs and scripts of the operator's own, tools, targets of backups, windows.
 //!
 //! Each becomes its normal form, with every field, or says what is wrong with it.
 
@@ -16,6 +16,7 @@ pub const TOOLS: [&str; 6] =
 /// A value in its normal form, or what is wrong with it; nothing where its type is none of these.
 pub(crate) fn read(kind: Kind, value: &Value) -> Option<Result<Value, String>> {
     match kind {
+        Kind::Operator => Some(typed::<Operator>(value)),
         Kind::CronJob => Some(typed::<CronJob>(value)),
         Kind::Script => Some(typed::<Script>(value)),
         Kind::Tools => Some(typed::<Tools>(value)),
@@ -29,6 +30,21 @@ fn typed<T: DeserializeOwned + Serialize>(value: &Value) -> Result<Value, String
     let read: T = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
     serde_json::to_value(read).map_err(|error| error.to_string())
 }
+
+/// A person who looks after the machine.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Operator {
+    #[serde(deserialize_with = "login")]
+    name: String,
+    #[serde(deserialize_with = "keys")]
+    keys: Vec<Key>,
+    #[serde(default = "yes", deserialize_with = "boolean")]
+    sudo: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Key(#[serde(deserialize_with = "key")] String);
 
 /// A job of the operator's own.
 #[derive(Serialize, Deserialize)]
@@ -71,6 +87,10 @@ struct Tools {
 #[derive(Serialize, Deserialize)]
 struct Tool(#[serde(deserialize_with = "tool")] String);
 
+fn yes() -> bool {
+    true
+}
+
 fn root() -> String {
     "root".to_owned()
 }
@@ -90,6 +110,47 @@ fn formed<'de, D: Deserializer<'de>>(
         true => Ok(text),
         false => Err(D::Error::custom(format!("`{}` is not {form}", text.escape_debug()))),
     }
+}
+
+fn login<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    formed(deserializer, Kind::Login.words(), |text| Kind::Login.accept(&text.into()).is_some())
+}
+
+fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let read = Kind::Boolean.accept(&value).and_then(|value| value.as_bool());
+    read.ok_or_else(|| D::Error::custom(format!("`{value}` is not {}", Kind::Boolean.words())))
+}
+
+fn keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Key>, D::Error> {
+    let keys = Vec::<Key>::deserialize(deserializer)?;
+    match keys.is_empty() {
+        true => Err(D::Error::custom("`keys` is empty: who has no key cannot log in")),
+        false => Ok(keys),
+    }
+}
+
+/// A public key, as in the file that ends in `.pub`. What is wrong is said without showing more than how it begins.
+fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let (kind, rest) = text.split_once(' ').unwrap_or((&text, ""));
+    let public = ["ssh-", "ecdsa-", "sk-"].iter().any(|begin| kind.starts_with(begin));
+    // One blank between its parts: sshd reads more of them as one, and none at the ends.
+    let (blob, comment) = rest.split_once(' ').unwrap_or((rest, "x"));
+    let blank = comment.is_empty() || comment.starts_with(' ') || comment.ends_with(' ');
+    let wrong = match (public, blob.is_empty() || blank) {
+        _ if text.contains("PRIVATE KEY") => {
+            "is a private key: the public one is wanted, of the file that ends in `.pub`"
+        }
+        _ if text.chars().any(char::is_control) => "is more than one line, or holds a control character",
+        (false, _) => {
+            "does not begin with a type of public key, such as `ssh-ed25519`: it has no options here"
+        }
+        (true, true) => "lacks a part, or has more than one blank between two of them",
+        (true, false) => return Ok(text),
+    };
+    let begin: String = text.chars().take(12).collect();
+    Err(D::Error::custom(format!("the key that begins with `{}` {wrong}", begin.escape_debug())))
 }
 
 fn job_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -176,6 +237,32 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_person_has_a_name_keys_and_rights() {
+        let alice = json!({ "name": "alice", "keys": ["ssh-ed25519 AAAA alice@home"] });
+        let mut whole = alice.clone();
+        whole["sudo"] = json!(true);
+        assert_eq!(Kind::Operator.accept(&alice), Some(whole));
+        let mut no = alice.clone();
+        no["sudo"] = json!("no");
+        assert_eq!(Kind::Operator.accept(&no).unwrap()["sudo"], false);
+        let options = json!({ "name": "alice", "keys": ["restrict ssh-ed25519 AAAA"] });
+        assert!(Kind::Operator.wrong(&options).unwrap().contains("`restrict ssh` does not begin"));
+        for wrong in [
+            json!({ "name": "alice" }),
+            json!({ "name": "alice", "keys": [] }),
+            json!({ "name": "al;ice", "keys": ["ssh-rsa AAAA"] }),
+            options,
+            json!({ "name": "alice", "keys": ["ssh-rsa AAAA", "ssh-rsa  AAAA"] }),
+            json!({ "name": "alice", "keys": ["-----BEGIN OPENSSH PRIVATE KEY-----"] }),
+            json!({ "name": "alice", "keys": ["ssh-rsa AAAA\nssh-rsa BBBB"] }),
+            json!({ "name": "alice", "keys": ["ssh-rsa AAAA"], "shell": "/bin/sh" }),
+            json!("alice"),
+        ] {
+            assert_eq!(Kind::Operator.accept(&wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_job_that_cron_would_read_otherwise_is_refused() {
