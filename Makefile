@@ -66,7 +66,7 @@ e2e: tools build ## the end-to-end tests whose name holds T: T=name
 conformance: tools build ## read the same inventories as the real ansible-core: PQ_CASE=word
 	$(TESTS) --workspace --test conformance
 
-matrix: tools build ## a whole matrix, resumed where it was stopped: M=name
+matrix: tools build $(if $(filter platform,$(M)),dist) ## a whole matrix, resumed where it was stopped: M=name
 	PQ_MATRIX=whole $(TESTS) $(MATRIX) --workspace --test e2e --test conformance --test fuzz --test injected $(call ONLY,matrix_$(M)) $(IGNORED)
 
 fuzz: tools ## give a parser what nobody would write: T=template SECONDS=60
