@@ -8,15 +8,13 @@ Here everything comes back under one directory, and every path that Debian patch
 packages give the same bytes. Fails when a path of Debian's is left over.
 """
 
-import gzip
-import io
 import re
 import shutil
-import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
+
+from repack import pack, resolve, unpack
 
 VERSION = "2022-07-31a"
 CODENAME = "Igor"
@@ -60,14 +58,13 @@ DATA = ["attic", "cache", "index", "locks", "log", "media", "media_attic", "medi
 def main(debs, archive):
     with tempfile.TemporaryDirectory() as scratch:
         unpacked, tree = Path(scratch, "debs"), Path(scratch, "tree")
-        for deb in sorted(Path(debs).glob("*.deb")):
-            subprocess.run(["dpkg-deb", "-x", deb, unpacked], check=True)
+        unpack(debs, unpacked)
         gather(unpacked, tree)
         for path in tree.rglob("*.php"):
             unpatch(path, tree)
         settle(tree)
         refuse_leftovers(tree)
-        pack(tree, Path(archive))
+        pack(tree, f"dokuwiki-release-{VERSION}", Path(archive), TIME, programs=["bin"])
 
 
 def gather(unpacked, tree):
@@ -83,14 +80,7 @@ def gather(unpacked, tree):
             shutil.copyfile(source.resolve(strict=True), target)
     for name in DEBIANS:
         (tree / name).unlink(missing_ok=True)
-    for path in sorted(tree.rglob("*")):
-        if not path.is_symlink():
-            continue
-        content = path.resolve()
-        if not content.is_relative_to(tree.resolve()) or not content.is_file():
-            raise SystemExit(f"dokuwiki.py: error: symbolic link `{path.relative_to(tree)}` leads out of the tree")
-        path.unlink()
-        shutil.copyfile(content, path)
+    resolve(tree, "dokuwiki.py")
 
 
 def unpatch(path, tree):
@@ -121,24 +111,6 @@ def refuse_leftovers(tree):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             if patched.search(line) and not line.lstrip().startswith(("*", "//", "#")):
                 raise SystemExit(f"dokuwiki.py: error: `{path.relative_to(tree)}` still says `{line.strip()}`")
-
-
-def pack(tree, archive):
-    top = f"dokuwiki-release-{VERSION}"
-    plain = io.BytesIO()
-    with tarfile.open(fileobj=plain, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for path in [tree, *sorted(tree.rglob("*"))]:
-            entry = tar.gettarinfo(path, arcname=str(Path(top, path.relative_to(tree))))
-            entry.uid = entry.gid = 0
-            entry.uname = entry.gname = "root"
-            entry.mtime = TIME
-            entry.mode = 0o755 if path.is_dir() or path.parent == tree / "bin" else 0o644
-            with path.open("rb") if path.is_file() else io.BytesIO() as content:
-                tar.addfile(entry, content)
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    beside = archive.with_name(archive.name + ".new")
-    beside.write_bytes(gzip.compress(plain.getvalue(), mtime=TIME))
-    beside.rename(archive)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 //! Instances: the life of one, written once. A recipe only says what is particular to its application.
 
+mod data;
 pub(crate) mod keys;
 mod life;
 mod process;
@@ -14,6 +15,7 @@ use pq_stream::{Diagnostic, Instance};
 use crate::draft::Draft;
 use crate::platform;
 use life::Life;
+pub(crate) use life::compatible;
 
 /// Writes the steps of the chosen instances, behind the components that they need.
 pub(crate) fn plan(draft: &mut Draft<'_>, chosen: &[&Instance]) -> Result<(), Diagnostic> {
@@ -39,12 +41,15 @@ fn write(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     release::directories(draft, life)?;
     release::code(draft, life)?;
     release::kept(draft, life)?;
+    data::database(draft, life)?;
     draft.recipe(&life.recipe(None), &app.configure, &life.scope)?;
     release::switch(draft, life)?;
+    draft.recipe(&life.recipe(None), &app.install, &life.scope)?;
     process::php(draft, life)?;
     process::service(draft, life)?;
     site::certificate(draft, life)?;
     site::site(draft, life)?;
+    process::jobs(draft, life)?;
     watched::items(draft, life)?;
     draft.recipe(&life.recipe(Some(Phase::AfterFiles)), &app.enable, &life.scope)?;
     site::health(draft, life)

@@ -15,6 +15,7 @@ mod recipe;
 mod render;
 mod scope;
 mod server;
+mod trial;
 mod values;
 
 pub use choice::Choice;
@@ -22,3 +23,4 @@ pub use complaints::complaints;
 pub use instance::keys::is_of_one;
 pub use planner::{Part, Plan, Planner, Unused};
 pub use pq_template::with_room;
+pub use trial::trial;

@@ -183,6 +183,7 @@ fn component(draft: &mut Draft<'_>, name: &str, done: &mut BTreeSet<String>) -> 
         directory: &owner,
         phase: None,
         hardening: component.hardening,
+        env: None,
     };
     draft.recipe(&recipe, &component.steps, &scope)?;
     let mut items = Items::of(&format!("platform-{name}"))?;
@@ -196,13 +197,16 @@ fn extensions(draft: &Draft<'_>) -> Result<BTreeSet<String>, Diagnostic> {
     for instance in &draft.host.instances {
         let app = app(draft, instance)?;
         let Some(php) = &app.needs.php else { continue };
-        for extension in &php.extensions {
+        let written = php.extensions.iter().filter_map(|node| Some((node.text()?, Some(node.mark))));
+        let engine = keys::engine(draft, instance, app)?.map(|engine| (engine.php_extension(), None));
+        for (extension, mark) in written.chain(engine) {
             let Some(package) = draft.os.php.extensions.get(extension) else {
                 let known = draft.os.php.extensions.keys().cloned();
                 let error = Diagnostic::new(format!(
                     "`{}` needs the PHP extension `{extension}`, which `{}` does not know",
                     app.name, draft.os.os
                 ));
+                let error = values::at(error, mark.map(|mark| app.source.place(mark)));
                 return Err(match nearest(extension, known) {
                     Some(near) => error.hint(format!("did you mean `{near}`?")),
                     None => error.hint(format!("add it to recipes/os/{}.yml", draft.os.os)),
@@ -218,7 +222,9 @@ fn extensions(draft: &Draft<'_>) -> Result<BTreeSet<String>, Diagnostic> {
 pub(crate) fn needed_by(draft: &Draft<'_>, instances: &[&Instance]) -> Result<Vec<String>, Diagnostic> {
     let mut names = Vec::new();
     for instance in instances {
-        let components = app(draft, instance)?.components(draft.web_server().0);
+        let app = app(draft, instance)?;
+        let engine = keys::engine(draft, instance, app)?;
+        let components = app.components(engine, draft.web_server().0);
         names.extend(components.into_iter().map(str::to_owned));
     }
     Ok(names)

@@ -19,6 +19,8 @@ pub(crate) struct Recipe<'r> {
     pub phase: Option<Phase>,
     /// Whether all of its steps are hardening.
     pub hardening: bool,
+    /// The environment of its commands, where they do not say otherwise themselves.
+    pub env: Option<&'r Map<String, Value>>,
 }
 
 impl Draft<'_> {
@@ -71,6 +73,11 @@ impl Draft<'_> {
                     fields.insert(key.clone(), value);
                 }
             }
+        }
+        if let Some(env) = recipe.env.filter(|env| step.kind == "command" && !env.is_empty()) {
+            let mut all = env.clone();
+            all.extend(fields.get("env").and_then(Value::as_object).cloned().unwrap_or_default());
+            fields.insert("env".to_owned(), all.into());
         }
         if let Some(template) = &step.template {
             let file = self.catalogue.file(recipe.directory, template, recipe.source)?;

@@ -24,6 +24,7 @@ pub(crate) fn plan(draft: &mut Draft<'_>, unused: Unused) -> Result<(), Diagnost
             directory: &directory,
             phase: None,
             hardening: component.hardening,
+            env: None,
         };
         draft.part(&directory, &component.about);
         draft.recipe(&recipe, &component.steps, &scope)?;

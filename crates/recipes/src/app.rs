@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use crate::{Node, Pins, Source, StepTemplate, Variable, yaml};
 
+/// The variable that says what holds an application's data; it is there where the application has a database.
+pub const DATABASE: &str = "database";
+
 /// An application.
 #[derive(Debug, Clone, PartialEq)]
 pub struct App {
@@ -24,12 +27,18 @@ pub struct App {
     pub web: Web,
     /// Settings of PHP.
     pub php_values: BTreeMap<String, Node>,
+    /// Variables of the environment of all that runs of an instance: its pool or unit, its jobs, the commands of its recipe.
+    pub env: BTreeMap<String, Node>,
     /// What survives a new release.
     pub keep: Vec<Keep>,
     /// Steps before the package transaction.
     pub before_packages: Vec<StepTemplate>,
     /// Steps at every run, before the release is switched to.
     pub configure: Vec<StepTemplate>,
+    /// Steps once the release is switched to, before anything is served: its own installer, guarded by what it leaves behind.
+    pub install: Vec<StepTemplate>,
+    /// What it does from time to time.
+    pub cron: Vec<Job>,
     /// Its own process.
     pub service: Option<Service>,
     /// Steps once everything else is in place.
@@ -54,6 +63,60 @@ pub struct Needs {
     /// Python.
     #[serde(default)]
     pub python: Option<PythonNeeds>,
+    /// A database of its own.
+    #[serde(default)]
+    pub database: Option<DatabaseNeeds>,
+}
+
+/// What an application wants of a database. Which engine it is, its key `database` chooses.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseNeeds {
+    /// The engines that will do, the one without a choice first.
+    pub engines: Vec<Engine>,
+    /// How text is ordered in MariaDB; without it as the server orders it.
+    #[serde(default)]
+    pub collation: Option<String>,
+}
+
+/// What holds an application's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// MariaDB, or a MySQL that was there.
+    Mariadb,
+    /// PostgreSQL.
+    Postgres,
+    /// A file of its own, which the application makes.
+    Sqlite,
+}
+
+impl Engine {
+    /// Its name, as in a recipe.
+    pub fn name(self) -> &'static str {
+        match self {
+            Engine::Mariadb => "mariadb",
+            Engine::Postgres => "postgres",
+            Engine::Sqlite => "sqlite",
+        }
+    }
+
+    /// The extension of PHP that speaks with it.
+    pub fn php_extension(self) -> &'static str {
+        match self {
+            Engine::Mariadb => "mysqli",
+            Engine::Postgres => "pgsql",
+            Engine::Sqlite => "pdo_sqlite",
+        }
+    }
+
+    /// The component of the platform that serves it, where one does.
+    pub fn component(self) -> Option<&'static str> {
+        match self {
+            Engine::Mariadb | Engine::Postgres => Some(self.name()),
+            Engine::Sqlite => None,
+        }
+    }
 }
 
 /// What an application wants of PHP.
@@ -64,7 +127,14 @@ pub struct PhpNeeds {
     pub min: String,
     /// Extensions.
     #[serde(default)]
-    pub extensions: Vec<String>,
+    pub extensions: Vec<Node>,
+}
+
+impl PhpNeeds {
+    /// The names of its extensions.
+    pub fn names(&self) -> Vec<&str> {
+        self.extensions.iter().filter_map(Node::text).collect()
+    }
 }
 
 /// What an application wants of Python.
@@ -126,6 +196,9 @@ pub struct Keep {
     /// Whether the web server itself reads files there.
     #[serde(default)]
     pub served: bool,
+    /// Whether nothing there is ever run (of what is served): what people upload.
+    #[serde(default)]
+    pub inert: bool,
 }
 
 /// How a kept path and a new release come together.
@@ -151,6 +224,18 @@ pub struct Service {
     /// Files that it reads when it starts: when one differs, it is restarted.
     #[serde(default)]
     pub reads: Vec<Node>,
+}
+
+/// What an application does from time to time, as the instance's user.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// Its name among the instance's jobs.
+    pub id: String,
+    /// When, as in crontab(5).
+    pub schedule: Node,
+    /// Program and arguments.
+    pub argv: Vec<Node>,
 }
 
 /// A page that must be answered.
@@ -184,11 +269,17 @@ struct Recipe {
     #[serde(default)]
     php_values: BTreeMap<String, Node>,
     #[serde(default)]
+    env: BTreeMap<String, Node>,
+    #[serde(default)]
     keep: Vec<Keep>,
     #[serde(default)]
     before_packages: Vec<Node>,
     #[serde(default)]
     configure: Vec<Node>,
+    #[serde(default)]
+    install: Vec<Node>,
+    #[serde(default)]
+    cron: Vec<Job>,
     #[serde(default)]
     service: Option<Service>,
     #[serde(default)]
@@ -207,7 +298,14 @@ impl App {
     /// # Errors
     /// Where the file is none, or does not fit together.
     pub fn read(name: &str, source: &Source, pins: Pins) -> Result<Self, Diagnostic> {
-        let recipe: Recipe = yaml::read(source)?;
+        let mut recipe: Recipe = yaml::read(source)?;
+        if let Some(needs) = &recipe.needs.database {
+            let database = Variable::choice(
+                needs.engines.iter().map(|engine| engine.name().to_owned()).collect(),
+                "What holds its data; it stays what it is once the instance is installed",
+            );
+            recipe.variables.entry(DATABASE.to_owned()).or_insert(database);
+        }
         let app = App {
             name: name.to_owned(),
             about: recipe.about,
@@ -215,9 +313,12 @@ impl App {
             needs: recipe.needs,
             web: recipe.web,
             php_values: recipe.php_values,
+            env: recipe.env,
             keep: recipe.keep,
             before_packages: StepTemplate::all(source, &recipe.before_packages)?,
             configure: StepTemplate::all(source, &recipe.configure)?,
+            install: StepTemplate::all(source, &recipe.install)?,
+            cron: recipe.cron,
             service: recipe.service,
             enable: StepTemplate::all(source, &recipe.enable)?,
             health: recipe.health,
@@ -243,6 +344,27 @@ impl App {
         if let Some(keep) = self.keep.iter().find(|keep| !plain(&keep.path)) {
             return Some(format!("`keep` has `{}`, which is no path below the release", keep.path));
         }
+        if self.needs.database.as_ref().is_some_and(|it| it.engines.is_empty()) {
+            return Some("`database` of `needs` names no engine: `engines: [mariadb, postgres]`".to_owned());
+        }
+        let plain_name = |name: &str| {
+            name.starts_with(|c: char| c.is_ascii_uppercase())
+                && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+        };
+        if let Some(name) = self.env.keys().find(|name| !plain_name(name)) {
+            return Some(format!(
+                "`env` has the name `{name}`: it is made of capital letters, digits and `_`"
+            ));
+        }
+        let plain = |id: &str| {
+            !id.is_empty() && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        };
+        if let Some(job) = self.cron.iter().find(|job| !plain(&job.id)) {
+            return Some(format!(
+                "`cron` has the id `{}`: it is made of lower case letters, digits and `-`",
+                job.id
+            ));
+        }
         match self.web.kind {
             WebKind::Php if self.needs.php.is_none() => {
                 Some("`web` is of kind `php`, and `needs` has no `php`".to_owned())
@@ -260,10 +382,16 @@ impl App {
         }
     }
 
-    /// The components that it stands on; what answers to the world, this web server, last.
-    pub fn components<'a>(&self, web_server: &'a str) -> Vec<&'a str> {
+    /// The components that it stands on with this engine; what answers to the world, this web server, last.
+    pub fn components<'a>(&self, engine: Option<Engine>, web_server: &'a str) -> Vec<&'a str> {
         let php = self.needs.php.is_some().then_some("php");
         let python = self.needs.python.is_some().then_some("python");
-        [php, python, Some(web_server)].into_iter().flatten().collect()
+        let database = engine.and_then(Engine::component);
+        [database, php, python, Some(web_server)].into_iter().flatten().collect()
+    }
+
+    /// The engine of that name, where it will do.
+    pub fn engine(&self, name: &str) -> Option<Engine> {
+        self.needs.database.as_ref()?.engines.iter().copied().find(|engine| engine.name() == name)
     }
 }

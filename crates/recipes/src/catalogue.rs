@@ -53,7 +53,17 @@ impl Catalogue {
     /// # Errors
     /// Where a recipe cannot be read.
     pub fn load(own: Option<&Path>) -> Result<Self, Diagnostic> {
+        let (catalogue, errors) = Catalogue::survey(own)?;
+        errors.into_iter().next().map_or(Ok(catalogue), Err)
+    }
+
+    /// The same with every recipe that can be read, and what is wrong with each that cannot.
+    ///
+    /// # Errors
+    /// Where the directory cannot be read, or what every recipe stands on.
+    pub fn survey(own: Option<&Path>) -> Result<(Self, Vec<Diagnostic>), Diagnostic> {
         let files = Files::load(own)?;
+        let mut errors = Vec::new();
         let mut catalogue = Catalogue {
             host: declared(&files, "host.yml")?,
             instance: declared(&files, "instance/keys.yml")?,
@@ -64,32 +74,29 @@ impl Catalogue {
             files: files.clone(),
         };
         for name in files.between("os/", ".yml") {
-            let os: Os = yaml::read(required(&files, &format!("os/{name}.yml"))?)?;
-            catalogue.systems.insert(name, os);
+            let os = required(&files, &format!("os/{name}.yml")).and_then(yaml::read::<Os>);
+            catalogue.systems.extend(read(os, &mut errors).map(|os| (name, os)));
         }
         for name in files.between("server/", ".yml") {
-            let component = Component::read(&name, required(&files, &format!("server/{name}.yml"))?)?;
-            catalogue.server.push(component);
+            let source = required(&files, &format!("server/{name}.yml"));
+            let component = source.and_then(|source| Component::read(&name, source));
+            catalogue.server.extend(read(component, &mut errors));
         }
         for name in files.between("platform/", ".yml") {
-            let component = Component::read(&name, required(&files, &format!("platform/{name}.yml"))?)?;
-            if let Some(strategy) = component.monitor_strategy.as_ref().or(component.backup_strategy.as_ref())
-            {
-                let error = Diagnostic::new(
-                    "a strategy belongs to the whole machine, and this is one of its components",
-                );
-                let place = component.source.place(strategy.mark);
-                return Err(error.at(place).hint("a part of the server, below `server/`, has it"));
-            }
-            catalogue.platform.insert(name, component);
+            let source = required(&files, &format!("platform/{name}.yml"));
+            let component = source.and_then(|source| Component::read(&name, source)).and_then(of_platform);
+            catalogue.platform.extend(read(component, &mut errors).map(|component| (name, component)));
         }
         for name in files.between("apps/", "/recipe.yml") {
-            let mut pins = Pins::default();
-            files.both(&format!("apps/{name}/pins.yml")).try_for_each(|source| pins.add(source))?;
-            let app = App::read(&name, required(&files, &format!("apps/{name}/recipe.yml"))?, pins)?;
-            catalogue.apps.insert(name, app);
+            let app = app(&files, &name);
+            catalogue.apps.extend(read(app, &mut errors).map(|app| (name, app)));
         }
-        Ok(catalogue)
+        Ok((catalogue, errors))
+    }
+
+    /// The applications of which the user's own directory has a file.
+    pub fn own_apps(&self) -> Vec<&App> {
+        self.apps.values().filter(|app| self.files.has_own(&format!("apps/{}/", app.name))).collect()
     }
 
     /// What differs on an operating system.
@@ -142,6 +149,30 @@ impl Catalogue {
     pub fn path(&self, path: &str) -> Result<&Source, Diagnostic> {
         required(&self.files, path)
     }
+}
+
+/// What was read; an error is noted.
+fn read<T>(read: Result<T, Diagnostic>, errors: &mut Vec<Diagnostic>) -> Option<T> {
+    read.map_err(|error| errors.push(error)).ok()
+}
+
+/// Refuses what only a part of the server may have.
+fn of_platform(component: Component) -> Result<Component, Diagnostic> {
+    match component.monitor_strategy.as_ref().or(component.backup_strategy.as_ref()) {
+        None => Ok(component),
+        Some(strategy) => {
+            let what = "a strategy belongs to the whole machine, and this is one of its components";
+            let error = Diagnostic::new(what).at(component.source.place(strategy.mark));
+            Err(error.hint("a part of the server, below `server/`, has it"))
+        }
+    }
+}
+
+/// Reads an application with its pins.
+fn app(files: &Files, name: &str) -> Result<App, Diagnostic> {
+    let mut pins = Pins::default();
+    files.both(&format!("apps/{name}/pins.yml")).try_for_each(|source| pins.add(source))?;
+    App::read(name, required(files, &format!("apps/{name}/recipe.yml"))?, pins)
 }
 
 /// Refuses a fact that no plan can be made from.

@@ -49,6 +49,11 @@ impl Files {
         self.built_in.get(name).into_iter().chain(self.own.get(name))
     }
 
+    /// Whether the user's own files have one whose name begins so.
+    pub fn has_own(&self, before: &str) -> bool {
+        self.own.keys().any(|name| name.starts_with(before))
+    }
+
     /// What `*` stands for in the names of files that are `<before>*<after>`.
     pub fn between(&self, before: &str, after: &str) -> Vec<String> {
         let stem = |name: &String| {

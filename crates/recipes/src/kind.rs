@@ -134,6 +134,42 @@ impl Kind {
         }
     }
 
+    /// A value of this type; of a choice any word.
+    pub fn sample(self) -> Value {
+        match self {
+            Kind::Text | Kind::Word | Kind::Choice | Kind::Login | Kind::Account => json!("sample"),
+            Kind::Password => json!("a sample of a password"),
+            Kind::Boolean => json!(true),
+            Kind::Integer | Kind::Port => json!(1),
+            Kind::Domain => json!("sample.example.org"),
+            Kind::Email => json!("sample@example.org"),
+            Kind::Url => json!("https://sample.example.org/sources"),
+            Kind::Path => json!("/srv/sample"),
+            Kind::OwnPath => json!("/srv/sample"),
+            Kind::Size => json!("32M"),
+            Kind::Locale => json!("C.UTF-8"),
+            Kind::Language => json!("en"),
+            Kind::Timezone => json!("UTC"),
+            Kind::Package => json!("htop"),
+            Kind::FirewallRule => json!("allow 443/tcp"),
+            Kind::Network => json!("192.0.2.1"),
+            Kind::Schedule => json!("12 3 * * *"),
+            Kind::Span => json!("26h"),
+            Kind::Operator => json!({ "name": "sample", "keys": ["ssh-ed25519 AAAA sample"] }),
+            Kind::CronJob => json!({ "name": "sample", "command": "true", "schedule": "12 3 * * *" }),
+            Kind::Script => json!({ "name": "sample", "content": "#!/bin/sh\n" }),
+            Kind::Tools => json!({
+                "url": "https://sample.example.org/tools.tar.xz", "version": "1", "sha256": "a".repeat(64),
+            }),
+            Kind::Target => {
+                json!({ "name": "sample", "url": "/srv/sample", "password_file": "/etc/paquerette/sample.key" })
+            }
+            Kind::Window => json!({
+                "from": "2026-12-01T22:00:00Z", "until": "2026-12-02T02:00:00Z", "reason": "sample", "who": "sample",
+            }),
+        }
+    }
+
     /// The value in its normal form; nothing where it is not of this type.
     pub fn accept(self, value: &Value) -> Option<Value> {
         if let Some(read) = structured::read(self, value) {
@@ -488,6 +524,43 @@ mod tests {
             "srv",
         ] {
             assert!(!good(Kind::OwnPath, path), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_as_a_sample_is_of_its_type() {
+        let kinds = [
+            Kind::Text,
+            Kind::Password,
+            Kind::Boolean,
+            Kind::Integer,
+            Kind::Port,
+            Kind::Domain,
+            Kind::Email,
+            Kind::Url,
+            Kind::Path,
+            Kind::OwnPath,
+            Kind::Size,
+            Kind::Locale,
+            Kind::Language,
+            Kind::Timezone,
+            Kind::Package,
+            Kind::Login,
+            Kind::FirewallRule,
+            Kind::Account,
+            Kind::Network,
+            Kind::Operator,
+            Kind::Word,
+            Kind::Schedule,
+            Kind::Span,
+            Kind::CronJob,
+            Kind::Script,
+            Kind::Tools,
+            Kind::Target,
+            Kind::Window,
+        ];
+        for kind in kinds {
+            assert!(kind.accept(&kind.sample()).is_some(), "{kind:?}");
         }
     }
 

@@ -22,7 +22,10 @@ mod variable;
 mod version;
 mod yaml;
 
-pub use app::{App, Health, Keep, Merge, Needs, PhpNeeds, PythonNeeds, Service, Web, WebKind};
+pub use app::{
+    App, DATABASE, DatabaseNeeds, Engine, Health, Job, Keep, Merge, Needs, PhpNeeds, PythonNeeds, Service,
+    Web, WebKind,
+};
 pub use catalogue::{Catalogue, Declared};
 pub use component::Component;
 pub use kind::{Kind, bytes};

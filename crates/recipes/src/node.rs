@@ -53,6 +53,15 @@ impl Node {
         }
     }
 
+    /// The same without places, its templates as they are written.
+    pub fn to_json(&self) -> Value {
+        match &self.data {
+            Data::Scalar(value) => value.clone(),
+            Data::List(items) => items.iter().map(Node::to_json).collect(),
+            Data::Map(entries) => entries.iter().map(|(name, node)| (name.clone(), node.to_json())).collect(),
+        }
+    }
+
     /// What it is, in a word.
     pub fn words(&self) -> &'static str {
         match &self.data {

@@ -38,6 +38,22 @@ pub struct Variable {
 }
 
 impl Variable {
+    /// One of these words, the first where nobody says.
+    pub fn choice(of: Vec<String>, about: &str) -> Self {
+        let first = of.first().cloned().unwrap_or_default();
+        Variable {
+            kind: Kind::Choice,
+            many: false,
+            default: Some(Node { mark: Default::default(), data: crate::Data::Scalar(first.into()) }),
+            of,
+            about: about.to_owned(),
+            unique: false,
+            distinct: false,
+            min: None,
+            max: None,
+        }
+    }
+
     /// What a value of it must be.
     pub fn words(&self) -> String {
         match self.many {

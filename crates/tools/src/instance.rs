@@ -8,14 +8,24 @@ use pq_plan::{Choice, Plan, Planner};
 use pq_stream::{Diagnostic, Host, Status, nearest};
 
 use crate::filter::{self, FilterArgs, Layer};
+use crate::recipes::Verb;
 
 /// Plan instances: download, configure and start applications, each for itself
 ///
 /// Reads the stream of pq-inventory and writes it on with the steps of each host, those of the platform that its
-/// instances need among them. No machine is looked at, unless the plan ends here with --check or --apply.
+/// instances need among them. No machine is looked at, unless the plan ends here with --check or --apply. The commands are about
+/// the recipes of applications, and read no stream.
 #[derive(Debug, Parser)]
-#[command(name = "pq-instance", version, after_help = EXIT_STATUS)]
+#[command(
+    name = "pq-instance",
+    version,
+    after_help = EXIT_STATUS,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// Plan only the instances of these applications, or with these ids (default: all)
     #[arg(value_name = "APP|ID")]
     instances: Vec<String>,
@@ -61,6 +71,9 @@ impl Layer for Instances {
 /// Where the stream is not whole, a host cannot be planned, or none has what was asked for.
 pub fn run() -> Result<Status, Failure> {
     let args = Args::parse();
+    if let Some(verb) = args.verb {
+        return verb.run();
+    }
     let mut layer = Instances { choice: Choice::new(args.instances), seen: BTreeSet::new() };
     filter::run(&args.filter, &mut layer)
 }

@@ -6,6 +6,7 @@ pub mod instance;
 pub mod inventory;
 mod listing;
 pub mod platform;
+mod recipes;
 pub mod secret;
 pub mod server;
 mod status;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pq_recipes::{App, Variable};
+use pq_recipes::{App, DATABASE, Engine, Variable};
 use pq_stream::{Diagnostic, Host, Instance, nearest};
 use serde_json::{Map, Value};
 
@@ -49,6 +49,35 @@ pub(super) fn read(
         values.extend(found);
     }
     Ok(values)
+}
+
+/// What holds the data of an instance, where its application has a database.
+///
+/// # Errors
+/// Where what is chosen will not do.
+pub(crate) fn engine(
+    draft: &Draft<'_>,
+    instance: &Instance,
+    app: &App,
+) -> Result<Option<Engine>, Diagnostic> {
+    let Some(variable) = app.variables.get(DATABASE).filter(|_| app.needs.database.is_some()) else {
+        return Ok(None);
+    };
+    let host = draft.host;
+    let own = instance.keys.get(DATABASE).filter(|value| !value.is_null()).map(|value| Found {
+        name: format!("`{DATABASE}` of `{}` on `{}`", instance.id, host.host),
+        value,
+        place: place(host, instance, DATABASE),
+    });
+    let found = match own {
+        Some(found) => Some(found),
+        None => values::of_host(host, &format!("{}_{DATABASE}", app.name))?,
+    };
+    let chosen = match &found {
+        Some(found) => values::accept(variable, found)?.as_str().and_then(|name| app.engine(name)),
+        None => app.needs.database.as_ref().and_then(|needs| needs.engines.first().copied()),
+    };
+    Ok(chosen)
 }
 
 /// Whether a key tells one instance from another: then it has no value for all of a host's.

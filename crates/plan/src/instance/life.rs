@@ -1,6 +1,6 @@
 //! What is known of one instance before its steps are written: its version, its paths, what its templates see.
 
-use pq_recipes::{App, Phase, Pin, compare};
+use pq_recipes::{App, Engine, Os, Phase, Pin, compare};
 use pq_stream::{Diagnostic, Instance, valid_instance_id};
 use serde_json::{Map, Value, json};
 
@@ -25,8 +25,12 @@ pub(crate) struct Life<'p> {
     pub directory: String,
     /// Its paths.
     pub paths: Paths,
+    /// What holds its data, where it has a database.
+    pub engine: Option<Engine>,
     /// What its templates see.
     pub scope: Scope,
+    /// The environment of all that runs of it.
+    pub env: Map<String, Value>,
 }
 
 /// Where an instance lives.
@@ -50,6 +54,9 @@ pub(crate) struct Paths {
 /// Where the authority is that signs what is selfsigned.
 pub(crate) const AUTHORITY: &str = "/etc/paquerette/ca";
 
+/// The commands of pq-instance, which could not be told from an id.
+const COMMANDS: [&str; 6] = ["catalogue", "clean", "lint", "remove", "renew", "show"];
+
 impl<'p> Life<'p> {
     /// Reads an instance.
     ///
@@ -65,6 +72,11 @@ impl<'p> Life<'p> {
             return Err(error(text, "id")
                 .cause("the system, or paquerette itself, has something of that name")
                 .hint("choose another id"));
+        }
+        if COMMANDS.contains(&instance.id.as_str()) {
+            let text = format!("`{}` on `{}` cannot be the id of an instance", instance.id, host.host);
+            let error = error(text, "id").cause("`pq-instance` has a command of that name");
+            return Err(error.hint("choose another id"));
         }
         let mut scope = draft.scope.clone();
         let mut it: Map<String, Value> = instance.keys.clone();
@@ -85,7 +97,7 @@ impl<'p> Life<'p> {
                 .hint("nothing was planned; leave the instance out with the ids of the others"));
         }
         let (version, pin) = version(draft, instance, app, text("version"))?;
-        compatible(draft, app).map_err(|text| error(text, "app"))?;
+        compatible(draft.os, app).map_err(|text| error(text, "app"))?;
         it.insert("version".to_owned(), version.clone().into());
         for name in ["domain", "aliases"] {
             if let Some(value) = values.get(name) {
@@ -98,13 +110,21 @@ impl<'p> Life<'p> {
             .iter()
             .map(|keep| (keep.path.clone(), Value::from(format!("{}/{}", paths.kept, keep.path))))
             .collect();
+        let engine = keys::engine(draft, instance, app)?;
+        if let Some(engine) = engine {
+            scope.set("database", super::data::told(draft, &instance.id, engine));
+        }
         scope.set("instance", it);
         scope.set("paths", paths.to_json());
         scope.set("kept", kept);
         scope.derive(text("secret_scope").unwrap_or(&instance.id));
         scope.set("vars", values);
+        let mut env = Map::new();
+        for (name, node) in &app.env {
+            env.insert(name.clone(), draft.renderer.text(&app.source, node, &scope)?.into());
+        }
         let directory = format!("apps/{}", app.name);
-        Ok(Life { instance, app, version, pin, directory, paths, scope })
+        Ok(Life { instance, app, version, pin, directory, paths, engine, scope, env })
     }
 
     /// Its id, which is also its user and what its steps' ids begin with.
@@ -115,7 +135,7 @@ impl<'p> Life<'p> {
     /// The recipe of its application, for the steps of one of its moments.
     pub fn recipe(&self, phase: Option<Phase>) -> Recipe<'_> {
         let (owner, source) = (&self.instance.id, &self.app.source);
-        Recipe { owner, source, directory: &self.directory, phase, hardening: false }
+        Recipe { owner, source, directory: &self.directory, phase, hardening: false, env: Some(&self.env) }
     }
 
     /// The id of one of its steps.
@@ -216,8 +236,7 @@ fn version<'p>(
 }
 
 /// Whether the operating system brings what the application stands on.
-fn compatible(draft: &Draft<'_>, app: &App) -> Result<(), String> {
-    let os = draft.os;
+pub(crate) fn compatible(os: &Os, app: &App) -> Result<(), String> {
     let php = app.needs.php.as_ref().map(|php| ("PHP", &php.min, &os.php.version));
     let python = app.needs.python.as_ref().map(|python| ("Python", &python.min, &os.python.version));
     for (what, min, has) in [php, python].into_iter().flatten() {

@@ -1,11 +1,11 @@
 //! What runs an instance: a pool of PHP, or a hardened unit of its own.
 
-use pq_recipes::{Node, WebKind};
+use pq_recipes::{Node, Phase, WebKind};
 use pq_stream::Diagnostic;
 use serde_json::{Map, Value, json};
 
 use super::life::Life;
-use crate::draft::Draft;
+use crate::draft::{Draft, Draught};
 
 /// Where the pool of an instance listens.
 pub(super) fn socket(draft: &Draft<'_>, life: &Life<'_>) -> String {
@@ -31,7 +31,11 @@ pub(super) fn php(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnost
         }
         values.insert(name.clone(), draft.renderer.text(&life.app.source, node, &life.scope)?.into());
     }
-    let scope = life.scope.with("php_values", values).with("site", json!({ "socket": socket(draft, life) }));
+    let scope = life
+        .scope
+        .with("php_values", values)
+        .with("env", life.env.clone())
+        .with("site", json!({ "socket": socket(draft, life) }));
     let content = draft.renderer.file(draft.catalogue.path("instance/pool.conf")?, &scope)?;
     let path = format!("{}/pool.d/{}.conf", draft.os.php.etc, life.id());
     let title = format!("PHP pool {}", life.id());
@@ -47,10 +51,12 @@ pub(super) fn service(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diag
     };
     let unit = unit(life);
     let exec: Vec<String> = texts(&service.exec)?.iter().map(|word| quoted_argument(word)).collect();
-    let mut env = Vec::new();
+    let mut all = life.env.clone();
     for (name, node) in &service.env {
-        env.push(quoted(&format!("{name}={}", draft.renderer.text(source, node, &life.scope)?)));
+        all.insert(name.clone(), draft.renderer.text(source, node, &life.scope)?.into());
     }
+    let value = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let env: Vec<String> = all.iter().map(|(name, it)| quoted(&format!("{name}={}", value(it)))).collect();
     let writes: Vec<String> = texts(&service.writes)?.iter().map(|path| quoted(path)).collect();
     let mut reads = vec![format!("/etc/systemd/system/{unit}"), life.paths.current.clone()];
     reads.extend(texts(&service.reads)?);
@@ -71,6 +77,43 @@ pub(super) fn service(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diag
     )?;
     let fields: Value = json!({ "unit": unit, "reads": reads, "how": "restart" });
     draft.step(&life.step("restart"), format!("{unit} runs what is on the disk"), "reload", fields)
+}
+
+/// What it does from time to time.
+pub(super) fn jobs(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let source = &life.app.source;
+    for job in &life.app.cron {
+        let schedule = draft.renderer.text(source, &job.schedule, &life.scope)?;
+        let mut words = Vec::new();
+        for node in &job.argv {
+            words.push(shell_word(&draft.renderer.text(source, node, &life.scope)?));
+        }
+        let draught = Draught {
+            id: life.step(&format!("cron-{}", job.id)),
+            title: format!("cron runs {} of {}", job.id, life.id()),
+            kind: "cron".to_owned(),
+            phase: Phase::InOrder,
+            hardening: false,
+            fields: Map::from_iter([
+                ("name".to_owned(), format!("pq-{}-{}", life.id(), job.id).into()),
+                ("schedule".to_owned(), schedule.into()),
+                ("user".to_owned(), life.id().into()),
+                ("command".to_owned(), words.join(" ").into()),
+                ("env".to_owned(), life.env.clone().into()),
+            ]),
+        };
+        draft.push(draught, Some(source.place(job.schedule.mark)))?;
+    }
+    Ok(())
+}
+
+/// A word as `/bin/sh` reads it from cron, which ends a line at `%` unless a backslash stands before it.
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,+@".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''").replace('%', "'\\%'")),
+    }
 }
 
 /// A word of a command line, where systemd would also replace `$NAME`: systemd.service(5), "Command lines".
@@ -108,6 +151,13 @@ mod tests {
         assert_eq!(quoted("a b"), "\"a b\"");
         assert_eq!(quoted("100% \"$HOME\" \\\n"), r#""100%% \"$HOME\" \\\n""#);
         assert_eq!(quoted(""), "\"\"");
+    }
+
+    #[test]
+    fn a_word_reaches_the_shell_through_cron_as_it_is() {
+        assert_eq!(shell_word("/usr/bin/php"), "/usr/bin/php");
+        assert_eq!(shell_word("it's 5%"), r"'it'\''s 5'\%''");
+        assert_eq!(shell_word(""), "''");
     }
 
     #[test]

@@ -109,7 +109,9 @@ fn served(life: &Life<'_>) -> Vec<Value> {
     let kept = life.app.keep.iter().filter(|keep| keep.served);
     kept.filter_map(|keep| {
         let at = below(&keep.path)?;
-        Some(json!({ "at": format!("/{at}/"), "path": format!("{}/{}", life.paths.kept, keep.path) }))
+        Some(json!({
+            "at": format!("/{at}/"), "path": format!("{}/{}", life.paths.kept, keep.path), "inert": keep.inert,
+        }))
     })
     .collect()
 }

@@ -1,6 +1,6 @@
 //! What is backed up and watched of an instance: what its life says by itself, and what its recipe adds.
 
-use pq_recipes::WebKind;
+use pq_recipes::{Engine, WebKind};
 use pq_stream::Diagnostic;
 use serde_json::{Value, json};
 
@@ -23,6 +23,8 @@ pub(super) fn items(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagno
 /// What survives a new release, and its certificate: code comes again from where it came.
 fn backup(life: &Life<'_>) -> Result<Value, Diagnostic> {
     let paths = &life.paths;
+    let engine = life.engine.and_then(Engine::component).into_iter();
+    let databases = engine.map(|engine| json!({ "engine": engine, "name": life.id() }));
     Ok(json!({
         "instance": {
             "app": life.app.name,
@@ -31,6 +33,7 @@ fn backup(life: &Life<'_>) -> Result<Value, Diagnostic> {
             "secret_scope": life.scope.text("secret_scope").unwrap_or(life.id()),
         },
         "paths": { "include": [paths.kept, paths.data, paths.tls] },
+        "databases": databases.collect::<Vec<_>>(),
     }))
 }
 
@@ -80,7 +83,7 @@ fn monitor(draft: &Draft<'_>, life: &Life<'_>) -> Result<Value, Diagnostic> {
             },
         }));
     }
-    let stands_on = life.app.components(web).into_iter().filter(|it| *it != "python");
+    let stands_on = life.app.components(life.engine, web).into_iter().filter(|it| *it != "python");
     let depends_on: Vec<String> = stands_on.map(|component| format!("platform-{component}")).collect();
     Ok(json!({ "depends_on": depends_on, "checks": checks }))
 }

@@ -5,7 +5,7 @@ mod declared;
 mod explain;
 mod facts;
 mod held;
-mod lint;
+pub(crate) mod lint;
 mod reveal;
 mod text;
 

@@ -1,0 +1,77 @@
+//! `pq-instance catalogue`, `show` and `lint`: the recipes themselves, for whoever chooses an application or writes one.
+
+mod lint;
+mod list;
+mod show;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use pq_cli::{EXIT_STATUS, Failure, OutputArgs};
+use pq_recipes::{App, Catalogue};
+use pq_stream::Status;
+
+use crate::inventory;
+
+/// What is asked of the recipes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// List the applications that there are recipes for
+    ///
+    /// With the newest version that is pinned, and what each needs. Recipes of the inventory's own are among them.
+    #[command(after_help = EXIT_STATUS)]
+    Catalogue(RecipeArgs),
+    /// Explain an application's recipe: versions, needs, variables, what survives an upgrade, what is set and what is only seeded
+    #[command(after_help = EXIT_STATUS)]
+    Show(show::Args),
+    /// Say what is wrong with recipes of one's own, with file and line
+    ///
+    /// Each application is also planned on every system that has what it needs, behind each web server that it has a site for, with
+    /// each word of each choice: what a template reads and nobody declares shows here, and not on a machine. No machine is looked at.
+    #[command(after_help = EXIT_STATUS)]
+    Lint(lint::Args),
+}
+
+impl Verb {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// Where the recipes cannot be read, or there is none of that name.
+    pub fn run(self) -> Result<Status, Failure> {
+        match self {
+            Verb::Catalogue(args) => list::tell(&args),
+            Verb::Show(args) => show::tell(&args),
+            Verb::Lint(args) => lint::tell(&args),
+        }
+    }
+}
+
+/// Which recipes.
+#[derive(Debug, Args)]
+pub(crate) struct RecipeArgs {
+    /// Also read the recipes of this inventory, in its `recipes/` (default: $PQ_INVENTORY, else ./inventory, else the current
+    /// directory, where there is an inventory)
+    #[arg(short, long, value_name = "DIR")]
+    inventory: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl RecipeArgs {
+    /// The recipes that are built in, and those of the inventory.
+    fn catalogue(&self) -> Result<Catalogue, Failure> {
+        // A directory that was not asked for need not be there.
+        let directory = match &self.inventory {
+            Some(directory) => Some(directory.clone()),
+            None => inventory::directory(None).ok(),
+        };
+        Catalogue::load(directory.map(|it| it.join("recipes")).as_deref()).map_err(Failure::input)
+    }
+}
+
+/// What an application stands on, in words: `PHP 8.2`.
+fn needs(app: &App) -> Vec<String> {
+    let php = app.needs.php.as_ref().map(|php| format!("PHP {}", php.min));
+    let python = app.needs.python.as_ref().map(|python| format!("Python {}", python.min));
+    php.into_iter().chain(python).collect()
+}

@@ -1,0 +1,148 @@
+//! `pq-instance show`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{Write as _, stdout};
+
+use pq_cli::{Failure, Form, printable};
+use pq_recipes::{App, Catalogue, Data, Merge, Node, StepTemplate, Variable, WebKind};
+use pq_stream::{Diagnostic, Status, nearest};
+use serde_json::{Value, json};
+
+use super::{RecipeArgs, needs};
+
+/// Of what, and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The application
+    app: String,
+    #[command(flatten)]
+    recipes: RecipeArgs,
+}
+
+/// Explains an application's recipe.
+pub(super) fn tell(args: &Args) -> Result<Status, Failure> {
+    let catalogue = args.recipes.catalogue()?;
+    let Some(app) = catalogue.app(&args.app) else {
+        let error = Diagnostic::new(format!("there is no recipe for an application `{}`", args.app));
+        let known: Vec<&str> = catalogue.apps().map(|app| app.name.as_str()).collect();
+        return Err(Failure::input(match nearest(&args.app, &known) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint(format!("there are {}", known.join(", "))),
+        }));
+    };
+    let text = match args.recipes.output.form()? {
+        Form::Text => text(&catalogue, app),
+        Form::Json => format!("{}\n", record(&catalogue, app)),
+    };
+    stdout().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))?;
+    Ok(Status::Done)
+}
+
+/// For people.
+fn text(catalogue: &Catalogue, app: &App) -> String {
+    let mut text = format!("{}: {}\n", app.name, app.about);
+    let mut line = |what: &str, values: Vec<String>| {
+        for (at, value) in values.into_iter().enumerate() {
+            let _ = writeln!(text, "  {:9} {value}", if at == 0 { what } else { "" });
+        }
+    };
+    let versions = app.pins.versions().join(", ");
+    line("versions", vec![if versions.is_empty() { "none is pinned".to_owned() } else { versions }]);
+    line("needs", stands_on(app));
+    line("keeps", kept(app));
+    let steps = app.before_packages.iter().chain(&app.configure).chain(&app.enable);
+    let (seeds, sets): (Vec<_>, Vec<_>) = steps.partition(|step| seeded(step));
+    line("sets", sets.iter().map(|step| format!("at every run: {}", written(&step.title))).collect());
+    line("seeds", seeds.iter().map(|step| format!("once, then yours: {}", written(&step.title))).collect());
+    line("answers", app.health.iter().map(answer).collect());
+    line("recipe", vec![app.source.shown.clone()]);
+    let _ = writeln!(text, "variables: a key of the instance, or for all of a host `{}_<name>`", app.name);
+    variables(&mut text, &app.variables);
+    text.push_str("keys that every instance may have\n");
+    variables(&mut text, &catalogue.instance.variables);
+    printable(&text)
+}
+
+fn stands_on(app: &App) -> Vec<String> {
+    let mut lines = needs(app);
+    if let (Some(php), Some(first)) = (&app.needs.php, lines.first_mut())
+        && !php.extensions.is_empty()
+    {
+        let _ = write!(first, " with {}", php.names().join(", "));
+    }
+    lines.push(match app.web.locations.len() {
+        0 => "nginx or apache2".to_owned(),
+        _ => app.web.locations.keys().cloned().collect::<Vec<_>>().join(" or "),
+    });
+    lines
+}
+
+/// What survives a new release.
+fn kept(app: &App) -> Vec<String> {
+    let keep = |keep: &pq_recipes::Keep| match (keep.merge, keep.fresh.is_empty()) {
+        (Some(Merge::Added), _) => {
+            format!("{}: what people add; what the release brings is taken again", keep.path)
+        }
+        (None, false) => format!("{}, but for {}", keep.path, keep.fresh.join(", ")),
+        (None, true) => keep.path.clone(),
+    };
+    app.keep.iter().map(keep).collect()
+}
+
+/// Whether a step only writes what is not there yet.
+fn seeded(step: &StepTemplate) -> bool {
+    let seed = step.fields.iter().find(|(name, _)| name == "seed");
+    seed.is_some_and(|(_, node)| node.data == Data::Scalar(true.into()))
+}
+
+fn answer(health: &pq_recipes::Health) -> String {
+    let body = health.body.as_ref().map(|body| format!(" and `{}` in it", written(body))).unwrap_or_default();
+    format!("{} with {}{body}", written(&health.http), health.status)
+}
+
+/// A value as the recipe has it.
+fn written(node: &Node) -> String {
+    match &node.data {
+        Data::Scalar(Value::String(text)) => text.clone(),
+        _ => node.to_json().to_string(),
+    }
+}
+
+fn variables(text: &mut String, variables: &BTreeMap<String, Variable>) {
+    for (name, variable) in variables {
+        let default = match &variable.default {
+            Some(default) => format!("default {}", written(default)),
+            None => "no default".to_owned(),
+        };
+        let _ = writeln!(text, "  {name}: {}\n      {}; {default}", variable.about, variable.words());
+    }
+}
+
+/// For programs.
+fn record(catalogue: &Catalogue, app: &App) -> Value {
+    let php = app.needs.php.as_ref();
+    json!({
+        "type": "application",
+        "name": app.name,
+        "about": app.about,
+        "versions": app.pins.versions(),
+        "needs": needs(app),
+        "php_extensions": php.map(pq_recipes::PhpNeeds::names),
+        "web": match app.web.kind { WebKind::Php => "php", WebKind::Proxy => "proxy" },
+        "keep": app.keep.iter().map(|keep| &keep.path).collect::<Vec<_>>(),
+        "recipe": app.source.shown,
+        "variables": described(&app.variables),
+        "keys": described(&catalogue.instance.variables),
+    })
+}
+
+fn described(variables: &BTreeMap<String, Variable>) -> BTreeMap<&String, Value> {
+    let one = |variable: &Variable| {
+        json!({
+            "about": variable.about, "must_be": variable.words(),
+            "default": variable.default.as_ref().map(Node::to_json),
+        })
+    };
+    variables.iter().map(|(name, variable)| (name, one(variable))).collect()
+}
