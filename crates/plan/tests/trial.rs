@@ -1,7 +1,5 @@
 //! The recipes that are built in, planned for hosts that nobody has.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::fs;
 
 use pq_plan::{Planner, trial};
