@@ -114,7 +114,8 @@ fn units(machine: &Machine) -> Result<(f64, f64)> {
 /// How many things testssl.sh finds that are LOW or worse and not waived.
 fn tls(machine: &Machine) -> Result<usize> {
     let script = format!(
-        "apt-get install -y -qq --no-install-recommends testssl.sh bsdextrautils bind9-dnsutils >/dev/null 2>&1
+        "trap 'tail -n 20 /root/tls.txt >&2' EXIT
+         apt-get install -y -qq --no-install-recommends testssl.sh bsdextrautils bind9-dnsutils >/root/tls.txt 2>&1
          grep -q {SITE} /etc/hosts || echo 127.0.0.1 {SITE} >> /etc/hosts
          rm -f /root/tls.json
          testssl --quiet --color 0 --warnings off --ip 127.0.0.1 --nodns none --add-ca /etc/paquerette/ca/ca.pem \
