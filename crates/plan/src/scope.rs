@@ -1,6 +1,7 @@
 //! What a recipe's templates see: `host`, `os`, `vars`, and for an instance `instance`, `paths`, `kept`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use pq_template::{Context, Value as Rendered, from_json};
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
     /// Each name's value, also as the template engine takes it.
-    values: BTreeMap<String, (Value, Rendered)>,
+    values: BTreeMap<String, (Arc<Value>, Rendered)>,
     /// What derived credentials belong to.
     derive: Option<String>,
     /// Declared variables that have no value, and what to do about each.
@@ -21,7 +22,7 @@ impl Scope {
     pub fn set(&mut self, name: &str, value: impl Into<Value>) {
         let value = value.into();
         let rendered = from_json(&value);
-        self.values.insert(name.to_owned(), (value, rendered));
+        self.values.insert(name.to_owned(), (Arc::new(value), rendered));
     }
 
     /// The same, with one more name.
@@ -33,7 +34,7 @@ impl Scope {
 
     /// A name's value.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.values.get(name).map(|(value, _)| value)
+        self.values.get(name).map(|(value, _)| &**value)
     }
 
     /// A declared variable's value.
