@@ -6,7 +6,7 @@ use std::time::Instant;
 use pq_testkit::lab::{self, Lab, Machine, Result};
 use pq_tests::Matrix;
 
-use crate::world::{bare, demo_inventory, pipe};
+use crate::world::{bare, demo_inventory, nothing_left, pipe, shown};
 
 /// How many are tried in each `make test`.
 const SAMPLE: usize = 1;
@@ -37,12 +37,7 @@ fn says(machine: &Machine, script: &str) -> Result<String> {
 
 /// A page is written by the first user, with the password that pq-secret shows, and read by everybody; what is uploaded is not run.
 fn mediawiki(machine: &Machine) -> Result<()> {
-    let password = machine
-        .command(["pq-secret", "show", "demo/app/admin", "-i", "/root/paquerette/inventory"])
-        .env("PQ_IDENTITY", "/root/paquerette/inventory/demo-identity.txt")
-        .output()?
-        .success()?;
-    machine.write("/root/password", password.text())?;
+    machine.write("/root/password", shown(machine, "demo/app/admin")?)?;
     let page = says(machine, "browser -L $url/")?;
     assert!(page.contains("<title>") && page.contains("L&#039;encyclopédie"), "{page}");
     let written = says(
@@ -86,17 +81,10 @@ fn try_one(lab: &Lab, app: &App, engine: &str, server: &str) -> Result<()> {
     assert_eq!(first.code, 0, "{}{}", first.stdout, first.stderr);
     machine.sh("apt-get install -y -qq curl >/dev/null")?.success()?;
     (app.works)(&machine)?;
-    let again = |machine: &Machine| -> Result<()> {
-        let run = pipe(machine, "pq-apply --text")?;
-        assert!(run.code == 0 && run.stdout.contains(" 0 changed"), "{}{}", run.stdout, run.stderr);
-        let check = pipe(machine, "pq-apply --check --verify --text")?;
-        assert_eq!(check.code, 0, "{}{}", check.stdout, check.stderr);
-        Ok(())
-    };
-    again(&machine)?;
+    nothing_left(&machine)?;
     machine.reboot()?;
     (app.works)(&machine)?;
-    again(&machine)
+    nothing_left(&machine)
 }
 
 #[test]

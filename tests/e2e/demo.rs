@@ -3,7 +3,7 @@
 use pq_testkit::lab::{self, Machine, Result};
 use serde_json::Value;
 
-use crate::world::{bare, demo_inventory, pipe};
+use crate::world::{bare, demo_inventory, pipe, shown};
 
 /// The events of an execution's stream with one of these outcomes, as `id outcome`.
 fn told(stdout: &str, outcomes: &[&str]) -> Vec<String> {
@@ -83,12 +83,7 @@ fn reads_back(machine: &Machine) -> Result<()> {
 
 /// The passwords that `pq-secret` shows open both applications, and others do not.
 fn lets_in(machine: &Machine) -> Result<()> {
-    let shown = |name: &str| -> Result<String> {
-        let argv = ["pq-secret", "show", name, "-i", "/root/paquerette/inventory"];
-        let identity = "/root/paquerette/inventory/demo-identity.txt";
-        Ok(machine.command(argv).env("PQ_IDENTITY", identity).output()?.success()?.text().to_owned())
-    };
-    let alice = shown("demo/dav/user_alice")?;
+    let alice = shown(machine, "demo/dav/user_alice")?;
     for (password, status) in [(alice.as_str(), "207"), ("guessed", "401")] {
         let options = [
             "--cacert",
@@ -105,7 +100,7 @@ fn lets_in(machine: &Machine) -> Result<()> {
         let options: Vec<&str> = options.into_iter().chain([user.as_str()]).collect();
         assert_eq!(curl(machine, "https://dav.demo.test/alice/", &options)?, status, "{password}");
     }
-    let admin = shown("demo/wiki/admin")?;
+    let admin = shown(machine, "demo/wiki/admin")?;
     for (password, inside) in [(admin.as_str(), true), ("guessed", false)] {
         let fields = format!("do=login&u=admin&id=start&sectok=&p={password}");
         let options = [

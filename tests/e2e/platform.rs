@@ -8,7 +8,7 @@ use pq_testkit::lab::{self, Image, Lab, Machine, Result, Suite};
 use pq_tests::Matrix;
 
 use crate::dist::portable;
-use crate::world::{demo_inventory, install, install_from, pipe};
+use crate::world::{demo_inventory, install, install_from, nothing_left, pipe};
 
 /// How many of the four are tried in each `make test`.
 const SAMPLE: usize = 1;
@@ -189,17 +189,10 @@ fn from_bare_to_done(lab: &Lab, system: &System, server: &str) -> Result<()> {
     let first = pipe(&machine, "pq-apply --text")?;
     assert_eq!(first.code, 0, "{}{}", first.stdout, first.stderr);
     reads_back(&machine, system, server)?;
-    let again = |machine: &Machine| -> Result<()> {
-        let run = pipe(machine, "pq-apply --text")?;
-        assert!(run.code == 0 && run.stdout.contains(" 0 changed"), "{}{}", run.stdout, run.stderr);
-        let check = pipe(machine, "pq-apply --check --verify --text")?;
-        assert_eq!(check.code, 0, "{}{}", check.stdout, check.stderr);
-        Ok(())
-    };
-    again(&machine)?;
+    nothing_left(&machine)?;
     machine.reboot()?;
     reads_back(&machine, system, server)?;
-    again(&machine)
+    nothing_left(&machine)
 }
 
 #[test]

@@ -168,6 +168,21 @@ pub fn demo_inventory(lab: &Lab, machine: &Machine) -> Result<()> {
     Ok(())
 }
 
+/// Demands that another run changes nothing, and that a look which believes nothing finds nothing.
+pub fn nothing_left(machine: &Machine) -> Result<()> {
+    let run = pipe(machine, "pq-apply --text")?;
+    assert!(run.code == 0 && run.stdout.contains(" 0 changed"), "{}{}", run.stdout, run.stderr);
+    let check = pipe(machine, "pq-apply --check --verify --text")?;
+    assert_eq!(check.code, 0, "{}{}", check.stdout, check.stderr);
+    Ok(())
+}
+
+/// What `pq-secret show` says of a derived password of the example's.
+pub fn shown(machine: &Machine, name: &str) -> Result<String> {
+    let argv = ["pq-secret", "show", name, "-i", "/root/paquerette/inventory"];
+    Ok(machine.command(argv).env("PQ_IDENTITY", IDENTITY).output()?.success()?.text().to_owned())
+}
+
 /// Runs a command on this computer, and answers what it wrote.
 fn here(command: &mut Command) -> Result<Vec<u8>> {
     let shown = Path::new(command.get_program()).display().to_string();
