@@ -6,25 +6,37 @@ use std::time::Instant;
 use pq_testkit::lab::{self, Lab, Machine, Result};
 use pq_tests::Matrix;
 
-use crate::world::{bare, demo_inventory, nothing_left, pipe, shown};
+use crate::world::{bare, demo_inventory, nothing_left, pipe, serve, shown};
 
 /// How many are tried in each `make test`.
 const SAMPLE: usize = 1;
 
-/// An application, what its instance has beside `app`, `id`, `domain` and `database`, and what shows that it works.
+/// An application, its databases, what must be there first, what its instance has beside `app`, `id`, `domain` and `database`,
+/// and what shows that it works.
 struct App {
     name: &'static str,
     engines: &'static [&'static str],
-    keys: &'static str,
+    first: fn(&Machine) -> Result<String>,
     works: fn(&Machine) -> Result<()>,
 }
 
-const APPS: [App; 1] = [App {
-    name: "mediawiki",
-    engines: &["mariadb", "postgres"],
-    keys: "title: L'encyclopédie, lang: fr",
-    works: mediawiki,
-}];
+const APPS: [App; 5] = [
+    App {
+        name: "mediawiki",
+        engines: &["mariadb", "postgres"],
+        first: |_| Ok("title: L'encyclopédie, lang: fr".to_owned()),
+        works: mediawiki,
+    },
+    App {
+        name: "wordpress",
+        engines: &["mariadb"],
+        first: |_| Ok("version: \"6.1.9\", title: L'atelier".to_owned()),
+        works: wordpress,
+    },
+    App { name: "php", engines: &["none", "mariadb", "postgres"], first: program, works: counted },
+    App { name: "static", engines: &["none"], first: archive, works: static_files },
+    App { name: "proxy", engines: &["none"], first: listener, works: proxied },
+];
 
 /// What is said to the application, as a browser would.
 const BROWSER: &str = "browser() { curl -sS --max-time 60 --resolve '*:443:127.0.0.1' --cacert /etc/paquerette/ca/ca.pem -b /root/jar -c /root/jar \"$@\"; }; url=https://app.demo.test";
@@ -33,6 +45,32 @@ const BROWSER: &str = "browser() { curl -sS --max-time 60 --resolve '*:443:127.0
 fn says(machine: &Machine, script: &str) -> Result<String> {
     let script = format!("{BROWSER}; {script}");
     Ok(machine.run(["bash", "-euc", &script])?.success()?.stdout)
+}
+
+/// What is put into a directory for uploads is not run, and some of the application's own is nobody's.
+fn not_run(machine: &Machine, uploads: &str, denied: &[&str]) -> Result<()> {
+    let answers = says(
+        machine,
+        &format!(
+            "kept=/srv/paquerette/www/app/kept/{uploads}; echo '<?php echo 6*7;' > $kept/x.php; chown app $kept/x.php
+             for path in {uploads}/x.php {uploads}/x.php/y {}; do browser -o /root/answer -w '%{{http_code}} ' $url/$path; cat /root/answer; done
+             rm $kept/x.php",
+            denied.join(" ")
+        ),
+    )?;
+    assert!(!answers.contains("42") && !answers.contains("200 "), "{answers}");
+    Ok(())
+}
+
+/// Its jobs run as cron runs them.
+fn jobs_run(machine: &Machine) -> Result<()> {
+    let ran = says(
+        machine,
+        "job=/etc/cron.d/pq-app-jobs; cd /
+         runuser -u app -- env $(grep '^[A-Z_]*=' $job) sh -c \"$(grep -v '^[A-Z#]' $job | cut -d' ' -f7-)\" && echo ran",
+    )?;
+    assert!(ran.ends_with("ran\n"), "{ran}");
+    Ok(())
 }
 
 /// A page is written by the first user, with the password that pq-secret shows, and read by everybody; what is uploaded is not run.
@@ -51,30 +89,117 @@ fn mediawiki(machine: &Machine) -> Result<()> {
     assert!(written.contains(r#""result":"Success""#), "{written}");
     let read = says(machine, "browser $url/wiki/Essai")?;
     assert!(read.contains("Écrit par un test"), "{read}");
-    let uploaded = says(
+    not_run(machine, "images", &["maintenance/install.php", "LocalSettings.php"])?;
+    jobs_run(machine)
+}
+
+/// The first user comes in with the password that pq-secret shows, and nobody with another.
+fn wordpress(machine: &Machine) -> Result<()> {
+    machine.write("/root/password", shown(machine, "demo/app/admin")?)?;
+    let page = says(machine, "browser -L $url/")?;
+    assert!(page.contains("L&#039;atelier") && page.contains("content=\"WordPress 6.1.9\""), "{page}");
+    let inside = says(
         machine,
-        "echo '<?php echo 6*7;' > /srv/paquerette/www/app/kept/images/x.php; chown app /srv/paquerette/www/app/kept/images/x.php
-         for path in images/x.php images/x.php/y maintenance/install.php LocalSettings.php; do browser -o /root/answer -w '%{http_code} ' $url/$path; cat /root/answer; done; rm /srv/paquerette/www/app/kept/images/x.php",
+        "login() { rm -f /root/jar; browser $url/wp-login.php -o /dev/null; browser -L $url/wp-login.php -d log=admin -d testcookie=1 --data-urlencode \"pwd=$1\" --data-urlencode \"redirect_to=$url/wp-admin/\" | grep -c wp-admin-bar-logout || true; }
+         login guessed; login \"$(cat /root/password)\"; rm -f /root/jar /root/password",
     )?;
-    assert!(!uploaded.contains("42") && !uploaded.contains("200 "), "{uploaded}");
-    // its jobs run as cron runs them
-    let cron = says(
+    assert!(inside.starts_with("0\n") && !inside.ends_with("\n0\n"), "{inside}");
+    not_run(machine, "wp-content/uploads", &["wp-config.php", "wp-admin/install.php", "xmlrpc.php"])?;
+    jobs_run(machine)
+}
+
+/// An archive with a page, and with what nobody may read.
+fn archive(machine: &Machine) -> Result<String> {
+    machine.sh(
+        "mkdir -p /root/sources/example.org /root/site-7/public/sub && cd /root
+         echo 'a page of our own' > site-7/public/index.html; echo below > site-7/public/sub/index.html
+         echo '<?php echo 6*7;' > site-7/public/x.php; echo secret > site-7/public/.env; echo above > site-7/above.html",
+    )?
+    .success()?;
+    archived(machine, "")
+}
+
+/// Packs and serves /root/site-7, and names it as an instance does.
+fn archived(machine: &Machine, more: &str) -> Result<String> {
+    machine.sh("cd /root && tar czf sources/example.org/site-7.tar.gz site-7")?.success()?;
+    serve(machine, "/root/sources")?;
+    let digest = machine.sh("sha256sum < /root/sources/example.org/site-7.tar.gz")?.success()?.stdout;
+    Ok(format!(
+        "root: public, archive: {{ url: \"https://example.org/site-7.tar.gz\", version: \"7\", sha256: {} }}, {more}",
+        digest.split(' ').next().unwrap_or_default()
+    ))
+}
+
+fn static_files(machine: &Machine) -> Result<()> {
+    let answers = says(
         machine,
-        "cat /etc/cron.d/pq-app-jobs; runuser -u app -- env \"$(grep ^MW_ /etc/cron.d/pq-app-jobs)\" sh -c \"$(grep runJobs /etc/cron.d/pq-app-jobs | cut -d' ' -f7-)\" && echo ran",
+        "for path in '' sub/ x.php .env above.html; do browser -w '%{http_code}\n' $url/$path; done",
     )?;
-    assert!(cron.ends_with("ran\n"), "{cron}");
+    let good = answers.starts_with("a page of our own\n200\nbelow\n200\n");
+    assert!(good && answers.matches("200\n").count() == 2 && !answers.contains("6*7"), "{answers}");
+    Ok(())
+}
+
+/// A program that counts its visitors, in a file or in the database that its environment names.
+const COUNTER: &str = r#"<?php
+$engine = getenv('DATABASE_ENGINE');
+if ($engine === 'none') {
+    $file = getenv('DATA_DIR') . '/count';
+    file_put_contents($file, 1 + (int) @file_get_contents($file));
+    exit('visitor ' . file_get_contents($file) . ' of none');
+}
+[$name, $user, $socket] = array_map('getenv', ['DATABASE_NAME', 'DATABASE_USER', 'DATABASE_SOCKET']);
+$where = $engine === 'mariadb' ? "mysql:unix_socket=$socket;dbname=$name" : "pgsql:host=$socket;dbname=$name";
+$base = new PDO($where, $user, '');
+$base->exec('CREATE TABLE IF NOT EXISTS visitors (at INTEGER)');
+$base->exec('INSERT INTO visitors VALUES (1)');
+echo 'visitor ', $base->query('SELECT COUNT(*) FROM visitors')->fetchColumn(), ' of ', $engine;
+"#;
+
+fn program(machine: &Machine) -> Result<String> {
+    machine.sh("mkdir -p /root/sources/example.org /root/site-7/public")?.success()?;
+    machine.write("/root/site-7/public/index.php", COUNTER)?;
+    archived(machine, "extensions: [pdo_mysql, pdo_pgsql]")
+}
+
+fn counted(machine: &Machine) -> Result<()> {
+    let count = |page: &str| page.split(' ').nth(1).and_then(|it| it.parse::<u64>().ok());
+    let (first, second) = (says(machine, "browser $url/")?, says(machine, "browser $url/")?);
+    let one_more = count(&first).zip(count(&second)).is_some_and(|(first, second)| second == first + 1);
+    assert!(one_more && first.starts_with("visitor "), "{first}, {second}");
+    Ok(())
+}
+
+/// A program of somebody's that listens.
+fn listener(machine: &Machine) -> Result<String> {
+    machine.sh(
+        "mkdir -p /srv/theirs && echo 'somebody else answers' > /srv/theirs/index.html
+         printf '[Service]\nExecStart=/usr/bin/python3 -m http.server -d /srv/theirs -b 127.0.0.1 9000\n[Install]\nWantedBy=multi-user.target\n' > /etc/systemd/system/theirs.service
+         apt-get update -qq && apt-get install -y -qq python3 >/dev/null; systemctl enable --now theirs.service",
+    )?
+    .success()?;
+    Ok("port: 9000".to_owned())
+}
+
+fn proxied(machine: &Machine) -> Result<()> {
+    let page = says(machine, "browser $url/")?;
+    assert_eq!(page, "somebody else answers\n");
     Ok(())
 }
 
 fn try_one(lab: &Lab, app: &App, engine: &str, server: &str) -> Result<()> {
-    let mut machine = bare(lab, &format!("app{}{}{server}", &app.name[..4], &engine[..4]))?;
+    let mut machine = bare(lab, &format!("app{}{}{server}", &app.name[..3], &engine[..4]))?;
     demo_inventory(lab, &machine)?;
+    let keys = (app.first)(&machine)?;
+    let engine = if engine == "none" { String::new() } else { format!("database: {engine}, ") };
+    let mirror =
+        if ["static", "php"].contains(&app.name) { "source_mirror: http://127.0.0.1:8087\n" } else { "" };
     machine.write(
         "/root/paquerette/inventory/host_vars/demo.yml",
         format!(
-            "os: debian-12\nweb_server: {server}\nmemory_mb: 2048\ninstances:\n  \
-             - {{ app: {}, id: app, domain: app.demo.test, database: {engine}, {} }}\n",
-            app.name, app.keys
+            "os: debian-12\nweb_server: {server}\nmemory_mb: 2048\n{mirror}instances:\n  \
+             - {{ app: {}, id: app, domain: app.demo.test, {engine}{keys} }}\n",
+            app.name
         ),
     )?;
     let first = pipe(&machine, "pq-apply --text")?;

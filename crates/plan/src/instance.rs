@@ -35,7 +35,8 @@ pub(crate) fn plan(draft: &mut Draft<'_>, chosen: &[&Instance]) -> Result<(), Di
 /// The steps of one instance, in the order of its life.
 fn write(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     let app = life.app;
-    draft.part(life.id(), &format!("{} {} at https://{}", app.name, life.version, life.domain()?));
+    let version = life.pin.as_ref().map(|_| format!(" {}", life.version)).unwrap_or_default();
+    draft.part(life.id(), &format!("{}{version} at https://{}", app.name, life.domain()?));
     draft.recipe(&life.recipe(Some(Phase::BeforePackages)), &app.before_packages, &life.scope)?;
     release::account(draft, life)?;
     release::directories(draft, life)?;

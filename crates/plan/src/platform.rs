@@ -199,14 +199,17 @@ fn extensions(draft: &Draft<'_>) -> Result<BTreeSet<String>, Diagnostic> {
         let Some(php) = &app.needs.php else { continue };
         let written = php.extensions.iter().filter_map(|node| Some((node.text()?, Some(node.mark))));
         let engine = keys::engine(draft, instance, app)?.map(|engine| (engine.php_extension(), None));
-        for (extension, mark) in written.chain(engine) {
+        let more = keys::more_extensions(draft, instance, app)?;
+        let more = more.iter().map(|name| (name.as_str(), None));
+        for (extension, mark) in written.chain(engine).chain(more) {
             let Some(package) = draft.os.php.extensions.get(extension) else {
                 let known = draft.os.php.extensions.keys().cloned();
                 let error = Diagnostic::new(format!(
                     "`{}` needs the PHP extension `{extension}`, which `{}` does not know",
                     app.name, draft.os.os
                 ));
-                let error = values::at(error, mark.map(|mark| app.source.place(mark)));
+                let place = mark.map(|mark| app.source.place(mark));
+                let error = values::at(error, place.or_else(|| keys::place(draft.host, instance, "app")));
                 return Err(match nearest(extension, known) {
                     Some(near) => error.hint(format!("did you mean `{near}`?")),
                     None => error.hint(format!("add it to recipes/os/{}.yml", draft.os.os)),

@@ -1,7 +1,7 @@
 //! Recipes on trial: an application is planned for hosts that nobody has, so that what is wrong with its recipe shows where it is
 //! written, before any machine hears of it.
 
-use pq_recipes::{App, Kind, Variable};
+use pq_recipes::{App, Kind, Releases, Variable};
 use pq_stream::{Connection, ConnectionKind, Diagnostic, Host, Instance};
 use serde_json::{Map, Value, json};
 
@@ -22,7 +22,7 @@ pub fn trial(planner: &Planner, app: &App) -> Vec<Diagnostic> {
                 .hint("lower `min` of `needs`, where the application really runs with less"),
         );
     }
-    if app.pins.versions().is_empty() {
+    if app.releases == Releases::Pinned && app.pins.versions().is_empty() {
         found.push(
             Diagnostic::new(format!("no version of `{}` is pinned", app.name)).hint(format!(
                 "write one with its digest to `pins.yml` beside its recipe, as in `\"1.0\": {{ url: \"https://example.org/{0}-1.0.tar.gz\", sha256: \"…\" }}`",
@@ -73,6 +73,7 @@ fn variants(app: &App) -> Vec<Map<String, Value>> {
         keys.insert(name.to_owned(), value);
         all.push(keys);
     };
+    let more_extensions = app.needs.php.as_ref().and_then(|php| php.more.as_ref());
     for (name, variable) in &app.variables {
         match variable.kind {
             Kind::Boolean if !variable.many => {
@@ -81,6 +82,8 @@ fn variants(app: &App) -> Vec<Map<String, Value>> {
             Kind::Choice if !variable.many => {
                 variable.of.iter().for_each(|it| change(name, it.as_str().into()))
             }
+            // Names of PHP's extensions, which are words of a kind of their own.
+            _ if more_extensions == Some(name) => change(name, json!(["mbstring"])),
             _ => change(name, sample(variable)),
         }
     }

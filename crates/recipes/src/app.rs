@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use pq_stream::Diagnostic;
 use serde::Deserialize;
 
-use crate::{Node, Pins, Source, StepTemplate, Variable, yaml};
+use crate::{Kind, Node, Pins, Source, StepTemplate, Variable, yaml};
 
 /// The variable that says what holds an application's data; it is there where the application has a database.
 pub const DATABASE: &str = "database";
+
+/// What that variable says where there is none.
+pub const NO_DATABASE: &str = "none";
 
 /// An application.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +24,8 @@ pub struct App {
     pub about: String,
     /// What its recipe reads of its instances and of the host's variables.
     pub variables: BTreeMap<String, Variable>,
+    /// Where its code comes from.
+    pub releases: Releases,
     /// What it stands on.
     pub needs: Needs,
     /// How it is reached.
@@ -53,6 +58,22 @@ pub struct App {
     pub pins: Pins,
 }
 
+/// Where an application's code comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Releases {
+    /// From what is pinned beside the recipe.
+    #[default]
+    Pinned,
+    /// From the archive that each instance names by its key `archive`.
+    Own,
+    /// From nowhere: it has none.
+    None,
+}
+
+/// The key by which an instance names its own archive.
+pub const ARCHIVE: &str = "archive";
+
 /// What an application stands on.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,6 +95,9 @@ pub struct Needs {
 pub struct DatabaseNeeds {
     /// The engines that will do, the one without a choice first.
     pub engines: Vec<Engine>,
+    /// Whether an instance may do without one, as it does where nobody says otherwise.
+    #[serde(default)]
+    pub optional: bool,
     /// How text is ordered in MariaDB; without it as the server orders it.
     #[serde(default)]
     pub collation: Option<String>,
@@ -128,6 +152,9 @@ pub struct PhpNeeds {
     /// Extensions.
     #[serde(default)]
     pub extensions: Vec<Node>,
+    /// The variable in which an instance names further extensions.
+    #[serde(default)]
+    pub more: Option<String>,
 }
 
 impl PhpNeeds {
@@ -149,6 +176,8 @@ pub struct PythonNeeds {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WebKind {
+    /// Files, and nothing that is run.
+    Static,
     /// Files, and PHP in a pool of its own.
     Php,
     /// A process of its own that the web server hands requests to.
@@ -161,10 +190,10 @@ pub enum WebKind {
 pub struct Web {
     /// How the site answers.
     pub kind: WebKind,
-    /// The part of the release that is served (`php`).
+    /// The part of the release that is served (`static`, `php`).
     #[serde(default)]
-    pub root: Option<String>,
-    /// The page of a directory (`php`).
+    pub root: Option<Node>,
+    /// The page of a directory (`static`, `php`).
     #[serde(default)]
     pub index: Option<String>,
     /// Paths that nobody may fetch.
@@ -187,6 +216,9 @@ pub struct Web {
 pub struct Keep {
     /// Below the release.
     pub path: String,
+    /// What of it the release brings, where that is not all of a directory.
+    #[serde(default)]
+    pub brings: Brings,
     /// What is taken from each new release again.
     #[serde(default)]
     pub fresh: Vec<String>,
@@ -199,6 +231,19 @@ pub struct Keep {
     /// Whether nothing there is ever run (of what is served): what people upload.
     #[serde(default)]
     pub inert: bool,
+}
+
+/// What a release brings of a kept path.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Brings {
+    /// A directory, with what is in it.
+    #[default]
+    Directory,
+    /// Nothing: the application makes what is in the directory.
+    Nothing,
+    /// Nothing: it is a file, which the recipe writes.
+    NoFile,
 }
 
 /// How a kept path and a new release come together.
@@ -264,6 +309,8 @@ struct Recipe {
     #[serde(default)]
     variables: BTreeMap<String, Variable>,
     #[serde(default)]
+    releases: Releases,
+    #[serde(default)]
     needs: Needs,
     web: Web,
     #[serde(default)]
@@ -300,16 +347,23 @@ impl App {
     pub fn read(name: &str, source: &Source, pins: Pins) -> Result<Self, Diagnostic> {
         let mut recipe: Recipe = yaml::read(source)?;
         if let Some(needs) = &recipe.needs.database {
+            let none = needs.optional.then_some(NO_DATABASE);
+            let engines = none.into_iter().chain(needs.engines.iter().map(|engine| engine.name()));
             let database = Variable::choice(
-                needs.engines.iter().map(|engine| engine.name().to_owned()).collect(),
+                engines.map(str::to_owned).collect(),
                 "What holds its data; it stays what it is once the instance is installed",
             );
             recipe.variables.entry(DATABASE.to_owned()).or_insert(database);
+        }
+        if recipe.releases == Releases::Own {
+            let about = "Its code: where the archive is, of which version, with which digest";
+            recipe.variables.entry(ARCHIVE.to_owned()).or_insert(Variable::required(Kind::Archive, about));
         }
         let app = App {
             name: name.to_owned(),
             about: recipe.about,
             variables: recipe.variables,
+            releases: recipe.releases,
             needs: recipe.needs,
             web: recipe.web,
             php_values: recipe.php_values,
@@ -341,6 +395,13 @@ impl App {
     fn misfit(&self) -> Option<String> {
         let plain =
             |path: &str| !path.is_empty() && path.split('/').all(|part| !["", ".", ".."].contains(&part));
+        let takes = |keep: &&Keep| keep.merge.is_some() || !keep.fresh.is_empty();
+        if let Some(keep) = self.keep.iter().find(|keep| keep.brings != Brings::Directory && takes(keep)) {
+            return Some(format!(
+                "`keep` has `{}`, of which the release brings nothing, with `fresh` or `merge`",
+                keep.path
+            ));
+        }
         if let Some(keep) = self.keep.iter().find(|keep| !plain(&keep.path)) {
             return Some(format!("`keep` has `{}`, which is no path below the release", keep.path));
         }
@@ -365,7 +426,20 @@ impl App {
                 job.id
             ));
         }
+        if self.releases == Releases::None && (self.web.kind != WebKind::Proxy || !self.keep.is_empty()) {
+            return Some("without releases there are no files to serve or to keep: `web` is of kind `proxy` then, and `keep` is empty".to_owned());
+        }
+        let more = self.needs.php.as_ref().and_then(|php| php.more.as_ref());
+        if let Some(name) = more.filter(|name| !self.variables.get(*name).is_some_and(|it| it.many)) {
+            return Some(format!("`more` of `php` is `{name}`, which `variables` does not have as a list"));
+        }
         match self.web.kind {
+            WebKind::Static if self.needs.php.is_some() => {
+                Some("`web` is of kind `static`, and `needs` has `php`".to_owned())
+            }
+            WebKind::Static if self.web.upstream.is_some() => {
+                Some("`upstream` belongs to `web` of kind `proxy`".to_owned())
+            }
             WebKind::Php if self.needs.php.is_none() => {
                 Some("`web` is of kind `php`, and `needs` has no `php`".to_owned())
             }
@@ -376,7 +450,7 @@ impl App {
                 Some("`web` of kind `proxy` has no `upstream`".to_owned())
             }
             WebKind::Proxy if self.web.root.is_some() || self.web.index.is_some() => {
-                Some("`root` and `index` belong to `web` of kind `php`".to_owned())
+                Some("`root` and `index` belong to `web` of kind `static` or `php`".to_owned())
             }
             _ => None,
         }

@@ -37,6 +37,8 @@ pub enum Kind {
     Path,
     /// An absolute path that is no directory of the system's.
     OwnPath,
+    /// A path below a release, such as `public`; `.` is the release itself.
+    Below,
     /// A number of bytes, such as `32M`: not 0, which means no limit to nginx and PHP, and at most `64G`.
     Size,
     /// A locale, such as `fr_FR.UTF-8`.
@@ -71,6 +73,8 @@ pub enum Kind {
     Script,
     /// A release of paquerette's tools: an address, a version, a digest, and which tools it brings.
     Tools,
+    /// An archive: an address, a version, a digest, and how many directories its names begin with.
+    Archive,
     /// Where backups go: a name, a place as restic writes it, and the file with the password.
     Target,
     /// A time in which nobody is woken: when, why, and who says so.
@@ -93,6 +97,7 @@ impl Kind {
             Kind::OwnPath => {
                 "an absolute path of letters, digits, `.`, `_` and `-` that is no directory of the system's, such as `/srv/paquerette`"
             }
+            Kind::Below => "a path below the release, of letters, digits, `.`, `_` and `-`, such as `public`",
             Kind::Size => "a number of bytes, up to `64G`, such as `32M`",
             Kind::Locale => "a locale that Debian has, such as `fr_FR.UTF-8`",
             Kind::Language => "a language, such as `fr` or `pt-br`",
@@ -124,6 +129,9 @@ impl Kind {
             Kind::Tools => {
                 "a release of the tools, such as `{ url: https://mirror.example.org/paquerette-0.1.0-x86_64.tar.xz, version: \"0.1.0\", sha256: \"…\" }`"
             }
+            Kind::Archive => {
+                "an archive, such as `{ url: https://example.org/site-7.tar.gz, version: \"7\", sha256: \"…\" }`, with `strip: 0` where its names begin with no directory"
+            }
             Kind::Target => {
                 "where backups go, without a password, such as `{ name: away, url: sftp:backup@host:/srv/backup, password_file: /etc/paquerette/backup.key }`"
             }
@@ -146,6 +154,7 @@ impl Kind {
             Kind::Url => json!("https://sample.example.org/sources"),
             Kind::Path => json!("/srv/sample"),
             Kind::OwnPath => json!("/srv/sample"),
+            Kind::Below => json!("public"),
             Kind::Size => json!("32M"),
             Kind::Locale => json!("C.UTF-8"),
             Kind::Language => json!("en"),
@@ -161,6 +170,9 @@ impl Kind {
             Kind::Tools => json!({
                 "url": "https://sample.example.org/tools.tar.xz", "version": "1", "sha256": "a".repeat(64),
             }),
+            Kind::Archive => {
+                json!({ "url": "https://sample.example.org/site.tar.gz", "version": "1", "sha256": "a".repeat(64) })
+            }
             Kind::Target => {
                 json!({ "name": "sample", "url": "/srv/sample", "password_file": "/etc/paquerette/sample.key" })
             }
@@ -238,6 +250,7 @@ impl Kind {
             }
             Kind::Path => as_it_is(path(text)),
             Kind::OwnPath => as_it_is(path(text) && !system_path(text)),
+            Kind::Below => as_it_is(text == "." || path(&format!("/{text}"))),
             Kind::Size => as_it_is(bytes(text).is_some_and(|size| (1..=64 << 30).contains(&size))),
             Kind::Locale => as_it_is(known::locales().any(|name| name == text)),
             Kind::Language => {
@@ -280,6 +293,7 @@ impl Kind {
             | Kind::CronJob
             | Kind::Script
             | Kind::Tools
+            | Kind::Archive
             | Kind::Target
             | Kind::Window => None,
         }
@@ -556,6 +570,8 @@ mod tests {
             Kind::CronJob,
             Kind::Script,
             Kind::Tools,
+            Kind::Archive,
+            Kind::Below,
             Kind::Target,
             Kind::Window,
         ];

@@ -23,8 +23,8 @@ mod version;
 mod yaml;
 
 pub use app::{
-    App, DATABASE, DatabaseNeeds, Engine, Health, Job, Keep, Merge, Needs, PhpNeeds, PythonNeeds, Service,
-    Web, WebKind,
+    ARCHIVE, App, Brings, DATABASE, DatabaseNeeds, Engine, Health, Job, Keep, Merge, NO_DATABASE, Needs,
+    PhpNeeds, PythonNeeds, Releases, Service, Web, WebKind,
 };
 pub use catalogue::{Catalogue, Declared};
 pub use component::Component;

@@ -20,6 +20,7 @@ pub(crate) fn read(kind: Kind, value: &Value) -> Option<Result<Value, String>> {
         Kind::CronJob => Some(typed::<CronJob>(value)),
         Kind::Script => Some(typed::<Script>(value)),
         Kind::Tools => Some(typed::<Tools>(value)),
+        Kind::Archive => Some(typed::<Archive>(value)),
         Kind::Target => Some(typed::<Target>(value)),
         Kind::Window => Some(typed::<Window>(value)),
         _ => None,
@@ -82,6 +83,24 @@ struct Tools {
     sha256: String,
     #[serde(default = "tools_of_today")]
     tools: Vec<Tool>,
+}
+
+/// An instance's own archive.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Archive {
+    #[serde(deserialize_with = "url")]
+    url: String,
+    #[serde(deserialize_with = "version")]
+    version: String,
+    #[serde(deserialize_with = "sha256")]
+    sha256: String,
+    #[serde(default = "one")]
+    strip: u8,
+}
+
+fn one() -> u8 {
+    1
 }
 
 #[derive(Serialize, Deserialize)]

@@ -41,11 +41,17 @@ impl Variable {
     /// One of these words, the first where nobody says.
     pub fn choice(of: Vec<String>, about: &str) -> Self {
         let first = of.first().cloned().unwrap_or_default();
+        let default = Node { mark: Default::default(), data: crate::Data::Scalar(first.into()) };
+        Variable { of, default: Some(default), ..Variable::required(Kind::Choice, about) }
+    }
+
+    /// One that has no default.
+    pub fn required(kind: Kind, about: &str) -> Self {
         Variable {
-            kind: Kind::Choice,
+            kind,
             many: false,
-            default: Some(Node { mark: Default::default(), data: crate::Data::Scalar(first.into()) }),
-            of,
+            default: None,
+            of: Vec::new(),
             about: about.to_owned(),
             unique: false,
             distinct: false,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use pq_cli::{EXIT_STATUS, Failure, OutputArgs};
-use pq_recipes::{App, Catalogue};
+use pq_recipes::{App, Catalogue, Releases};
 use pq_stream::Status;
 
 use crate::inventory;
@@ -66,6 +66,16 @@ impl RecipeArgs {
             None => inventory::directory(None).ok(),
         };
         Catalogue::load(directory.map(|it| it.join("recipes")).as_deref()).map_err(Failure::input)
+    }
+}
+
+/// Its versions, the newest first, or where they come from, in words.
+fn versions(app: &App) -> Vec<String> {
+    match (app.releases, app.pins.versions()) {
+        (Releases::Pinned, versions) if versions.is_empty() => vec!["none is pinned".to_owned()],
+        (Releases::Pinned, versions) => versions.into_iter().map(str::to_owned).collect(),
+        (Releases::Own, _) => vec!["the instance's own".to_owned()],
+        (Releases::None, _) => vec!["has none".to_owned()],
     }
 }
 

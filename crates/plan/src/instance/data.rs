@@ -1,6 +1,6 @@
 //! The database of an instance: its own, reached through the server's socket by the instance's own user, without a password.
 
-use pq_recipes::Engine;
+use pq_recipes::{Engine, NO_DATABASE};
 use pq_stream::Diagnostic;
 use serde_json::{Value, json};
 
@@ -9,7 +9,8 @@ use crate::draft::Draft;
 
 /// What its templates see as `database`: `engine`, and where a server has it `name`, `user` and `socket` (a file for MariaDB, a
 /// directory for PostgreSQL).
-pub(super) fn told(draft: &Draft<'_>, id: &str, engine: Engine) -> Value {
+pub(super) fn told(draft: &Draft<'_>, id: &str, engine: Option<Engine>) -> Value {
+    let Some(engine) = engine else { return json!({ "engine": NO_DATABASE }) };
     let socket = match engine {
         Engine::Mariadb => &draft.os.mariadb.socket,
         Engine::Postgres => &draft.os.postgres.socket,

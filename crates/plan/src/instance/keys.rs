@@ -51,7 +51,7 @@ pub(super) fn read(
     Ok(values)
 }
 
-/// What holds the data of an instance, where its application has a database.
+/// What holds the data of an instance, where it has a database.
 ///
 /// # Errors
 /// Where what is chosen will not do.
@@ -60,24 +60,41 @@ pub(crate) fn engine(
     instance: &Instance,
     app: &App,
 ) -> Result<Option<Engine>, Diagnostic> {
-    let Some(variable) = app.variables.get(DATABASE).filter(|_| app.needs.database.is_some()) else {
-        return Ok(None);
-    };
-    let host = draft.host;
-    let own = instance.keys.get(DATABASE).filter(|value| !value.is_null()).map(|value| Found {
-        name: format!("`{DATABASE}` of `{}` on `{}`", instance.id, host.host),
+    let Some(needs) = &app.needs.database else { return Ok(None) };
+    Ok(match one(draft, instance, app, DATABASE)? {
+        Some(chosen) => chosen.as_str().and_then(|name| app.engine(name)),
+        None if needs.optional => None,
+        None => needs.engines.first().copied(),
+    })
+}
+
+/// The extensions of PHP that an instance names itself.
+///
+/// # Errors
+/// Where it is no list of names.
+pub(crate) fn more_extensions(
+    draft: &Draft<'_>,
+    instance: &Instance,
+    app: &App,
+) -> Result<Vec<String>, Diagnostic> {
+    let Some(name) = app.needs.php.as_ref().and_then(|php| php.more.as_ref()) else { return Ok(Vec::new()) };
+    let named = one(draft, instance, app, name)?.unwrap_or_default();
+    Ok(named.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
+}
+
+/// One value of an instance, before its life is read: its own key, else the host's variable; nothing where neither is set.
+fn one(draft: &Draft<'_>, instance: &Instance, app: &App, name: &str) -> Result<Option<Value>, Diagnostic> {
+    let (host, Some(variable)) = (draft.host, app.variables.get(name)) else { return Ok(None) };
+    let own = instance.keys.get(name).filter(|value| !value.is_null()).map(|value| Found {
+        name: format!("`{name}` of `{}` on `{}`", instance.id, host.host),
         value,
-        place: place(host, instance, DATABASE),
+        place: place(host, instance, name),
     });
     let found = match own {
         Some(found) => Some(found),
-        None => values::of_host(host, &format!("{}_{DATABASE}", app.name))?,
+        None => values::of_host(host, &format!("{}_{name}", app.name))?,
     };
-    let chosen = match &found {
-        Some(found) => values::accept(variable, found)?.as_str().and_then(|name| app.engine(name)),
-        None => app.needs.database.as_ref().and_then(|needs| needs.engines.first().copied()),
-    };
-    Ok(chosen)
+    found.map(|found| values::accept(variable, &found)).transpose()
 }
 
 /// Whether a key tells one instance from another: then it has no value for all of a host's.

@@ -1,6 +1,6 @@
 //! What is known of one instance before its steps are written: its version, its paths, what its templates see.
 
-use pq_recipes::{App, Engine, Os, Phase, Pin, compare};
+use pq_recipes::{ARCHIVE, App, Engine, Os, Phase, Pin, Releases, Variable, compare};
 use pq_stream::{Diagnostic, Instance, valid_instance_id};
 use serde_json::{Map, Value, json};
 
@@ -19,8 +19,8 @@ pub(crate) struct Life<'p> {
     pub app: &'p App,
     /// Its version.
     pub version: String,
-    /// Where that version comes from.
-    pub pin: &'p Pin,
+    /// Where that version comes from; nothing where it has no code.
+    pub pin: Option<Pin>,
     /// Where the files of its recipe lie.
     pub directory: String,
     /// Its paths.
@@ -96,7 +96,16 @@ impl<'p> Life<'p> {
             return Err(error(text, "state")
                 .hint("nothing was planned; leave the instance out with the ids of the others"));
         }
-        let (version, pin) = version(draft, instance, app, text("version"))?;
+        let (version, pin) = match app.releases {
+            Releases::Pinned => pinned(draft, instance, app, text("version"))?,
+            Releases::Own => own(&values).ok_or_else(|| {
+                let wants = app.variables.get(ARCHIVE).map(Variable::words).unwrap_or_default();
+                error(format!("`{}` on `{}` has no `{ARCHIVE}`", instance.id, host.host), "app")
+                    .cause(format!("`{}` serves what the instance names", app.name))
+                    .hint(format!("set `{ARCHIVE}` of the instance: {wants}"))
+            })?,
+            Releases::None => ("none".to_owned(), None),
+        };
         compatible(draft.os, app).map_err(|text| error(text, "app"))?;
         it.insert("version".to_owned(), version.clone().into());
         for name in ["domain", "aliases"] {
@@ -111,7 +120,7 @@ impl<'p> Life<'p> {
             .map(|keep| (keep.path.clone(), Value::from(format!("{}/{}", paths.kept, keep.path))))
             .collect();
         let engine = keys::engine(draft, instance, app)?;
-        if let Some(engine) = engine {
+        if app.needs.database.is_some() {
             scope.set("database", super::data::told(draft, &instance.id, engine));
         }
         scope.set("instance", it);
@@ -209,15 +218,24 @@ impl Paths {
     }
 }
 
+/// The version of an instance's own archive.
+fn own(values: &Map<String, Value>) -> Option<(String, Option<Pin>)> {
+    let archive = values.get(ARCHIVE)?;
+    let text = |name: &str| archive.get(name)?.as_str().map(str::to_owned);
+    let strip = archive.get("strip").and_then(Value::as_u64).unwrap_or(1) as usize;
+    let pin = Pin { url: text("url"), sha256: text("sha256"), strip, requirements: None };
+    Some((text("version")?, Some(pin)))
+}
+
 /// The pinned version that an instance means.
-fn version<'p>(
-    draft: &Draft<'p>,
+fn pinned(
+    draft: &Draft<'_>,
     instance: &Instance,
-    app: &'p App,
+    app: &App,
     wanted: Option<&str>,
-) -> Result<(String, &'p Pin), Diagnostic> {
+) -> Result<(String, Option<Pin>), Diagnostic> {
     if let Some((version, pin)) = app.pins.newest(wanted) {
-        return Ok((version.to_owned(), pin));
+        return Ok((version.to_owned(), Some(pin.clone())));
     }
     let asked = wanted.map_or_else(String::new, |wanted| format!(" `{wanted}`"));
     let error = Diagnostic::new(format!(

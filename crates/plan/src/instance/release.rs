@@ -1,6 +1,6 @@
 //! An instance's user, directories and code, and what of it survives a new release.
 
-use pq_recipes::{Keep, Merge, Node, Origin, Source};
+use pq_recipes::{Brings, Keep, Merge, Node, Origin, Pin, Source};
 use pq_stream::Diagnostic;
 use serde_json::{Map, Value, json};
 
@@ -26,6 +26,9 @@ pub(super) fn directories(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), 
         ("data", &paths.data, "0750", true),
         ("tmp", &paths.tmp, "0700", true),
     ] {
+        if name == "releases" && life.pin.is_none() {
+            continue;
+        }
         let owner = if own { life.id() } else { "root" };
         let fields = json!({ "path": path, "mode": mode, "owner": owner, "group": owner });
         draft.step(&life.step(name), format!("directory {path}"), "directory", fields)?;
@@ -36,7 +39,8 @@ pub(super) fn directories(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), 
 /// Its code: a release with what is kept linked in, or a Python environment.
 pub(super) fn code(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     let title = format!("{} {}", life.app.name, life.version);
-    match life.pin.origin() {
+    let Some(pin) = &life.pin else { return Ok(()) };
+    match pin.origin() {
         Some(Origin::Archive { url, sha256 }) => {
             let links =
                 life.app.keep.iter().map(|keep| (keep.path.clone(), Value::from(kept_path(life, keep))));
@@ -44,7 +48,7 @@ pub(super) fn code(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
                 "path": life.paths.release,
                 "url": life.mirrored(url),
                 "sha256": sha256.to_ascii_lowercase(),
-                "strip": life.pin.strip,
+                "strip": pin.strip,
                 "links": links.collect::<Map<_, _>>(),
             });
             draft.step(&life.step("release"), title, "release", fields)
@@ -83,6 +87,9 @@ pub(super) fn kept(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
             let id = life.step(&format!("above-{}", above.replace('/', "-")));
             draft.step(&id, format!("directory kept/{above}"), "directory", fields)?;
         }
+        if keep.brings == Brings::NoFile {
+            continue;
+        }
         // what the web server reads itself stays readable for it, also what is added later
         let (group, mode) = match keep.served {
             true => (draft.os.web.group.clone(), "2750"),
@@ -96,7 +103,9 @@ pub(super) fn kept(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
             fields,
         )?;
         // an environment of Python packages brings nothing to keep
-        if let Some(Origin::Archive { .. }) = life.pin.origin() {
+        if let (Some(Origin::Archive { .. }), Brings::Directory) =
+            (life.pin.as_ref().and_then(Pin::origin), keep.brings)
+        {
             let fresh = match keep.merge {
                 Some(Merge::Added) => vec!["**".to_owned()],
                 None => keep.fresh.clone(),
@@ -113,6 +122,9 @@ pub(super) fn kept(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
 
 /// The release becomes the one that is served.
 pub(super) fn switch(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    if life.pin.is_none() {
+        return Ok(());
+    }
     let fields = json!({ "path": life.paths.current, "target": format!("releases/{}", life.version) });
     draft.step(
         &life.step("current"),

@@ -31,7 +31,8 @@ pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
     let text = |node: &Option<pq_recipes::Node>| -> Result<Option<String>, Diagnostic> {
         node.as_ref().map(|node| draft.renderer.text(source, node, &life.scope)).transpose()
     };
-    let root = match web.root.as_deref().unwrap_or(".") {
+    let below = text(&web.root)?.unwrap_or_else(|| ".".to_owned());
+    let root = match below.as_str() {
         "." => life.paths.current.clone(),
         below => format!("{}/{below}", life.paths.current),
     };
@@ -61,17 +62,17 @@ pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
         "chain": format!("{}/chain.pem", life.paths.tls),
         "key": format!("{}/key.pem", life.paths.tls),
         "root": root,
-        "index": web.index.as_deref().unwrap_or("index.php"),
+        "index": web.index.as_deref().unwrap_or(if web.kind == WebKind::Php { "index.php" } else { "index.html" }),
         "deny": web.deny,
-        "served": served(life),
+        "served": served(life, &below),
         "max_body": max_body,
         "max_body_bytes": pq_recipes::bytes(&max_body),
         "upstream": text(&web.upstream)?,
         "locations": locations,
-        "socket": process::socket(draft, life),
+        "socket": (web.kind == WebKind::Php).then(|| process::socket(draft, life)),
     });
     let kind = match web.kind {
-        WebKind::Php => "php",
+        WebKind::Static | WebKind::Php => "files",
         WebKind::Proxy => "proxy",
     };
     let scope = life.scope.with("site", block);
@@ -100,8 +101,7 @@ pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
 }
 
 /// What the web server itself reads of what is kept: the beginning of its addresses, and where it lies.
-fn served(life: &Life<'_>) -> Vec<Value> {
-    let root = life.app.web.root.as_deref().unwrap_or(".");
+fn served(life: &Life<'_>, root: &str) -> Vec<Value> {
     let below = |path: &str| match root {
         "." => Some(path.to_owned()),
         root => path.strip_prefix(root)?.strip_prefix('/').map(str::to_owned),

@@ -6,7 +6,7 @@ use pq_cli::{Failure, Form, Table};
 use pq_stream::Status;
 use serde_json::json;
 
-use super::{RecipeArgs, needs};
+use super::{RecipeArgs, needs, versions};
 
 /// Lists the applications.
 pub(super) fn tell(args: &RecipeArgs) -> Result<Status, Failure> {
@@ -15,8 +15,8 @@ pub(super) fn tell(args: &RecipeArgs) -> Result<Status, Failure> {
         Form::Text => {
             let mut table = Table::of(&["application", "newest", "needs", "about"]);
             for app in catalogue.apps() {
-                let newest = app.pins.newest(None).map_or("none is pinned", |(version, _)| version);
-                table.row([app.name.clone(), newest.to_owned(), needs(app).join(", "), app.about.clone()]);
+                let newest = versions(app).into_iter().next().unwrap_or_default();
+                table.row([app.name.clone(), newest, needs(app).join(", "), app.about.clone()]);
             }
             table.text()
         }

@@ -9,7 +9,7 @@ use pq_recipes::{App, Catalogue, Data, Merge, Node, StepTemplate, Variable, WebK
 use pq_stream::{Diagnostic, Status, nearest};
 use serde_json::{Value, json};
 
-use super::{RecipeArgs, needs};
+use super::{RecipeArgs, needs, versions};
 
 /// Of what, and how.
 #[derive(Debug, clap::Args)]
@@ -47,8 +47,7 @@ fn text(catalogue: &Catalogue, app: &App) -> String {
             let _ = writeln!(text, "  {:9} {value}", if at == 0 { what } else { "" });
         }
     };
-    let versions = app.pins.versions().join(", ");
-    line("versions", vec![if versions.is_empty() { "none is pinned".to_owned() } else { versions }]);
+    line("versions", vec![versions(app).join(", ")]);
     line("needs", stands_on(app));
     line("keeps", kept(app));
     let steps = app.before_packages.iter().chain(&app.configure).chain(&app.enable);
@@ -129,7 +128,7 @@ fn record(catalogue: &Catalogue, app: &App) -> Value {
         "versions": app.pins.versions(),
         "needs": needs(app),
         "php_extensions": php.map(pq_recipes::PhpNeeds::names),
-        "web": match app.web.kind { WebKind::Php => "php", WebKind::Proxy => "proxy" },
+        "web": match app.web.kind { WebKind::Static => "static", WebKind::Php => "php", WebKind::Proxy => "proxy" },
         "keep": app.keep.iter().map(|keep| &keep.path).collect::<Vec<_>>(),
         "recipe": app.source.shown,
         "variables": described(&app.variables),
