@@ -1,4 +1,5 @@
-//! Applications, each on a bare machine: installed, its own page and version over https, nothing left to do, also after a boot.
+//! Applications, each on a bare machine: installed, its own page and version over https, nothing left to do, also after a boot; removed
+//! without a trace, and installed again.
 //! `make matrix M=apps` tries each with every web server and database.
 
 use std::time::Instant;
@@ -6,7 +7,8 @@ use std::time::Instant;
 use pq_testkit::lab::{self, Lab, Machine, Result};
 use pq_tests::Matrix;
 
-use crate::world::{bare, demo_inventory, nothing_left, pipe, serve, shown};
+use crate::instances::traces;
+use crate::world::{IDENTITY, bare, demo_inventory, nothing_left, pipe, serve, shown};
 
 /// How many are tried in each `make test`.
 const SAMPLE: usize = 1;
@@ -120,7 +122,7 @@ fn archive(machine: &Machine) -> Result<String> {
 }
 
 /// Packs and serves /root/site-7, and names it as an instance does.
-fn archived(machine: &Machine, more: &str) -> Result<String> {
+pub fn archived(machine: &Machine, more: &str) -> Result<String> {
     machine.sh("cd /root && tar czf sources/example.org/site-7.tar.gz site-7")?.success()?;
     serve(machine, "/root/sources")?;
     let digest = machine.sh("sha256sum < /root/sources/example.org/site-7.tar.gz")?.success()?.stdout;
@@ -141,7 +143,7 @@ fn static_files(machine: &Machine) -> Result<()> {
 }
 
 /// A program that counts its visitors, in a file or in the database that its environment names.
-const COUNTER: &str = r#"<?php
+pub const COUNTER: &str = r#"<?php
 $engine = getenv('DATABASE_ENGINE');
 if ($engine === 'none') {
     $file = getenv('DATA_DIR') . '/count';
@@ -162,11 +164,15 @@ fn program(machine: &Machine) -> Result<String> {
     archived(machine, "extensions: [pdo_mysql, pdo_pgsql]")
 }
 
+/// Visits the program of an instance once; the how manieth visit that was.
+pub fn visits(machine: &Machine, id: &str) -> Result<Option<u64>> {
+    let page = says(machine, &format!("browser https://{id}.demo.test/"))?;
+    Ok(page.strip_prefix("visitor ").and_then(|page| page.split(' ').next()?.parse().ok()))
+}
+
 fn counted(machine: &Machine) -> Result<()> {
-    let count = |page: &str| page.split(' ').nth(1).and_then(|it| it.parse::<u64>().ok());
-    let (first, second) = (says(machine, "browser $url/")?, says(machine, "browser $url/")?);
-    let one_more = count(&first).zip(count(&second)).is_some_and(|(first, second)| second == first + 1);
-    assert!(one_more && first.starts_with("visitor "), "{first}, {second}");
+    let (first, second) = (visits(machine, "app")?, visits(machine, "app")?);
+    assert!(first.is_some() && second == first.map(|it| it + 1), "{first:?}, {second:?}");
     Ok(())
 }
 
@@ -187,6 +193,9 @@ fn proxied(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
+/// The inventory's machine.
+const HOST: &str = "/root/paquerette/inventory/host_vars/demo.yml";
+
 fn try_one(lab: &Lab, app: &App, engine: &str, server: &str) -> Result<()> {
     let mut machine = bare(lab, &format!("app{}{}{server}", &app.name[..3], &engine[..4]))?;
     demo_inventory(lab, &machine)?;
@@ -195,7 +204,7 @@ fn try_one(lab: &Lab, app: &App, engine: &str, server: &str) -> Result<()> {
     let mirror =
         if ["static", "php"].contains(&app.name) { "source_mirror: http://127.0.0.1:8087\n" } else { "" };
     machine.write(
-        "/root/paquerette/inventory/host_vars/demo.yml",
+        HOST,
         format!(
             "os: debian-12\nweb_server: {server}\nmemory_mb: 2048\n{mirror}instances:\n  \
              - {{ app: {}, id: app, domain: app.demo.test, {engine}{keys} }}\n",
@@ -209,7 +218,18 @@ fn try_one(lab: &Lab, app: &App, engine: &str, server: &str) -> Result<()> {
     nothing_left(&machine)?;
     machine.reboot()?;
     (app.works)(&machine)?;
-    nothing_left(&machine)
+    nothing_left(&machine)?;
+    // Gone without a trace, and there again.
+    let inventory = machine.read(HOST)?;
+    let (kept, _) = inventory.split_once("instances:").unwrap_or_default();
+    machine.write(HOST, format!("{kept}instances: []\n"))?;
+    let removal =
+        "cd /root/paquerette && pq-inventory demo | pq-instance remove app --with-data --apply --text";
+    machine.command(["bash", "-c", removal]).env("PQ_IDENTITY", IDENTITY).output()?.success()?;
+    assert_eq!(traces(&machine, "app")?, "");
+    machine.write(HOST, &inventory)?;
+    pipe(&machine, "pq-apply --text")?.success()?;
+    (app.works)(&machine)
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod fleet;
 mod fleet_secrets;
 mod hostile;
 mod injection;
+mod instances;
 mod kill;
 mod kill_every;
 mod laws;

@@ -146,12 +146,12 @@ fn rotates(machine: &Machine) -> Result<()> {
     let tried = machine.run(["logrotate", "-d", "/etc/logrotate.conf"])?.success()?;
     let all = format!("{}{}", tried.stdout, tried.stderr);
     assert!(!all.contains("error:") && all.contains("/var/log/nginx/*.log"), "{all}");
-    let log = "/var/log/nginx/wiki.access.log";
+    let log = "/var/log/nginx/wiki/access.log";
     machine.sh(&format!("echo before >>{log}; logrotate -f /etc/logrotate.d/nginx"))?.success()?;
     assert_eq!(machine.run(["stat", "-c", "%U:%G %a %s", log])?.text(), "www-data:adm 640 0");
     assert!(machine.read(&format!("{log}.1"))?.contains("before"));
     let open = machine
-        .sh("for p in $(pgrep nginx); do readlink /proc/$p/fd/*; done | grep wiki.access.log | sort -u")?;
+        .sh("for p in $(pgrep nginx); do readlink /proc/$p/fd/*; done | grep wiki/access.log | sort -u")?;
     assert_eq!(open.text(), log, "nginx writes into the new log");
     Ok(())
 }

@@ -52,7 +52,7 @@ pub fn canonical(machine: &Machine, below: &[&str]) -> Result<String> {
 }
 
 /// Where [`demo_inventory`] puts the identity of the example's secrets.
-const IDENTITY: &str = "/root/paquerette/inventory/demo-identity.txt";
+pub const IDENTITY: &str = "/root/paquerette/inventory/demo-identity.txt";
 
 /// Runs pq-apply on a plan.
 pub fn apply(machine: &Machine, plan: &str, options: &[&str]) -> Result<Output> {

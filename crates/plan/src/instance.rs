@@ -5,7 +5,9 @@ pub(crate) mod keys;
 mod life;
 mod process;
 mod release;
+mod removal;
 mod site;
+mod state;
 mod together;
 mod watched;
 
@@ -16,20 +18,41 @@ use crate::draft::Draft;
 use crate::platform;
 use life::Life;
 pub(crate) use life::compatible;
+pub use removal::Data;
+pub(crate) use removal::remove;
+use state::State;
+pub(crate) use state::{is_absent, wanted};
 
 /// Writes the steps of the chosen instances, behind the components that they need.
 pub(crate) fn plan(draft: &mut Draft<'_>, chosen: &[&Instance]) -> Result<(), Diagnostic> {
     let mut lives = Vec::new();
-    for instance in &draft.host.instances {
+    for instance in wanted(draft.host) {
         lives.push(Life::read(draft, instance)?);
     }
     together::check(draft.host, &lives)?;
-    let components = platform::needed_by(draft, chosen)?;
+    let there: Vec<&Instance> = chosen.iter().copied().filter(|it| !is_absent(it)).collect();
+    let components = platform::needed_by(draft, &there)?;
     platform::components(draft, &components)?;
     for life in lives.iter().filter(|life| chosen.iter().any(|it| it.id == life.instance.id)) {
-        write(draft, life)?;
+        match life.state {
+            State::Present => write(draft, life)?,
+            State::Closed => closed(draft, life)?,
+        }
+    }
+    for instance in chosen.iter().filter(|it| is_absent(it)) {
+        remove(draft, &instance.id, Data::Stays)?;
     }
     Ok(())
+}
+
+/// The steps of one that is closed: what people see of it, and what is kept.
+fn closed(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    draft.part(life.id(), &format!("{} at https://{}, closed", life.app.name, life.domain()?));
+    release::account(draft, life)?;
+    removal::stop(draft, life.id())?;
+    site::certificate(draft, life)?;
+    site::closed(draft, life)?;
+    watched::items(draft, life)
 }
 
 /// The steps of one instance, in the order of its life.

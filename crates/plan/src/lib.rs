@@ -20,6 +20,7 @@ mod values;
 
 pub use choice::Choice;
 pub use complaints::complaints;
+pub use instance::Data;
 pub use instance::keys::is_of_one;
 pub use planner::{Part, Plan, Planner, Unused};
 pub use pq_template::with_room;

@@ -3,8 +3,10 @@
 use pq_recipes::{Catalogue, Os};
 use pq_stream::{Diagnostic, Host, Step, nearest};
 use pq_template::Templates;
+use serde_json::Map;
 
 use crate::draft::Draft;
+use crate::instance::Data;
 use crate::{Choice, instance, platform, server};
 
 /// Plans hosts from one catalogue.
@@ -51,6 +53,23 @@ pub struct Part {
     pub steps: Vec<usize>,
 }
 
+/// Reports which instances are on the machine and not listed.
+fn unlisted(host: &Host) -> Step {
+    let listed: Vec<&str> = host.instances.iter().map(|it| it.id.as_str()).collect();
+    Step {
+        host: host.host.clone(),
+        id: "platform/instances".to_owned(),
+        title: "every instance is in the inventory".to_owned(),
+        kind: "instances".to_owned(),
+        before: None,
+        after: None,
+        destroys: None,
+        audit: Some("always".to_owned()),
+        secrets: Vec::new(),
+        body: Map::from_iter([("listed".to_owned(), listed.into())]),
+    }
+}
+
 impl Planner {
     /// A planner that knows these recipes.
     pub fn new(catalogue: Catalogue) -> Self {
@@ -89,10 +108,32 @@ impl Planner {
     pub fn instances(&self, host: &Host, choice: &Choice) -> Result<Plan, Diagnostic> {
         let chosen: Vec<_> = host.instances.iter().filter(|it| choice.takes(it)).collect();
         if chosen.is_empty() {
-            return Ok(Plan::default());
+            // Of a host without any instance, nothing need be known.
+            let unlisted = if host.instances.is_empty() { vec![unlisted(host)] } else { Vec::new() };
+            return Ok(Plan { steps: unlisted, parts: Vec::new() });
         }
         let mut draft = self.draft(host)?;
         instance::plan(&mut draft, &chosen)?;
+        let mut plan = draft.into_plan();
+        plan.steps.push(unlisted(host));
+        Ok(plan)
+    }
+
+    /// Takes an instance away from a host that does not list it any more, or as `absent`.
+    ///
+    /// # Errors
+    /// Where the host lists it, and as [`Planner::server`].
+    pub fn removal(&self, host: &Host, id: &str, data: Data) -> Result<Plan, Diagnostic> {
+        if let Some(listed) = instance::wanted(host).find(|it| it.id == id) {
+            let text = format!("`{id}` cannot be removed from `{}`: the inventory lists it", host.host);
+            let error = Diagnostic::new(text).hint(format!(
+                "take it out of `instances` of `{0}`, or give it `state: absent`, and run again; `state: closed` closes its site and keeps everything",
+                host.host
+            ));
+            return Err(crate::values::at(error, instance::keys::place(host, listed, "state")));
+        }
+        let mut draft = self.draft(host)?;
+        instance::remove(&mut draft, id, data)?;
         Ok(draft.into_plan())
     }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::Unused;
 use crate::draft::Draft;
-use crate::instance::keys;
+use crate::instance::{self, keys};
 use crate::items::{Blocks, Items};
 use crate::recipe::Recipe;
 use crate::values;
@@ -62,7 +62,7 @@ fn wanted(draft: &Draft<'_>) -> Result<Vec<Wanted>, Diagnostic> {
     let place = values::origin(host, &["platform"]);
     let by = |component| Wanted { component, by: "the variable `platform`".to_owned(), place: place.clone() };
     let mut wanted: Vec<Wanted> = named(draft)?.into_iter().map(by).collect();
-    for instance in &host.instances {
+    for instance in instance::wanted(host) {
         let place = keys::place(host, instance, "app");
         wanted.extend(needed_by(draft, &[instance])?.into_iter().map(|component| Wanted {
             component,
@@ -90,11 +90,16 @@ fn named(draft: &Draft<'_>) -> Result<Vec<String>, Diagnostic> {
     Ok(wanted)
 }
 
+/// Writes one component and what it needs, for an instance that may be the last to have needed it.
+pub(crate) fn component(draft: &mut Draft<'_>, name: &str) -> Result<(), Diagnostic> {
+    one(draft, name, &mut BTreeSet::new())
+}
+
 /// Writes components, each behind those that it needs.
 pub(crate) fn components(draft: &mut Draft<'_>, wanted: &[String]) -> Result<(), Diagnostic> {
     together(draft)?;
     let mut done = BTreeSet::new();
-    wanted.iter().try_for_each(|name| component(draft, name, &mut done))
+    wanted.iter().try_for_each(|name| one(draft, name, &mut done))
 }
 
 /// Refuses components that cannot be on one machine, whoever wants them.
@@ -143,7 +148,7 @@ pub(crate) fn recipe_of<'c>(
     })
 }
 
-fn component(draft: &mut Draft<'_>, name: &str, done: &mut BTreeSet<String>) -> Result<(), Diagnostic> {
+fn one(draft: &mut Draft<'_>, name: &str, done: &mut BTreeSet<String>) -> Result<(), Diagnostic> {
     if !done.insert(name.to_owned()) {
         return Ok(());
     }
@@ -162,7 +167,7 @@ fn component(draft: &mut Draft<'_>, name: &str, done: &mut BTreeSet<String>) -> 
         });
     };
     for needed in &component.needs {
-        self::component(draft, needed, done)?;
+        one(draft, needed, done)?;
     }
     let owner = format!("platform/{name}");
     draft.part(&owner, &component.about);
@@ -194,7 +199,7 @@ fn component(draft: &mut Draft<'_>, name: &str, done: &mut BTreeSet<String>) -> 
 /// The packages of the PHP extensions that the host's instances need.
 fn extensions(draft: &Draft<'_>) -> Result<BTreeSet<String>, Diagnostic> {
     let mut packages = BTreeSet::new();
-    for instance in &draft.host.instances {
+    for instance in instance::wanted(draft.host) {
         let app = app(draft, instance)?;
         let Some(php) = &app.needs.php else { continue };
         let written = php.extensions.iter().filter_map(|node| Some((node.text()?, Some(node.mark))));

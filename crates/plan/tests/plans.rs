@@ -321,7 +321,7 @@ fn the_logs_of_a_site_are_there_before_nginx_makes_them_readable_by_all() {
     let plan = instances(|_| {}).unwrap();
     let ids = ids(&plan);
     let at = |id: &str| ids.iter().position(|it| *it == id).unwrap();
-    for (log, path) in [("access", "wiki.access.log"), ("error", "wiki.error.log")] {
+    for (log, path) in [("access", "wiki/access.log"), ("error", "wiki/error.log")] {
         let step = at(&format!("wiki/{log}-log"));
         let body = &plan.steps[step].body;
         assert_eq!(body["path"], format!("/var/log/nginx/{path}"));

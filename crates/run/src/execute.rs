@@ -13,6 +13,7 @@ use pq_stream::{Diagnostic, Event, Redactor, Status, system_cause};
 
 use crate::audit::found;
 use crate::edits::{Decisions, Take};
+use crate::foreign;
 use crate::host::{HostRun, Mode, Verdict};
 use crate::stop::Stop;
 use crate::way_in::stop_timer;
@@ -85,6 +86,8 @@ pub fn execute_here(
     }
     let (found, first) = found(&mut machine, records.ledger.ledger(), host, options.mode, told)
         .map_err(|error| Failure::failed(error.into_diagnostic().hint("nothing was touched")))?;
+    foreign::refuse(&machine, records.ledger.ledger(), host)
+        .map_err(|error| Failure::failed(error.hint("nothing was touched")))?;
     let run = HostRun {
         machine: &mut machine,
         records: &mut records,

@@ -8,6 +8,7 @@ mod audit;
 mod change;
 mod edits;
 mod execute;
+mod foreign;
 mod host;
 mod installed;
 mod live;

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::types::{
-    Absent, Assert, Certificate, Command, Copy, Cron, Directory, Download, File, Http, Line, Release,
-    Symlink, Venv,
+    Absent, Assert, Certificate, Command, Copy, Cron, Directory, Download, File, Gone, Http, Instances, Line,
+    Release, Symlink, Venv,
 };
 use crate::types::{ApacheModule, AptSource, AuthorizedKey, Site, Sysctl};
 use crate::types::{Database, DatabaseUser, Sql};
@@ -74,6 +74,8 @@ step_types! {
     "service" Service "A systemd unit runs, and starts at boot"
     "reload" Reload "A service runs with the configuration that is on the disk"
     "remove" Remove "Nothing is left of what an owner wanted, and nobody else does"
+    "gone" Gone "Nothing is left of an owner but what is booked as its data"
+    "instances" Instances "Every instance on the machine is one that the inventory lists"
     "transaction" Transaction "Steps are done altogether or not at all"
     "unit" Unit "A systemd unit file of ours is in place, and systemd has read it"
     "locale" Locale "Locales are generated"

@@ -18,6 +18,11 @@ pub const LEDGER: &str = "/var/lib/paquerette/ledger.ndjson";
 /// How many of the contents that we gave a file are remembered.
 const REMEMBERED: usize = 8;
 
+/// Whether what owners are called is an instance's id: all others have a `/`, or are these.
+pub fn is_an_instance(owner: &str) -> bool {
+    !owner.contains('/') && !["server", "platform"].contains(&owner)
+}
+
 /// A kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use pq_cli::{EXIT_STATUS, Failure};
-use pq_plan::{Choice, Plan, Planner};
-use pq_stream::{Diagnostic, Host, Status, nearest};
+use pq_plan::{Choice, Data, Plan, Planner};
+use pq_stream::{Diagnostic, Host, Status, nearest, valid_instance_id};
 
 use crate::filter::{self, FilterArgs, Layer};
-use crate::recipes::Verb;
+use crate::recipes;
 
 /// Plan instances: download, configure and start applications, each for itself
 ///
 /// Reads the stream of pq-inventory and writes it on with the steps of each host, those of the platform that its
-/// instances need among them. No machine is looked at, unless the plan ends here with --check or --apply. The commands are about
-/// the recipes of applications, and read no stream.
+/// instances need among them. No machine is looked at, unless the plan ends here with --check or --apply. `catalogue`, `show` and
+/// `lint` are about the recipes of applications, and read no stream.
 #[derive(Debug, Parser)]
 #[command(
     name = "pq-instance",
@@ -31,6 +31,44 @@ pub(crate) struct Args {
     instances: Vec<String>,
     #[command(flatten)]
     filter: FilterArgs,
+}
+
+/// What else it does.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    #[command(flatten)]
+    Recipes(recipes::Verb),
+    /// Take an instance away, which the inventory does not list any more or as `absent`
+    ///
+    /// A planner like `pq-instance` itself: it reads the stream, and what it writes is executed with --apply, or by pq-apply. Its
+    /// site is closed, what runs stops, and all that paquerette made for it is taken away: code, user, units, jobs, certificate, site.
+    /// Its data stays (what the application keeps, databases, logs), and with it its user; the same id in the inventory gets it back.
+    /// Then the machine is searched for what is left of it. Each host of the stream is meant: choose them with `pq-inventory HOST`.
+    #[command(after_help = EXIT_STATUS)]
+    Remove(RemoveArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct RemoveArgs {
+    /// The instance
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Its data too: nothing brings it back but a backup
+    #[arg(long)]
+    with_data: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+struct Removal {
+    id: String,
+    data: Data,
+}
+
+impl Layer for Removal {
+    fn plan(&self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
+        planner.removal(host, &self.id, self.data)
+    }
 }
 
 struct Instances {
@@ -71,8 +109,14 @@ impl Layer for Instances {
 /// Where the stream is not whole, a host cannot be planned, or none has what was asked for.
 pub fn run() -> Result<Status, Failure> {
     let args = Args::parse();
-    if let Some(verb) = args.verb {
-        return verb.run();
+    match args.verb {
+        Some(Verb::Recipes(verb)) => return verb.run(),
+        Some(Verb::Remove(RemoveArgs { id, with_data, filter })) => {
+            valid_instance_id(&id).map_err(|error| Failure::input(Diagnostic::from_error(&error)))?;
+            let data = if with_data { Data::Goes } else { Data::Stays };
+            return filter::run(&filter, &mut Removal { id, data });
+        }
+        None => {}
     }
     let mut layer = Instances { choice: Choice::new(args.instances), seen: BTreeSet::new() };
     filter::run(&args.filter, &mut layer)

@@ -5,6 +5,7 @@ use pq_stream::{Diagnostic, Instance, valid_instance_id};
 use serde_json::{Map, Value, json};
 
 use super::keys;
+use super::state::State;
 use crate::draft::Draft;
 use crate::platform;
 use crate::recipe::Recipe;
@@ -17,6 +18,8 @@ pub(crate) struct Life<'p> {
     pub instance: &'p Instance,
     /// Its application.
     pub app: &'p App,
+    /// Whether it is served.
+    pub state: State,
     /// Its version.
     pub version: String,
     /// Where that version comes from; nothing where it has no code.
@@ -87,15 +90,7 @@ impl<'p> Life<'p> {
         let values = keys::read(draft, instance, app, &mut scope)?;
         let text = |name: &str| values.get(name).and_then(Value::as_str);
 
-        let state = text("state").unwrap_or("present");
-        if state != "present" {
-            let text = format!(
-                "`{}` on `{}` is `{state}`, and this version plans only instances that are present",
-                instance.id, host.host
-            );
-            return Err(error(text, "state")
-                .hint("nothing was planned; leave the instance out with the ids of the others"));
-        }
+        let state = State::of(host, instance, text("state"))?;
         let (version, pin) = match app.releases {
             Releases::Pinned => pinned(draft, instance, app, text("version"))?,
             Releases::Own => own(&values).ok_or_else(|| {
@@ -133,7 +128,7 @@ impl<'p> Life<'p> {
             env.insert(name.clone(), draft.renderer.text(&app.source, node, &scope)?.into());
         }
         let directory = format!("apps/{}", app.name);
-        Ok(Life { instance, app, version, pin, directory, paths, engine, scope, env })
+        Ok(Life { instance, app, state, version, pin, directory, paths, engine, scope, env })
     }
 
     /// Its id, which is also its user and what its steps' ids begin with.

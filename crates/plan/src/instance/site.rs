@@ -36,7 +36,7 @@ pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
         "." => life.paths.current.clone(),
         below => format!("{}/{below}", life.paths.current),
     };
-    let (server, at) = draft.web_server();
+    let (server, _) = draft.web_server();
     let locations = match web.locations.get(server) {
         Some(name) => {
             let file = draft.catalogue.file(&life.directory, name, source)?;
@@ -58,9 +58,6 @@ pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
     };
     let max_body = text(&web.max_body)?.unwrap_or_else(|| "1M".to_owned());
     let block = json!({
-        "names": life.names()?,
-        "chain": format!("{}/chain.pem", life.paths.tls),
-        "key": format!("{}/key.pem", life.paths.tls),
         "root": root,
         "index": web.index.as_deref().unwrap_or(if web.kind == WebKind::Php { "index.php" } else { "index.html" }),
         "deny": web.deny,
@@ -75,6 +72,21 @@ pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
         WebKind::Static | WebKind::Php => "files",
         WebKind::Proxy => "proxy",
     };
+    answered(draft, life, kind, block)
+}
+
+/// What people are told of one that is closed.
+pub(super) fn closed(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    answered(draft, life, "closed", json!({}))
+}
+
+/// Its site of a kind, which sees what all sites have and what is particular to it.
+fn answered(draft: &mut Draft<'_>, life: &Life<'_>, kind: &str, mut block: Value) -> Result<(), Diagnostic> {
+    let (server, at) = draft.web_server();
+    block["names"] = json!(life.names()?);
+    block["chain"] = format!("{}/chain.pem", life.paths.tls).into();
+    block["key"] = format!("{}/key.pem", life.paths.tls).into();
+    block["log"] = format!("{}/{}", at.log, life.id()).into();
     let scope = life.scope.with("site", block);
     let content =
         draft.renderer.file(draft.catalogue.path(&format!("instance/{server}-{kind}.conf"))?, &scope)?;
@@ -118,9 +130,13 @@ fn served(life: &Life<'_>, root: &str) -> Vec<Value> {
 
 /// Its logs, which hold its visitors' addresses: a web server would let everybody read what it makes itself.
 fn logs(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let (id, (_, at)) = (life.id(), draft.web_server());
+    let directory = format!("{}/{id}", at.log);
+    // A web server that is told to open them anew does so as its own user.
+    let fields = json!({ "path": directory, "mode": "0751", "group": at.log_group });
+    draft.step(&life.step("logs"), format!("directory {directory}"), "directory", fields)?;
     for log in ["access", "error"] {
-        let (id, (_, at)) = (life.id(), draft.web_server());
-        let path = format!("{}/{id}.{log}.log", at.log);
+        let path = format!("{directory}/{log}.log");
         let fields = json!({
             "path": path,
             "content": "",

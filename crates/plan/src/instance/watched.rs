@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::life::{AUTHORITY, Life};
 use super::process;
+use super::state::State;
 use crate::draft::Draft;
 use crate::items::{Blocks, Items};
 
@@ -43,14 +44,15 @@ fn monitor(draft: &Draft<'_>, life: &Life<'_>) -> Result<Value, Diagnostic> {
     let (web, _) = draft.web_server();
     let ca = format!("{AUTHORITY}/ca.pem");
     let mut checks = Vec::new();
-    if life.app.service.is_some() {
+    let served = life.state == State::Present;
+    if served && life.app.service.is_some() {
         checks.push(json!({
             "id": "runs",
             "about": format!("the process of {id} runs"),
             "unit": { "name": process::unit(life), "restart": { "most": 5, "within": "1h" } },
         }));
     }
-    if life.app.web.kind == WebKind::Php {
+    if served && life.app.web.kind == WebKind::Php {
         checks.push(json!({
             "id": "pool",
             "about": format!("the PHP pool of {id} answers"),
@@ -67,7 +69,7 @@ fn monitor(draft: &Draft<'_>, life: &Life<'_>) -> Result<Value, Diagnostic> {
             "ca": ca,
         },
     }));
-    for (index, health) in life.app.health.iter().enumerate() {
+    for (index, health) in life.app.health.iter().enumerate().filter(|_| served) {
         let source = &life.app.source;
         let path = draft.renderer.text(source, &health.http, &life.scope)?;
         let body = health.body.as_ref().map(|it| draft.renderer.text(source, it, &life.scope)).transpose()?;

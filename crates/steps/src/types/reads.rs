@@ -126,6 +126,15 @@ impl Reads {
     }
 }
 
+/// The paths that a glob matches now.
+pub(super) fn matching(machine: &dyn Probe, glob: &str) -> Result<Vec<AbsPath>, Error> {
+    let reads = Reads::look(machine, &[glob.to_owned()])?;
+    let path = |path: &String| {
+        AbsPath::new(path.clone()).map_err(|cause| Error::failed("cannot follow a glob", cause))
+    };
+    reads.found.keys().map(path).collect()
+}
+
 /// Where a link's text leads, by its parts.
 pub(super) fn resolved(link: &AbsPath, target: &str) -> Option<AbsPath> {
     let mut parts: Vec<&str> = match target.starts_with('/') {

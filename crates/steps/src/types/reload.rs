@@ -53,6 +53,9 @@ pub struct Reload {
     /// Its own test of its configuration, as in `["nginx", "-t"]`; asked before it is reloaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Vec<String>>,
+    /// Whether there may be no such unit; nothing reads the files then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 /// The last reload or start that we made.
@@ -112,8 +115,13 @@ impl Reload {
         self.reads.iter().any(|glob| fits(glob, path.as_str()))
     }
 
-    fn unit(&self, machine: &dyn Probe) -> Result<Unit, Error> {
-        machine.unit(&self.unit)?.ok_or_else(|| Error::absent("unit", self.unit.clone()))
+    /// The unit, where it runs.
+    fn running(&self, machine: &dyn Probe) -> Result<Option<Unit>, Error> {
+        match machine.unit(&self.unit)? {
+            Some(unit) => Ok(Some(unit).filter(runs)),
+            None if self.optional => Ok(None),
+            None => Err(Error::absent("unit", self.unit.clone())),
+        }
     }
 
     /// Whether the running service has read what is there now.
@@ -149,10 +157,7 @@ impl Reload {
 
 impl Converge for Reload {
     fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
-        let unit = self.unit(machine)?;
-        if !runs(&unit) {
-            return Ok(Check::InSync);
-        }
+        let Some(unit) = self.running(machine)? else { return Ok(Check::InSync) };
         let mut found = Differences::new();
         if unit.needs_daemon_reload {
             found.push("unit file", Some("changed since systemd read it"), Some("read"));
@@ -164,10 +169,7 @@ impl Converge for Reload {
     }
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
-        let unit = self.unit(machine)?;
-        if !runs(&unit) {
-            return Ok(());
-        }
+        let Some(unit) = self.running(machine)? else { return Ok(()) };
         self.test(machine)?;
         // Before the reload: what changes while it reads must differ afterwards.
         let hash = Reads::look(machine, &self.reads)?.digest();

@@ -2,7 +2,7 @@
 //! does not want any more.
 //!
 //! Always true here: what was there before us stays, and so does what another owner wants. Data stays unless it is asked for:
-//! directories in which something is that we did not make, databases. What stays for that reason
+//! directories in which something is that we did not make, what was changed in directories of its own, databases. What stays for that reason
 //! stays booked, so that it can still be removed with its data later. A file that people changed is set aside, where nothing reads it.
 
 use std::collections::BTreeSet;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::authorized_key::AuthorizedKey;
 use super::drops::drop_thing;
 use super::firewall_rule::FirewallRule;
+use super::reads::{fits, valid_glob};
 use super::run;
 use crate::ledger::{Booked, Entry, LEDGER, Ledger, Thing, ThingKind, What};
 use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System, UnitVerb};
@@ -27,6 +28,9 @@ pub struct Remove {
     /// What it still wants: left alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<Thing>,
+    /// Only what stands at paths that one of these globs fits: the rest stays as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
     /// Its data too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub with_data: bool,
@@ -53,7 +57,7 @@ impl Remove {
         let mut of_data = false;
         let keep = Keep::of(&self.keep)?;
         for (thing, booked) in ledger.of_owner(&self.owner) {
-            if keep.holds(thing)? {
+            if keep.holds(thing)? || !self.is_meant(thing)? {
                 continue;
             }
             let fate = self.fate(machine, ledger, thing, booked, &taken, of_data)?;
@@ -73,6 +77,31 @@ impl Remove {
             _ => 2,
         });
         Ok(fates)
+    }
+
+    /// Whether it is one of those that are to go.
+    fn is_meant(&self, thing: &Thing) -> Result<bool, Error> {
+        if self.only.is_empty() {
+            return Ok(true);
+        }
+        if !thing.kind.stands_at_a_path() {
+            return Ok(false);
+        }
+        let path = thing.path()?;
+        Ok(self.only.iter().any(|glob| fits(glob, path.as_str())))
+    }
+
+    /// Whether a file is below a directory of the owner's own, where nothing reads it once its code is gone.
+    fn is_at_home(&self, ledger: &Ledger, file: &Thing) -> Result<bool, Error> {
+        let mut above = file.path()?.parent();
+        while let Some(directory) = above {
+            let booked = ledger.get(&Thing::at(ThingKind::Directory, &directory));
+            if booked.is_some_and(|it| !it.before && it.owners.iter().all(|owner| *owner == self.owner)) {
+                return Ok(true);
+            }
+            above = directory.parent();
+        }
+        Ok(false)
     }
 
     /// Whether something is below a directory that another owner wants, or that was there before us.
@@ -102,10 +131,12 @@ impl Remove {
                     let hash = machine.sha256(&thing.path()?)?;
                     Ok(!booked.hashes.is_empty() && hash.is_some_and(|hash| !booked.hashes.contains(&hash)))
                 };
-                if !self.with_data && is.is_some_and(|is| is.kind == Kind::File) && edited()? {
+                let changed = !self.with_data && is.is_some_and(|is| is.kind == Kind::File) && edited()?;
+                let at_home = changed && self.is_at_home(ledger, thing)?;
+                if changed && !at_home {
                     return Ok(Fate::Aside);
                 }
-                false
+                at_home
             }
             ThingKind::Directory => holds_more(machine, &thing.path()?, taken)?,
             ThingKind::Database | ThingKind::DatabaseUser => true,
@@ -305,7 +336,7 @@ impl Converge for Remove {
     fn validate(&self) -> Result<(), String> {
         let id = format!("{}/x", self.owner);
         match pq_stream::valid_step_id(&id).is_ok() && owner_of(&id) == self.owner {
-            true => Ok(()),
+            true => self.only.iter().try_for_each(|glob| valid_glob("only", glob)),
             false => {
                 Err(format!("`owner` `{}` is none: ids of steps begin with it", self.owner.escape_debug()))
             }

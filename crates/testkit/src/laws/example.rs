@@ -44,7 +44,7 @@ macro_rules! files {
 
 const FILES: &[(&str, &str)] = files! {
     "absent" "apache_module" "apt_source" "assert" "authorized_key" "certificate" "command" "copy" "cron" "database" "database_user" "directory"
-    "download" "file" "firewall" "firewall_rule" "group" "http" "line" "locale" "package" "release" "reload" "remove"
+    "download" "file" "firewall" "firewall_rule" "gone" "group" "http" "instances" "line" "locale" "package" "release" "reload" "remove"
     "service" "site" "sql" "symlink" "sysctl" "timezone" "transaction" "unit" "unpack" "user" "venv"
 };
 

@@ -1,0 +1,119 @@
+//! How an instance is closed, and how it goes: first nobody is served any more, then what ran stops, then what the ledger has is taken
+//! away, and then it is looked whether anything is left.
+
+use pq_recipes::Phase;
+use pq_stream::Diagnostic;
+use serde_json::{Map, Value, json};
+
+use crate::draft::{Draft, Draught};
+use crate::platform;
+
+/// What becomes of an instance's data.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Data {
+    /// It stays, and is still known: the same id gets it back.
+    #[default]
+    Stays,
+    /// It goes too.
+    Goes,
+}
+
+/// Where what runs of an instance is told to run: globs of paths.
+fn running(id: &str) -> Vec<String> {
+    vec![
+        format!("/etc/cron.d/pq-{id}-*"),
+        format!("/etc/php/*/fpm/pool.d/{id}.conf"),
+        format!("/etc/systemd/system/pq-{id}.*"),
+        format!("/etc/systemd/system/pq-{id}-*"),
+    ]
+}
+
+/// Where its sites are.
+fn sites(id: &str) -> Vec<String> {
+    ["nginx", "apache2"].map(|server| format!("/etc/{server}/sites-*/{id}.conf")).to_vec()
+}
+
+/// Nothing of it runs any more.
+pub(super) fn stop(draft: &mut Draft<'_>, id: &str) -> Result<(), Diagnostic> {
+    let fields = json!({ "owner": id, "only": running(id) });
+    draft.step(&format!("{id}/stopped"), format!("nothing of {id} runs"), "remove", fields)
+}
+
+/// It goes.
+pub(crate) fn remove(draft: &mut Draft<'_>, id: &str, data: Data) -> Result<(), Diagnostic> {
+    let with_data = data == Data::Goes;
+    draft.part(id, if with_data { "removed, with its data" } else { "removed; its data stays" });
+    let only = [running(id), sites(id)].concat();
+    let fields = json!({ "owner": id, "only": only });
+    draft.step(&format!("{id}/stopped"), format!("nothing of {id} runs or is served"), "remove", fields)?;
+    // What runs with what was taken away stops: only then is its user nobody's any more.
+    reloads(draft, id)?;
+    let fields = json!({ "owner": id, "with_data": with_data });
+    behind(draft, format!("{id}/removed"), format!("{id}, as the ledger has it"), "remove", fields)?;
+    let base = draft.scope.text("base_prod_path").unwrap_or_default().to_owned();
+    let fields = json!({ "owner": id, "things": things(id), "paths": paths(id, &base) });
+    behind(draft, format!("{id}/left"), format!("nothing else is left of {id}"), "gone", fields)
+}
+
+/// A step behind the reload of what is shared.
+fn behind(
+    draft: &mut Draft<'_>,
+    id: String,
+    title: String,
+    kind: &str,
+    fields: Value,
+) -> Result<(), Diagnostic> {
+    let fields = fields.as_object().cloned().unwrap_or_default();
+    let (kind, phase, hardening) = (kind.to_owned(), Phase::AfterFiles, false);
+    draft.push(Draught { id, title, kind, phase, hardening, fields }, None)
+}
+
+/// The web server and PHP, where they are, go on without it.
+fn reloads(draft: &mut Draft<'_>, id: &str) -> Result<(), Diagnostic> {
+    for component in ["nginx", "apache2", "php"] {
+        let mut scratch = Draft::new(draft.host, draft.os, draft.catalogue, draft.renderer.0)?;
+        platform::component(&mut scratch, component)?;
+        let reload = |fields: &Map<String, Value>| fields.get("how").is_none_or(|how| how != "restart");
+        for step in scratch.into_plan().steps {
+            if step.kind == "reload" && reload(&step.body) {
+                let mut fields = step.body;
+                fields.insert("optional".to_owned(), true.into());
+                let title = format!("{component} runs without {id}");
+                behind(draft, format!("{id}/{component}"), title, "reload", fields.into())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is known by its name and could be its own.
+fn things(id: &str) -> Value {
+    let thing = |kind: &str, name: String| json!({ "kind": kind, "name": name });
+    json!([
+        thing("user", id.to_owned()),
+        thing("group", id.to_owned()),
+        thing("database", format!("mariadb/{id}")),
+        thing("database", format!("postgres/{id}")),
+        thing("database_user", format!("mariadb/{id}")),
+        thing("database_user", format!("postgres/{id}")),
+    ])
+}
+
+/// Where something of it could be.
+fn paths(id: &str, base: &str) -> Vec<String> {
+    let own = [
+        format!("{base}/www/{id}"),
+        format!("{base}/tmp/{id}"),
+        format!("/etc/paquerette/tls/{id}"),
+        format!("/etc/paquerette/*.d/{id}.yml"),
+        format!("/etc/letsencrypt/*/{id}"),
+        format!("/etc/letsencrypt/renewal/{id}.conf"),
+        format!("/etc/logrotate.d/pq-{id}"),
+        format!("/etc/fail2ban/*.d/pq-{id}.conf"),
+        format!("/etc/systemd/system/*.wants/pq-{id}.*"),
+        format!("/var/log/*/{id}"),
+        format!("/var/spool/cron/crontabs/{id}"),
+        format!("/var/mail/{id}"),
+    ];
+    [running(id), sites(id), own.to_vec()].concat()
+}
