@@ -10,6 +10,7 @@ use pq_stream::{
 use pq_template::Templates;
 use serde_json::{Map, Value, json};
 
+use crate::region;
 use crate::render::Renderer;
 use crate::scope::Scope;
 use crate::values::{self, Reading};
@@ -90,6 +91,9 @@ impl<'p> Draft<'p> {
         if let Some(mut it) = draft.scope.get("host").cloned() {
             for name in ["memory_mb", "admin_email"] {
                 it[name] = vars.get(name).cloned().unwrap_or_default();
+            }
+            for (name, value) in region::told(host, vars.get("admin_email").and_then(Value::as_str))? {
+                it[name] = value;
             }
             draft.scope.set("host", it);
         }

@@ -3,7 +3,10 @@
 mod data;
 pub(crate) mod keys;
 mod life;
+mod logs;
+mod probe;
 mod process;
+mod redis;
 mod release;
 mod removal;
 mod site;
@@ -64,17 +67,22 @@ fn write(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     release::account(draft, life)?;
     release::directories(draft, life)?;
     release::code(draft, life)?;
+    probe::shipped(draft, life)?;
     release::kept(draft, life)?;
     data::database(draft, life)?;
+    redis::service(draft, life)?;
     draft.recipe(&life.recipe(None), &app.configure, &life.scope)?;
+    logs::logs(draft, life)?;
     release::switch(draft, life)?;
     draft.recipe(&life.recipe(None), &app.install, &life.scope)?;
+    probe::installed(draft, life)?;
     process::php(draft, life)?;
     process::service(draft, life)?;
     site::certificate(draft, life)?;
     site::site(draft, life)?;
     process::jobs(draft, life)?;
     watched::items(draft, life)?;
+    logs::jail(draft, life)?;
     draft.recipe(&life.recipe(Some(Phase::AfterFiles)), &app.enable, &life.scope)?;
     site::health(draft, life)
 }

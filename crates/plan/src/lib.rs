@@ -12,6 +12,7 @@ mod items;
 mod planner;
 mod platform;
 mod recipe;
+mod region;
 mod render;
 mod scope;
 mod server;

@@ -13,7 +13,13 @@ use crate::{Choice, Planner};
 pub fn trial(planner: &Planner, app: &App) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let systems: Vec<&str> = planner.catalogue().systems().collect();
-    let fit = |name: &&&str| planner.catalogue().os(name).is_some_and(|os| compatible(os, app).is_ok());
+    let fits = |name: &str, version: Option<&str>| {
+        let pin = version.and_then(|version| app.pins.get(version));
+        planner.catalogue().os(name).is_some_and(|os| compatible(os, app, pin).is_ok())
+    };
+    let newest = |name: &str| app.pins.versions().into_iter().find(|version| fits(name, Some(version)));
+    let pinned = app.releases == Releases::Pinned && !app.pins.versions().is_empty();
+    let fit = |name: &&&str| if pinned { newest(name).is_some() } else { fits(name, None) };
     let fitting: Vec<&&str> = systems.iter().filter(fit).collect();
     if fitting.is_empty() {
         found.push(
@@ -33,7 +39,11 @@ pub fn trial(planner: &Planner, app: &App) -> Vec<Diagnostic> {
     }
     for system in fitting {
         for web in web_servers(app) {
-            for keys in variants(app) {
+            for keys in variants(app, newest(system)) {
+                let version = keys.get("version").and_then(Value::as_str);
+                if !fits(system, version) {
+                    continue;
+                }
                 let host = host(app, system, web, keys);
                 if let Err(error) = planner.instances(&host, &Choice::default())
                     && !found.iter().any(|known: &Diagnostic| same(known, &error))
@@ -59,9 +69,10 @@ fn web_servers(app: &App) -> Vec<&str> {
     }
 }
 
-/// Keys of an instance: what must be set, then one change at a time.
-fn variants(app: &App) -> Vec<Map<String, Value>> {
+/// Keys of an instance: what must be set, of this version, then one change at a time.
+fn variants(app: &App, version: Option<&str>) -> Vec<Map<String, Value>> {
     let mut base = Map::from_iter([("domain".to_owned(), json!("trial.example.org"))]);
+    base.extend(version.map(|version| ("version".to_owned(), version.into())));
     for (name, variable) in &app.variables {
         if variable.default.is_none() {
             base.insert(name.clone(), sample(variable));

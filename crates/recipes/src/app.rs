@@ -48,6 +48,12 @@ pub struct App {
     pub service: Option<Service>,
     /// Steps once everything else is in place.
     pub enable: Vec<StepTemplate>,
+    /// Its own logs, beside those of the web server: each is there, and is rotated.
+    pub logs: Vec<Node>,
+    /// Where fail2ban finds who guesses its passwords.
+    pub fail2ban: Option<Guarded>,
+    /// How its code, or the application itself, tells its version.
+    pub version_probe: Option<VersionProbe>,
     /// What must be answered in the end.
     pub health: Vec<Health>,
     /// What is watched beside its page, its process and its certificate.
@@ -87,6 +93,9 @@ pub struct Needs {
     /// A database of its own.
     #[serde(default)]
     pub database: Option<DatabaseNeeds>,
+    /// A Redis of its own, for what may be forgotten: locks, caches.
+    #[serde(default)]
+    pub redis: bool,
 }
 
 /// What an application wants of a database. Which engine it is, its key `database` chooses.
@@ -149,6 +158,9 @@ impl Engine {
 pub struct PhpNeeds {
     /// The oldest version that will do.
     pub min: String,
+    /// The newest, where not all that come will do.
+    #[serde(default)]
+    pub max: Option<String>,
     /// Extensions.
     #[serde(default)]
     pub extensions: Vec<Node>,
@@ -283,6 +295,34 @@ pub struct Job {
     pub argv: Vec<Node>,
 }
 
+/// What fail2ban looks for, on hosts that have it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guarded {
+    /// The log in which it looks; one of `logs`.
+    pub log: Node,
+    /// Patterns of fail2ban for lines in which somebody came with a wrong password, `<HOST>` where the address stands.
+    pub failregex: Vec<String>,
+    /// How the time of a line is written, where fail2ban does not find it by itself.
+    #[serde(default)]
+    pub datepattern: Option<String>,
+}
+
+/// Where an application's own word of its version stands: in a file of the release, or in what a command says, which runs as
+/// the instance once it is installed.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VersionProbe {
+    /// A file below the release.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// Program and arguments.
+    #[serde(default)]
+    pub argv: Vec<Node>,
+    /// A pattern, as Perl reads it, whose first group is the version.
+    pub r#match: String,
+}
+
 /// A page that must be answered.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -332,6 +372,12 @@ struct Recipe {
     #[serde(default)]
     enable: Vec<Node>,
     #[serde(default)]
+    logs: Vec<Node>,
+    #[serde(default)]
+    fail2ban: Option<Guarded>,
+    #[serde(default)]
+    version_probe: Option<VersionProbe>,
+    #[serde(default)]
     health: Vec<Health>,
     #[serde(default)]
     monitor: Option<Node>,
@@ -375,6 +421,9 @@ impl App {
             cron: recipe.cron,
             service: recipe.service,
             enable: StepTemplate::all(source, &recipe.enable)?,
+            logs: recipe.logs,
+            fail2ban: recipe.fail2ban,
+            version_probe: recipe.version_probe,
             health: recipe.health,
             monitor: recipe.monitor,
             backup: recipe.backup,
@@ -426,6 +475,25 @@ impl App {
                 job.id
             ));
         }
+        if let Some(guarded) = &self.fail2ban {
+            if !self.logs.iter().any(|log| log.text() == guarded.log.text()) {
+                return Some("`log` of `fail2ban` is none of `logs`".to_owned());
+            }
+            let lines = guarded.failregex.iter().chain(&guarded.datepattern);
+            if guarded.failregex.is_empty() || lines.clone().any(|line| line.contains('\n')) {
+                return Some("`fail2ban` needs patterns of one line each: `failregex: ['^login of \\S+ from <HOST> failed']`".to_owned());
+            }
+        }
+        if let Some(probe) = &self.version_probe {
+            if probe.file.is_some() != probe.argv.is_empty() {
+                return Some("`version_probe` reads either a `file` or what `argv` says".to_owned());
+            }
+            if !probe.r#match.contains('(') {
+                return Some(
+                    "`match` of `version_probe` has no group around the version: `'^(\\S+)'`".to_owned(),
+                );
+            }
+        }
         if self.releases == Releases::None && (self.web.kind != WebKind::Proxy || !self.keep.is_empty()) {
             return Some("without releases there are no files to serve or to keep: `web` is of kind `proxy` then, and `keep` is empty".to_owned());
         }
@@ -461,7 +529,8 @@ impl App {
         let php = self.needs.php.is_some().then_some("php");
         let python = self.needs.python.is_some().then_some("python");
         let database = engine.and_then(Engine::component);
-        [database, php, python, Some(web_server)].into_iter().flatten().collect()
+        let redis = self.needs.redis.then_some("redis");
+        [database, redis, php, python, Some(web_server)].into_iter().flatten().collect()
     }
 
     /// The engine of that name, where it will do.

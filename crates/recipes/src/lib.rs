@@ -23,15 +23,15 @@ mod version;
 mod yaml;
 
 pub use app::{
-    ARCHIVE, App, Brings, DATABASE, DatabaseNeeds, Engine, Health, Job, Keep, Merge, NO_DATABASE, Needs,
-    PhpNeeds, PythonNeeds, Releases, Service, Web, WebKind,
+    ARCHIVE, App, Brings, DATABASE, DatabaseNeeds, Engine, Guarded, Health, Job, Keep, Merge, NO_DATABASE,
+    Needs, PhpNeeds, PythonNeeds, Releases, Service, VersionProbe, Web, WebKind,
 };
 pub use catalogue::{Catalogue, Declared};
 pub use component::Component;
 pub use kind::{Kind, bytes};
 pub use node::{Data, Node};
 pub use os::{Account, Daemon, Os, Php, Python, Ssh, WebServer};
-pub use pins::{Origin, Pin, Pins};
+pub use pins::{Origin, Pin, Pins, Range};
 pub use source::{Mark, Source};
 pub use step::{Phase, StepTemplate};
 pub use structured::TOOLS;

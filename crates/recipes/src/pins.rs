@@ -25,6 +25,20 @@ pub struct Pin {
     /// The file beside the recipe that lists the Python packages, each with its version and hashes.
     #[serde(default)]
     pub requirements: Option<String>,
+    /// The versions of PHP that this one runs on, where they are others than the recipe's.
+    #[serde(default)]
+    pub php: Option<Range>,
+}
+
+/// The oldest and the newest version that will do.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    /// The oldest.
+    pub min: String,
+    /// The newest, where not all that come will do.
+    #[serde(default)]
+    pub max: Option<String>,
 }
 
 fn one() -> usize {
@@ -100,6 +114,11 @@ impl Pins {
         let met = || self.0.iter().filter(|(version, _)| wanted.is_none_or(|wanted| meets(version, wanted)));
         let found = exact.or_else(|| met().max_by(|a, b| compare(a.0, b.0)));
         found.map(|(version, pin)| (version.as_str(), pin))
+    }
+
+    /// The pin of exactly this version.
+    pub fn get(&self, version: &str) -> Option<&Pin> {
+        self.0.get(version)
     }
 
     /// Every pinned version, the newest first.

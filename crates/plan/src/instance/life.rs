@@ -101,7 +101,16 @@ impl<'p> Life<'p> {
             })?,
             Releases::None => ("none".to_owned(), None),
         };
-        compatible(draft.os, app).map_err(|text| error(text, "app"))?;
+        compatible(draft.os, app, pin.as_ref()).map_err(|text| {
+            let fits = app.pins.versions().into_iter();
+            let fits: Vec<&str> =
+                fits.filter(|it| compatible(draft.os, app, app.pins.get(it)).is_ok()).collect();
+            let error = error(text, "version");
+            match fits.is_empty() {
+                true => error,
+                false => error.hint(format!("what it has will do for {}", fits.join(", "))),
+            }
+        })?;
         it.insert("version".to_owned(), version.clone().into());
         for name in ["domain", "aliases"] {
             if let Some(value) = values.get(name) {
@@ -117,6 +126,9 @@ impl<'p> Life<'p> {
         let engine = keys::engine(draft, instance, app)?;
         if app.needs.database.is_some() {
             scope.set("database", super::data::told(draft, &instance.id, engine));
+        }
+        if app.needs.redis {
+            scope.set("redis", json!({ "socket": super::redis::socket(&instance.id) }));
         }
         scope.set("instance", it);
         scope.set("paths", paths.to_json());
@@ -218,7 +230,7 @@ fn own(values: &Map<String, Value>) -> Option<(String, Option<Pin>)> {
     let archive = values.get(ARCHIVE)?;
     let text = |name: &str| archive.get(name)?.as_str().map(str::to_owned);
     let strip = archive.get("strip").and_then(Value::as_u64).unwrap_or(1) as usize;
-    let pin = Pin { url: text("url"), sha256: text("sha256"), strip, requirements: None };
+    let pin = Pin { url: text("url"), sha256: text("sha256"), strip, requirements: None, php: None };
     Some((text("version")?, Some(pin)))
 }
 
@@ -248,13 +260,18 @@ fn pinned(
     )))
 }
 
-/// Whether the operating system brings what the application stands on.
-pub(crate) fn compatible(os: &Os, app: &App) -> Result<(), String> {
-    let php = app.needs.php.as_ref().map(|php| ("PHP", &php.min, &os.php.version));
-    let python = app.needs.python.as_ref().map(|python| ("Python", &python.min, &os.python.version));
-    for (what, min, has) in [php, python].into_iter().flatten() {
+/// Whether the operating system brings what this version of the application stands on.
+pub(crate) fn compatible(os: &Os, app: &App, pin: Option<&Pin>) -> Result<(), String> {
+    let of_pin = pin.and_then(|pin| pin.php.as_ref()).map(|php| (&php.min, php.max.as_ref()));
+    let php = app.needs.php.as_ref().map(|php| of_pin.unwrap_or((&php.min, php.max.as_ref())));
+    let php = php.map(|(min, max)| ("PHP", min, max, &os.php.version));
+    let python = app.needs.python.as_ref().map(|python| ("Python", &python.min, None, &os.python.version));
+    for (what, min, max, has) in [php, python].into_iter().flatten() {
         if compare(has, min).is_lt() {
             return Err(format!("`{}` needs {what} {min}, and `{}` has {has}", app.name, os.os));
+        }
+        if let Some(max) = max.filter(|max| compare(has, max).is_gt()) {
+            return Err(format!("`{}` runs on {what} {max} at most, and `{}` has {has}", app.name, os.os));
         }
     }
     Ok(())

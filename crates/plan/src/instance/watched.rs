@@ -52,6 +52,13 @@ fn monitor(draft: &Draft<'_>, life: &Life<'_>) -> Result<Value, Diagnostic> {
             "unit": { "name": process::unit(life), "restart": { "most": 5, "within": "1h" } },
         }));
     }
+    if served && life.app.needs.redis {
+        checks.push(json!({
+            "id": "redis",
+            "about": format!("the Redis of {id} runs"),
+            "unit": { "name": super::redis::unit(life), "restart": { "most": 5, "within": "1h" } },
+        }));
+    }
     if served && life.app.web.kind == WebKind::Php {
         checks.push(json!({
             "id": "pool",

@@ -12,7 +12,7 @@ $wgResourceBasePath = '';
 $wgLanguageCode = {{ vars.lang | php }};
 $wgLocaltimezone = '{{ vars.timezone }}';
 $wgEmergencyContact = {{ vars.admin_email | php }};
-$wgPasswordSender = {{ vars.admin_email | php }};
+$wgPasswordSender = {{ (host.mail_sender or vars.admin_email) | php }};
 $wgDefaultSkin = '{{ vars.skin }}';
 $wgDBtype = '{{ 'mysql' if database.engine == 'mariadb' else 'postgres' }}';
 $wgDBserver = '{{ 'localhost:' ~ database.socket if database.engine == 'mariadb' else database.socket }}';
