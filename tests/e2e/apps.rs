@@ -7,6 +7,7 @@ use std::time::Instant;
 use pq_testkit::lab::{self, Lab, Machine, Result};
 use pq_tests::Matrix;
 
+use crate::groupware;
 use crate::instances::traces;
 use crate::world::{IDENTITY, bare, demo_inventory, nothing_left, pipe, serve, shown};
 
@@ -22,7 +23,7 @@ struct App {
     works: fn(&Machine) -> Result<()>,
 }
 
-const APPS: [App; 5] = [
+const APPS: [App; 8] = [
     App {
         name: "mediawiki",
         engines: &["mariadb", "postgres"],
@@ -35,6 +36,24 @@ const APPS: [App; 5] = [
         first: |_| Ok("version: \"6.1.9\", title: L'atelier".to_owned()),
         works: wordpress,
     },
+    App {
+        name: "roundcube",
+        engines: &["mariadb", "postgres", "sqlite"],
+        first: groupware::mailboxes,
+        works: groupware::roundcube,
+    },
+    App {
+        name: "nextcloud",
+        engines: &["postgres", "mariadb", "sqlite"],
+        first: groupware::cloud,
+        works: groupware::nextcloud,
+    },
+    App {
+        name: "dolibarr",
+        engines: &["mariadb", "postgres"],
+        first: groupware::accounts,
+        works: groupware::dolibarr,
+    },
     App { name: "php", engines: &["none", "mariadb", "postgres"], first: program, works: counted },
     App { name: "static", engines: &["none"], first: archive, works: static_files },
     App { name: "proxy", engines: &["none"], first: listener, works: proxied },
@@ -44,13 +63,13 @@ const APPS: [App; 5] = [
 const BROWSER: &str = "browser() { curl -sS --max-time 60 --resolve '*:443:127.0.0.1' --cacert /etc/paquerette/ca/ca.pem -b /root/jar -c /root/jar \"$@\"; }; url=https://app.demo.test";
 
 /// What a script says, which may use `browser` and `$url`.
-fn says(machine: &Machine, script: &str) -> Result<String> {
+pub(crate) fn says(machine: &Machine, script: &str) -> Result<String> {
     let script = format!("{BROWSER}; {script}");
     Ok(machine.run(["bash", "-euc", &script])?.success()?.stdout)
 }
 
 /// What is put into a directory for uploads is not run, and some of the application's own is nobody's.
-fn not_run(machine: &Machine, uploads: &str, denied: &[&str]) -> Result<()> {
+pub(crate) fn not_run(machine: &Machine, uploads: &str, denied: &[&str]) -> Result<()> {
     let answers = says(
         machine,
         &format!(
@@ -65,13 +84,15 @@ fn not_run(machine: &Machine, uploads: &str, denied: &[&str]) -> Result<()> {
 }
 
 /// Its jobs run as cron runs them.
-fn jobs_run(machine: &Machine) -> Result<()> {
-    let ran = says(
-        machine,
-        "job=/etc/cron.d/pq-app-jobs; cd /
-         runuser -u app -- env $(grep '^[A-Z_]*=' $job) sh -c \"$(grep -v '^[A-Z#]' $job | cut -d' ' -f7-)\" && echo ran",
-    )?;
-    assert!(ran.ends_with("ran\n"), "{ran}");
+pub(crate) fn jobs_run(machine: &Machine, jobs: &[&str]) -> Result<()> {
+    for job in jobs {
+        let script = format!(
+            "job=/etc/cron.d/pq-app-{job}; cd /
+             runuser -u app -- env $(grep '^[A-Z_]*=' $job) sh -c \"$(grep -v '^[A-Z#]' $job | cut -d' ' -f7-)\" && echo ran"
+        );
+        let ran = says(machine, &script)?;
+        assert!(ran.ends_with("ran\n"), "{ran}");
+    }
     Ok(())
 }
 
@@ -92,7 +113,7 @@ fn mediawiki(machine: &Machine) -> Result<()> {
     let read = says(machine, "browser $url/wiki/Essai")?;
     assert!(read.contains("Écrit par un test"), "{read}");
     not_run(machine, "images", &["maintenance/install.php", "LocalSettings.php"])?;
-    jobs_run(machine)
+    jobs_run(machine, &["jobs"])
 }
 
 /// The first user comes in with the password that pq-secret shows, and nobody with another.
@@ -107,7 +128,7 @@ fn wordpress(machine: &Machine) -> Result<()> {
     )?;
     assert!(inside.starts_with("0\n") && !inside.ends_with("\n0\n"), "{inside}");
     not_run(machine, "wp-content/uploads", &["wp-config.php", "wp-admin/install.php", "xmlrpc.php"])?;
-    jobs_run(machine)
+    jobs_run(machine, &["jobs"])
 }
 
 /// An archive with a page, and with what nobody may read.
@@ -201,8 +222,11 @@ fn try_one(lab: &Lab, app: &App, engine: &str, server: &str) -> Result<()> {
     demo_inventory(lab, &machine)?;
     let keys = (app.first)(&machine)?;
     let engine = if engine == "none" { String::new() } else { format!("database: {engine}, ") };
-    let mirror =
-        if ["static", "php"].contains(&app.name) { "source_mirror: http://127.0.0.1:8087\n" } else { "" };
+    let mirror = if ["static", "php", "nextcloud", "dolibarr"].contains(&app.name) {
+        "source_mirror: http://127.0.0.1:8087\n"
+    } else {
+        ""
+    };
     machine.write(
         HOST,
         format!(

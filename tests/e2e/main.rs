@@ -11,6 +11,7 @@ mod effects;
 mod executor;
 mod fleet;
 mod fleet_secrets;
+mod groupware;
 mod hostile;
 mod injection;
 mod instances;

@@ -1,0 +1,157 @@
+//! What shows that applications of groups work: mail (Roundcube, Debian's files), files (Nextcloud, a stand-in), accounts (Dolibarr, a
+//! stand-in). A stand-in is a small release of our own that has the installer's interface and fails where the real one does; what was
+//! tried with the real ones stands in their recipes.
+
+use std::process::Command;
+
+use pq_testkit::lab::{self, Machine, Result};
+
+use crate::apps::{jobs_run, not_run, says};
+use crate::world::{serve, shown};
+
+/// An IMAP server with mailboxes of everybody's, who come in with one password.
+pub fn mailboxes(machine: &Machine) -> Result<String> {
+    machine.sh("apt-get update -qq && apt-get install -y -qq dovecot-imapd >/dev/null")?.success()?;
+    machine.write(
+        "/etc/dovecot/local.conf",
+        "ssl = no\nlisten = 127.0.0.1\ndisable_plaintext_auth = no\nmail_location = maildir:/var/mail/%u\n\
+         passdb {\n driver = static\n args = password=sesame\n}\n\
+         userdb {\n driver = static\n args = uid=mail gid=mail home=/var/mail/%u\n}\n",
+    )?;
+    machine
+        .sh("sed -i 's/^!include auth/#&/' /etc/dovecot/conf.d/10-auth.conf; chown mail: /var/mail; systemctl restart dovecot")?
+        .success()?;
+    Ok("version: \"1.6.5\", title: Le courrier, lang: fr_FR".to_owned())
+}
+
+/// Who has a mailbox sees it, and who guesses does not and is noted; nobody reaches its installer.
+pub fn roundcube(machine: &Machine) -> Result<()> {
+    let answers = says(
+        machine,
+        r#"rm -f /root/jar; browser $url/ | grep -o '<html lang="[a-z]*"\|<title>[^<]*\|"rcversion":[0-9]*'
+           login() {
+             rm -f /root/jar; token=$(browser $url/ | grep -o 'name="_token" value="[^"]*"' | cut -d'"' -f4)
+             browser -L "$url/?_task=login" -d _task=login -d _action=login -d _user=alice -d "_pass=$1" --data-urlencode "_token=$token" | grep -o '"task":"[a-z]*"\|"current_mailbox":"[A-Z]*"' | sort -u
+           }
+           login guessed; login sesame; rm -f /root/jar
+           for path in plugins/archive/archive.js skins/elastic/styles/styles.min.css; do browser -o /dev/null -w '%{http_code}\n' $url/$path; done
+           fail2ban-regex /srv/paquerette/www/app/data/logs/userlogins.log /etc/fail2ban/filter.d/paquerette-app.conf | grep -o '[1-9][0-9]* matched'"#,
+    )?;
+    for said in ["lang=\"fr\"", "<title>Le courrier", "\"rcversion\":10605", "\"task\":\"login\""] {
+        assert!(answers.contains(said), "{said}: {answers}");
+    }
+    let inside = answers.contains("\"current_mailbox\":\"INBOX\"") && answers.contains("\"task\":\"mail\"");
+    assert!(inside && answers.matches("200\n").count() == 2 && answers.contains(" matched"), "{answers}");
+    not_run(
+        machine,
+        "plugins",
+        &[
+            "installer/",
+            "installer/index.php",
+            "config/config.inc.php",
+            "vendor/autoload.php",
+            "SQL/mysql.initial.sql",
+        ],
+    )?;
+    jobs_run(machine, &["clean", "forget"])
+}
+
+/// Packs a stand-in as its application's makers pack a release, serves it, and pins it in the inventory.
+fn stand_in(machine: &Machine, app: &str, version: &str, address: &str, top: &str) -> Result<()> {
+    let packed = Command::new("tar")
+        .args(["c", "-C", concat!(env!("CARGO_MANIFEST_DIR"), "/standins"), app])
+        .output()
+        .map_err(|error| lab::Error::new("cannot run `tar`").because(error))?;
+    machine.sh("mkdir -p /root/standins")?.success()?;
+    machine.command(["tar", "x", "-C", "/root/standins"]).stdin(packed.stdout).output()?.success()?;
+    let (sources, pins) = ("/root/sources", format!("/root/paquerette/inventory/recipes/apps/{app}"));
+    machine
+        .sh(&format!(
+            "mkdir -p {pins} $(dirname {sources}/{address}); cd /root/standins
+             tar c --owner=0 --group=0 --transform 's,^{app},{top},' {app} | gzip > {sources}/{address}
+             echo \"\\\"{version}\\\": {{ url: https://{address}, sha256: $(sha256sum < {sources}/{address} | cut -d' ' -f1) }}\" > {pins}/pins.yml"
+        ))?
+        .success()?;
+    serve(machine, sources)
+}
+
+/// Nextcloud's stand-in.
+pub fn cloud(machine: &Machine) -> Result<String> {
+    stand_in(
+        machine,
+        "nextcloud",
+        "32.0.1",
+        "download.nextcloud.com/server/releases/nextcloud-32.0.1.tar.gz",
+        "nextcloud",
+    )?;
+    Ok("version: \"32.0.1\", title: L'atelier".to_owned())
+}
+
+/// A file of the first user's is put and got; who guesses is noted; what is not for the net is not served; jobs run.
+pub fn nextcloud(machine: &Machine) -> Result<()> {
+    machine.write("/root/netrc", format!("user = \"admin:{}\"\n", shown(machine, "demo/app/admin")?))?;
+    let answers = says(
+        machine,
+        r#"dav=$url/remote.php/dav/files/admin/essai.txt; echo bonjour > /root/essai
+           browser -K /root/netrc -T /root/essai -o /dev/null -w '%{http_code}\n' $dav; browser -K /root/netrc $dav; rm /root/netrc
+           browser -u admin:guessed -o /dev/null -w 'guessed %{http_code}\n' $dav
+           browser $url/login; browser $url/status.php; echo
+           browser -o /dev/null -w '%{redirect_url}\n' $url/.well-known/carddav
+           fail2ban-regex /srv/paquerette/www/app/data/nextcloud.log /etc/fail2ban/filter.d/paquerette-app.conf | grep -o '[1-9][0-9]* matched'
+           runuser -u app -- redis-cli -s /run/pq-app-redis/redis.sock ping
+           runuser -u nobody -- redis-cli -s /run/pq-app-redis/redis.sock ping 2>&1 | grep -c PONG || true"#,
+    )?;
+    for said in [
+        "201\nbonjour\n",
+        "guessed 401",
+        "L&#039;atelier",
+        "\"versionstring\":\"32.0.1\"",
+        "/remote.php/dav/\n",
+        " matched\nPONG\n0\n",
+    ] {
+        assert!(answers.contains(said), "{said}: {answers}");
+    }
+    let served = says(
+        machine,
+        "for path in occ lib/base.php config/config.php config/paquerette.config.php data/nextcloud.log themes/example/x.php .htaccess; do browser -o /dev/null -w '%{http_code}\\n' $url/$path; done",
+    )?;
+    assert!(!served.contains("200") && !served.contains("30"), "{served}");
+    jobs_run(machine, &["jobs"])
+}
+
+/// Dolibarr's stand-in.
+pub fn accounts(machine: &Machine) -> Result<String> {
+    stand_in(
+        machine,
+        "dolibarr",
+        "22.0.4",
+        "github.com/Dolibarr/dolibarr/archive/refs/tags/22.0.4.tar.gz",
+        "dolibarr-22.0.4",
+    )?;
+    Ok("version: \"22.0.4\", lang: fr_FR".to_owned())
+}
+
+/// The first user comes in with the password that pq-secret shows, and nobody with another; its installer is closed.
+pub fn dolibarr(machine: &Machine) -> Result<()> {
+    machine.write("/root/password", shown(machine, "demo/app/admin")?)?;
+    let answers = says(
+        machine,
+        r#"login() {
+             rm -f /root/jar; token=$(browser $url/ | grep -o 'name="token" value="[^"]*"' | cut -d'"' -f4)
+             browser -L $url/index.php -d actionlogin=login -d username=admin --data-urlencode "password=$1" -d "token=$token" | grep -c user/logout.php || true
+           }
+           login guessed; login "$(cat /root/password)"; rm -f /root/password /root/jar; browser $url/ | grep -o '<html lang="[a-z]*"><title>[^<]*'
+           ls /tmp /srv/paquerette/tmp/app"#,
+    )?;
+    assert!(answers.starts_with("0\n1\n<html lang=\"fr\"><title>Login @ 22.0.4"), "{answers}");
+    assert!(
+        !answers.contains("conf.php") && !answers.contains(".log") && !answers.contains(".html"),
+        "{answers}"
+    );
+    let closed = says(
+        machine,
+        "for path in install/ install/step5.php conf/conf.php conf/conf.php.example; do browser -o /dev/null -w '%{http_code}\\n' $url/$path; done",
+    )?;
+    assert_eq!(closed, "403\n".repeat(4));
+    Ok(())
+}

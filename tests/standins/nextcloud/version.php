@@ -1,0 +1,2 @@
+<?php
+$OC_VersionString = '32.0.1';
