@@ -25,6 +25,8 @@ fn running(id: &str) -> Vec<String> {
         format!("/etc/php/*/fpm/pool.d/{id}.conf"),
         format!("/etc/systemd/system/pq-{id}.*"),
         format!("/etc/systemd/system/pq-{id}-*"),
+        format!("/etc/fail2ban/jail.d/paquerette-{id}.local"),
+        format!("/etc/fail2ban/filter.d/paquerette-{id}.conf"),
     ]
 }
 
@@ -70,6 +72,13 @@ fn behind(
 
 /// The web server and PHP, where they are, go on without it.
 fn reloads(draft: &mut Draft<'_>, id: &str) -> Result<(), Diagnostic> {
+    let fields = json!({
+        "unit": "fail2ban.service",
+        "reads": ["/etc/fail2ban/jail.d/*", "/etc/fail2ban/filter.d/*"],
+        "test": ["fail2ban-client", "--test"],
+        "optional": true,
+    });
+    behind(draft, format!("{id}/fail2ban"), format!("fail2ban runs without {id}"), "reload", fields)?;
     for component in ["nginx", "apache2", "php"] {
         let mut scratch = Draft::new(draft.host, draft.os, draft.catalogue, draft.renderer.0)?;
         platform::component(&mut scratch, component)?;
@@ -109,7 +118,6 @@ fn paths(id: &str, base: &str) -> Vec<String> {
         format!("/etc/letsencrypt/*/{id}"),
         format!("/etc/letsencrypt/renewal/{id}.conf"),
         format!("/etc/logrotate.d/pq-{id}"),
-        format!("/etc/fail2ban/*.d/pq-{id}.conf"),
         format!("/etc/systemd/system/*.wants/pq-{id}.*"),
         format!("/var/log/*/{id}"),
         format!("/var/spool/cron/crontabs/{id}"),
