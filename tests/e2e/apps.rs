@@ -2,6 +2,8 @@
 //! without a trace, and installed again.
 //! `make matrix M=apps` tries each with every web server and database.
 
+mod wsgi;
+
 use std::time::Instant;
 
 use pq_testkit::lab::{self, Lab, Machine, Result};
@@ -14,7 +16,7 @@ use crate::world::{IDENTITY, bare, demo_inventory, nothing_left, pipe, serve, sh
 /// How many are tried in each `make test`.
 const SAMPLE: usize = 1;
 
-/// An application, its databases, what must be there first, what its instance has beside `app`, `id`, `domain` and `database`,
+/// An application (its recipe's name, and after `-` what of it is tried), its databases, what must be there first, what its instance has beside `app`, `id`, `domain` and `database`,
 /// and what shows that it works.
 struct App {
     name: &'static str,
@@ -23,7 +25,7 @@ struct App {
     works: fn(&Machine) -> Result<()>,
 }
 
-const APPS: [App; 8] = [
+const APPS: &[App] = &[
     App {
         name: "mediawiki",
         engines: &["mariadb", "postgres"],
@@ -57,6 +59,11 @@ const APPS: [App; 8] = [
     App { name: "php", engines: &["none", "mariadb", "postgres"], first: program, works: counted },
     App { name: "static", engines: &["none"], first: archive, works: static_files },
     App { name: "proxy", engines: &["none"], first: listener, works: proxied },
+    wsgi::HELLO,
+    wsgi::ARCHIVE,
+    wsgi::PACKAGES,
+    wsgi::WHEEL,
+    wsgi::GIT,
 ];
 
 /// What is said to the application, as a browser would.
@@ -218,21 +225,19 @@ fn proxied(machine: &Machine) -> Result<()> {
 const HOST: &str = "/root/paquerette/inventory/host_vars/demo.yml";
 
 fn try_one(lab: &Lab, app: &App, engine: &str, server: &str) -> Result<()> {
-    let mut machine = bare(lab, &format!("app{}{}{server}", &app.name[..3], &engine[..4]))?;
+    let (recipe, what) = app.name.split_once('-').unwrap_or((app.name, ""));
+    let mut machine = bare(lab, &format!("app{}{what}{}{server}", &recipe[..3], &engine[..4]))?;
     demo_inventory(lab, &machine)?;
     let keys = (app.first)(&machine)?;
     let engine = if engine == "none" { String::new() } else { format!("database: {engine}, ") };
-    let mirror = if ["static", "php", "nextcloud", "dolibarr"].contains(&app.name) {
-        "source_mirror: http://127.0.0.1:8087\n"
-    } else {
-        ""
-    };
+    let ours = ["nextcloud", "dolibarr"].contains(&app.name) || keys.contains("https://example.org/");
+    let mirror = if ours { "source_mirror: http://127.0.0.1:8087\n" } else { "" };
     machine.write(
         HOST,
         format!(
             "os: debian-12\nweb_server: {server}\nmemory_mb: 2048\n{mirror}instances:\n  \
              - {{ app: {}, id: app, domain: app.demo.test, {engine}{keys} }}\n",
-            app.name
+            recipe
         ),
     )?;
     let first = pipe(&machine, "pq-apply --text")?;

@@ -10,6 +10,7 @@ mod redis;
 mod release;
 mod removal;
 mod site;
+mod source;
 mod state;
 mod together;
 mod watched;

@@ -90,7 +90,7 @@ impl Reading<'_> {
 /// # Errors
 /// Where it is not of the variable's type.
 pub(crate) fn accept(variable: &Variable, found: &Found<'_>) -> Result<Value, Diagnostic> {
-    let takes_secrets = matches!(variable.kind, Kind::Text | Kind::Password);
+    let takes_secrets = matches!(variable.kind, Kind::Text | Kind::Password | Kind::Environment);
     if let Some(value) = variable.accept(found.value)
         && (!secret(&value) || takes_secrets)
     {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pq_stream::Diagnostic;
 use serde::Deserialize;
 
+use crate::code::ARCHIVE;
 use crate::{Kind, Node, Pins, Source, StepTemplate, Variable, yaml};
 
 /// The variable that says what holds an application's data; it is there where the application has a database.
@@ -73,12 +74,12 @@ pub enum Releases {
     Pinned,
     /// From the archive that each instance names by its key `archive`.
     Own,
+    /// From what each instance names by one of its keys `archive`, `git` and `packages`, into a Python environment of its
+    /// own; from what is pinned where it names nothing.
+    Python,
     /// From nowhere: it has none.
     None,
 }
-
-/// The key by which an instance names its own archive.
-pub const ARCHIVE: &str = "archive";
 
 /// What an application stands on.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -182,6 +183,9 @@ impl PhpNeeds {
 pub struct PythonNeeds {
     /// The oldest version that will do.
     pub min: String,
+    /// The file beside the recipe that lists what an environment holds beside what an instance names.
+    #[serde(default)]
+    pub with: Option<Node>,
 }
 
 /// How a site answers.
@@ -272,6 +276,18 @@ pub enum Merge {
 pub struct Service {
     /// Program and arguments.
     pub exec: Vec<Node>,
+    /// Whether it tells systemd when it is ready.
+    #[serde(default)]
+    pub notify: bool,
+    /// Whether systemd listens for it, at `paths.socket`, which the web server may speak to.
+    #[serde(default)]
+    pub socket: bool,
+    /// What must run before it.
+    #[serde(default)]
+    pub after: Vec<Node>,
+    /// Files with variables of its environment, which only root need be able to read.
+    #[serde(default)]
+    pub env_files: Vec<Node>,
     /// Directories that it writes to.
     #[serde(default)]
     pub writes: Vec<Node>,
@@ -404,6 +420,11 @@ impl App {
         if recipe.releases == Releases::Own {
             let about = "Its code: where the archive is, of which version, with which digest";
             recipe.variables.entry(ARCHIVE.to_owned()).or_insert(Variable::required(Kind::Archive, about));
+        }
+        if recipe.releases == Releases::Python {
+            for (key, variable) in crate::code::variables() {
+                recipe.variables.entry(key.to_owned()).or_insert(variable);
+            }
         }
         let app = App {
             name: name.to_owned(),

@@ -75,6 +75,12 @@ pub enum Kind {
     Tools,
     /// An archive: an address, a version, a digest, and how many directories its names begin with.
     Archive,
+    /// A tag of a git repository: an address, the tag, and the commit that it must be.
+    Git,
+    /// Packages of Python: a version for all of them, and the list with its digests.
+    Packages,
+    /// Variables of an environment; a value may be a secret.
+    Environment,
     /// Where backups go: a name, a place as restic writes it, and the file with the password.
     Target,
     /// A time in which nobody is woken: when, why, and who says so.
@@ -132,6 +138,15 @@ impl Kind {
             Kind::Archive => {
                 "an archive, such as `{ url: https://example.org/site-7.tar.gz, version: \"7\", sha256: \"…\" }`, with `strip: 0` where its names begin with no directory"
             }
+            Kind::Git => {
+                "a tag, such as `{ url: git@git.example.org:shop.git, tag: v1.2, commit: \"…\" }`, with the whole commit, and with `version` where the tag is no name of one"
+            }
+            Kind::Packages => {
+                "packages of Python, such as `{ version: \"1.2\", requirements: \"shop==1.2 --hash=sha256:…\" }`, a line for each, their dependencies too"
+            }
+            Kind::Environment => {
+                "variables of an environment, such as `{ SHOP_NAME: a shop }`, each of letters, digits and `_`, with a text of one line"
+            }
             Kind::Target => {
                 "where backups go, without a password, such as `{ name: away, url: sftp:backup@host:/srv/backup, password_file: /etc/paquerette/backup.key }`"
             }
@@ -173,6 +188,13 @@ impl Kind {
             Kind::Archive => {
                 json!({ "url": "https://sample.example.org/site.tar.gz", "version": "1", "sha256": "a".repeat(64) })
             }
+            Kind::Git => {
+                json!({ "url": "https://sample.example.org/sample.git", "tag": "v1", "commit": "a".repeat(40) })
+            }
+            Kind::Packages => {
+                json!({ "version": "1", "requirements": format!("sample==1 --hash=sha256:{}", "a".repeat(64)) })
+            }
+            Kind::Environment => json!({ "SAMPLE": "a sample" }),
             Kind::Target => {
                 json!({ "name": "sample", "url": "/srv/sample", "password_file": "/etc/paquerette/sample.key" })
             }
@@ -294,6 +316,9 @@ impl Kind {
             | Kind::Script
             | Kind::Tools
             | Kind::Archive
+            | Kind::Git
+            | Kind::Packages
+            | Kind::Environment
             | Kind::Target
             | Kind::Window => None,
         }
@@ -571,6 +596,9 @@ mod tests {
             Kind::Script,
             Kind::Tools,
             Kind::Archive,
+            Kind::Git,
+            Kind::Packages,
+            Kind::Environment,
             Kind::Below,
             Kind::Target,
             Kind::Window,

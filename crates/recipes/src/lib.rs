@@ -7,6 +7,7 @@
 
 mod app;
 mod catalogue;
+mod code;
 mod component;
 mod files;
 mod kind;
@@ -23,10 +24,11 @@ mod version;
 mod yaml;
 
 pub use app::{
-    ARCHIVE, App, Brings, DATABASE, DatabaseNeeds, Engine, Guarded, Health, Job, Keep, Merge, NO_DATABASE,
+    App, Brings, DATABASE, DatabaseNeeds, Engine, Guarded, Health, Job, Keep, Merge, NO_DATABASE,
     Needs, PhpNeeds, PythonNeeds, Releases, Service, VersionProbe, Web, WebKind,
 };
 pub use catalogue::{Catalogue, Declared};
+pub use code::{ARCHIVE, GIT, Git, PACKAGES};
 pub use component::Component;
 pub use kind::{Kind, bytes};
 pub use node::{Data, Node};

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use crate::version::{compare, meets};
-use crate::{Mark, Source, yaml};
+use crate::{Git, Mark, Source, yaml};
 
 /// One version: an archive with its digest, or a list of Python packages with theirs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -28,6 +28,12 @@ pub struct Pin {
     /// The versions of PHP that this one runs on, where they are others than the recipe's.
     #[serde(default)]
     pub php: Option<Range>,
+    /// Packages of Python, where an instance names them itself.
+    #[serde(skip)]
+    pub packages: Option<String>,
+    /// A tag of a git repository, where an instance names it itself.
+    #[serde(skip)]
+    pub git: Option<Git>,
 }
 
 /// The oldest and the newest version that will do.
@@ -57,11 +63,21 @@ pub enum Origin<'a> {
     },
     /// A file beside the recipe that lists Python packages.
     Requirements(&'a str),
+    /// Python packages, listed.
+    Packages(&'a str),
+    /// A tag of a git repository.
+    Git(&'a Git),
 }
 
 impl Pin {
     /// What it leads to; nothing where it is neither an archive nor a list, or both.
     pub fn origin(&self) -> Option<Origin<'_>> {
+        if let Some(git) = &self.git {
+            return Some(Origin::Git(git));
+        }
+        if let Some(packages) = &self.packages {
+            return Some(Origin::Packages(packages));
+        }
         match (&self.url, &self.sha256, &self.requirements) {
             (Some(url), Some(sha256), None) => Some(Origin::Archive { url, sha256 }),
             (None, None, Some(file)) => Some(Origin::Requirements(file)),

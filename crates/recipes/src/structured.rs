@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::Kind;
+use crate::code::{Environment, Git, Packages};
 
 /// What a release of these tools brings.
 pub const TOOLS: [&str; 6] =
@@ -21,6 +22,9 @@ pub(crate) fn read(kind: Kind, value: &Value) -> Option<Result<Value, String>> {
         Kind::Script => Some(typed::<Script>(value)),
         Kind::Tools => Some(typed::<Tools>(value)),
         Kind::Archive => Some(typed::<Archive>(value)),
+        Kind::Git => Some(typed::<Git>(value)),
+        Kind::Packages => Some(typed::<Packages>(value)),
+        Kind::Environment => Some(typed::<Environment>(value)),
         Kind::Target => Some(typed::<Target>(value)),
         Kind::Window => Some(typed::<Window>(value)),
         _ => None,
@@ -119,7 +123,7 @@ fn tools_of_today() -> Vec<Tool> {
 }
 
 /// A text of a form.
-fn formed<'de, D: Deserializer<'de>>(
+pub(crate) fn formed<'de, D: Deserializer<'de>>(
     deserializer: D,
     form: &str,
     good: impl Fn(&str) -> bool,
@@ -233,7 +237,7 @@ fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     formed(deserializer, Kind::Url.words(), |text| Kind::Url.accept(&text.into()).is_some())
 }
 
-fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(crate) fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let plain = |c: char| c.is_ascii_alphanumeric() || ".+-".contains(c);
     formed(deserializer, "a version, such as `0.1.0`", |text| {
         text.starts_with(|c: char| c.is_ascii_digit()) && text.len() <= 64 && text.chars().all(plain)

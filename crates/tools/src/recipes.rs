@@ -74,6 +74,10 @@ fn versions(app: &App) -> Vec<String> {
     match (app.releases, app.pins.versions()) {
         (Releases::Pinned, versions) if versions.is_empty() => vec!["none is pinned".to_owned()],
         (Releases::Pinned, versions) => versions.into_iter().map(str::to_owned).collect(),
+        (Releases::Python, versions) => {
+            let own = std::iter::once("the instance's own");
+            own.chain(versions).map(str::to_owned).collect()
+        }
         (Releases::Own, _) => vec!["the instance's own".to_owned()],
         (Releases::None, _) => vec!["has none".to_owned()],
     }

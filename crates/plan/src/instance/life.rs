@@ -4,8 +4,8 @@ use pq_recipes::{ARCHIVE, App, Engine, Os, Phase, Pin, Releases, Variable, compa
 use pq_stream::{Diagnostic, Instance, valid_instance_id};
 use serde_json::{Map, Value, json};
 
-use super::keys;
 use super::state::State;
+use super::{keys, source};
 use crate::draft::Draft;
 use crate::platform;
 use crate::recipe::Recipe;
@@ -99,6 +99,13 @@ impl<'p> Life<'p> {
                     .cause(format!("`{}` serves what the instance names", app.name))
                     .hint(format!("set `{ARCHIVE}` of the instance: {wants}"))
             })?,
+            Releases::Python => match source::of(&values).map_err(|(key, other)| {
+                let text = format!("`{}` on `{}` has both `{key}` and `{other}`", instance.id, host.host);
+                error(text, other).cause("each says where its code comes from").hint("leave one of them out")
+            })? {
+                Some((version, pin)) => (version, Some(pin)),
+                None => pinned(draft, instance, app, text("version"))?,
+            },
             Releases::None => ("none".to_owned(), None),
         };
         compatible(draft.os, app, pin.as_ref()).map_err(|text| {
@@ -112,6 +119,7 @@ impl<'p> Life<'p> {
             }
         })?;
         it.insert("version".to_owned(), version.clone().into());
+        it.insert("source".to_owned(), source::name(pin.as_ref()).into());
         for name in ["domain", "aliases"] {
             if let Some(value) = values.get(name) {
                 it.insert(name.to_owned(), value.clone());
@@ -131,7 +139,10 @@ impl<'p> Life<'p> {
             scope.set("redis", json!({ "socket": super::redis::socket(&instance.id) }));
         }
         scope.set("instance", it);
-        scope.set("paths", paths.to_json());
+        let mut told = paths.to_json();
+        told["python"] = format!("{}/python", source::programs(&paths.current, pin.as_ref())).into();
+        told["socket"] = format!("/run/pq-{}.sock", instance.id).into();
+        scope.set("paths", told);
         scope.set("kept", kept);
         scope.derive(text("secret_scope").unwrap_or(&instance.id));
         scope.set("vars", values);
@@ -228,10 +239,7 @@ impl Paths {
 /// The version of an instance's own archive.
 fn own(values: &Map<String, Value>) -> Option<(String, Option<Pin>)> {
     let archive = values.get(ARCHIVE)?;
-    let text = |name: &str| archive.get(name)?.as_str().map(str::to_owned);
-    let strip = archive.get("strip").and_then(Value::as_u64).unwrap_or(1) as usize;
-    let pin = Pin { url: text("url"), sha256: text("sha256"), strip, requirements: None, php: None };
-    Some((text("version")?, Some(pin)))
+    source::archive(archive).map(|(version, pin)| (version, Some(pin)))
 }
 
 /// The pinned version that an instance means.

@@ -58,9 +58,15 @@ pub(super) fn service(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diag
     let value = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let env: Vec<String> = all.iter().map(|(name, it)| quoted(&format!("{name}={}", value(it)))).collect();
     let writes: Vec<String> = texts(&service.writes)?.iter().map(|path| quoted(path)).collect();
+    let (after, files) = (texts(&service.after)?, texts(&service.env_files)?);
     let mut reads = vec![format!("/etc/systemd/system/{unit}"), life.paths.current.clone()];
+    reads.extend(files.iter().cloned());
     reads.extend(texts(&service.reads)?);
-    let block = json!({ "unit": unit, "exec": exec.join(" "), "env": env, "writes": writes });
+    let socket = service.socket.then(|| listening(draft, life)).transpose()?;
+    let block = json!({
+        "unit": unit, "exec": exec.join(" "), "env": env, "writes": writes, "notify": service.notify,
+        "after": after.iter().map(|unit| format!(" {unit}")).collect::<String>(), "env_files": files.iter().map(|path| quoted(path)).collect::<Vec<_>>(), "socket": socket,
+    });
     let scope = life.scope.with("service", block);
     let content = draft.renderer.file(draft.catalogue.path("instance/unit.service")?, &scope)?;
     draft.step(
@@ -69,6 +75,10 @@ pub(super) fn service(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diag
         "unit",
         json!({ "name": unit, "content": content }),
     )?;
+    if let Some(socket) = &socket {
+        let title = format!("{socket} listens");
+        draft.step(&life.step("listens"), title, "service", json!({ "unit": socket }))?;
+    }
     draft.step(
         &life.step("service"),
         format!("{unit} runs"),
@@ -77,6 +87,16 @@ pub(super) fn service(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diag
     )?;
     let fields: Value = json!({ "unit": unit, "reads": reads, "how": "restart" });
     draft.step(&life.step("restart"), format!("{unit} runs what is on the disk"), "reload", fields)
+}
+
+/// The unit of systemd that listens for it, so that what is asked waits while it starts.
+fn listening(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<String, Diagnostic> {
+    let socket = format!("pq-{}.socket", life.id());
+    let scope = life.scope.with("service", json!({ "unit": socket }));
+    let content = draft.renderer.file(draft.catalogue.path("instance/unit.socket")?, &scope)?;
+    let fields = json!({ "name": socket, "content": content });
+    draft.step(&life.step("socket"), format!("unit {socket}"), "unit", fields)?;
+    Ok(socket)
 }
 
 /// What it does from time to time.

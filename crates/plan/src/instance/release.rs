@@ -1,10 +1,11 @@
 //! An instance's user, directories and code, and what of it survives a new release.
 
-use pq_recipes::{Brings, Keep, Merge, Node, Origin, Pin, Source};
+use pq_recipes::{Brings, Keep, Merge, Node, Origin, Pin, Releases, Source};
 use pq_stream::Diagnostic;
 use serde_json::{Map, Value, json};
 
 use super::life::Life;
+use super::source;
 use crate::draft::Draft;
 
 /// Its own group and user.
@@ -51,18 +52,25 @@ pub(super) fn code(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
                 "strip": pin.strip,
                 "links": links.collect::<Map<_, _>>(),
             });
-            draft.step(&life.step("release"), title, "release", fields)
+            draft.step(&life.step("release"), title, "release", fields)?;
+            match life.app.releases {
+                Releases::Python => source::environment(draft, life),
+                _ => Ok(()),
+            }
         }
         Some(Origin::Requirements(file)) => {
-            let mut fields = json!({
-                "path": life.paths.release,
-                "requirements": listed(draft, life, file)?.text,
-                "python": draft.os.python.program,
-            });
-            if let Some(mirror) = life.mirror() {
-                fields["find_links"] = format!("{mirror}/pypi/").into();
-            }
+            let mut fields = source::environment_fields(draft, life)?;
+            fields["requirements"] = listed(draft, life, file)?.text.clone().into();
             draft.step(&life.step("release"), title, "venv", fields)
+        }
+        Some(Origin::Packages(listed)) => {
+            let mut fields = source::environment_fields(draft, life)?;
+            fields["requirements"] = source::mirrored(life, listed).into();
+            draft.step(&life.step("release"), title, "venv", fields)
+        }
+        Some(Origin::Git(git)) => {
+            source::checkout(draft, life, git)?;
+            source::environment(draft, life)
         }
         None => Err(Diagnostic::new(format!("the pin of `{title}` names no source"))),
     }

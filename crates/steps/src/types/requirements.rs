@@ -9,6 +9,8 @@ pub(super) struct Requirement {
     pub version: String,
     /// Whether a marker (`; python_version < "3.11"`) decides about it.
     pub conditional: bool,
+    /// Where its wheel is, where the list says so.
+    pub url: Option<String>,
 }
 
 impl Requirement {
@@ -28,11 +30,16 @@ impl Requirement {
 /// # Errors
 /// A sentence that names the field `requirements` and the line that pins nothing, or an empty list.
 pub(super) fn read(text: &str) -> Result<Vec<Requirement>, String> {
+    Ok(each(text)?.into_iter().map(|(_, one)| one).collect())
+}
+
+/// The same, each with the text that pins it, on one line.
+pub(super) fn each(text: &str) -> Result<Vec<(String, Requirement)>, String> {
     let mut found = Vec::new();
     for line in text.replace("\\\n", " ").lines() {
         let line = line.split_once(" #").map_or(line, |(line, _)| line).trim();
         if !line.is_empty() && !line.starts_with('#') {
-            found.push(one(line)?);
+            found.push((line.to_owned(), one(line)?));
         }
     }
     match found.is_empty() {
@@ -48,8 +55,15 @@ fn one(line: &str) -> Result<Requirement, String> {
         Some((package, _)) => (package, true),
         None => (pinned, false),
     };
-    let Some((name, version)) = package.split_once("==") else {
-        return bad("is not of the form `name==version`");
+    let (name, version, url) = match (package.split_once("=="), package.split_once(" @ ")) {
+        (Some((name, version)), _) => (name, version, None),
+        (None, Some((name, url))) => match wheel(url.trim()) {
+            Some(version) => (name, version, Some(url.trim().to_owned())),
+            None => {
+                return bad("names no wheel, as in `shop @ https://example.org/shop-1.2-py3-none-any.whl`");
+            }
+        },
+        (None, None) => return bad("is not of the form `name==version`"),
     };
     let name = name.split('[').next().unwrap_or("").trim();
     let version = version.trim();
@@ -68,7 +82,16 @@ fn one(line: &str) -> Result<Requirement, String> {
     if !digests.all(digest) {
         return bad("has no `--hash=sha256:…`, or one that is none");
     }
-    Ok(Requirement { name: normal_name(name), version: version.to_owned(), conditional: marker })
+    Ok(Requirement { name: normal_name(name), version: version.to_owned(), conditional: marker, url })
+}
+
+/// The version of the wheel at an address; PEP 427 says how its file is named.
+fn wheel(url: &str) -> Option<&str> {
+    let http = url.starts_with("https://") || url.starts_with("http://");
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:+%~".contains(c);
+    let stem = url.rsplit('/').next()?.strip_suffix(".whl")?;
+    let version = stem.split('-').nth(1)?;
+    (http && url.chars().all(plain) && stem.split('-').count() >= 5).then_some(version)
 }
 
 fn normal_name(name: &str) -> String {
@@ -105,6 +128,22 @@ mod tests {
     }
 
     #[test]
+    fn a_wheel_is_named_by_its_address() {
+        let hash = "0a".repeat(32);
+        let of = |url: &str| read(&format!("shop @ {url} --hash=sha256:{hash}"));
+        let found = of("https://h/shop-1.2-py3-none-any.whl").unwrap();
+        assert_eq!((found[0].name.as_str(), found[0].version.as_str()), ("shop", "1.2"));
+        for url in [
+            "file:///srv/shop-1.2-py3-none-any.whl",
+            "https://h/shop-1.2.tar.gz",
+            "git+https://h/shop",
+            "https://h/a b-1-py3-none-any.whl",
+        ] {
+            assert!(of(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
     fn what_does_not_pin_is_refused() {
         let hash = "0a".repeat(32);
         for bad in [
@@ -127,6 +166,7 @@ mod tests {
             name: normal_name(name),
             version: version.to_owned(),
             conditional: false,
+            url: None,
         };
         assert!(wanted("zope.interface", "6.0").is_installed_as("zope_interface-6.0.dist-info"));
         assert!(wanted("PyYAML", "6.0").is_installed_as("PyYAML-6.0.dist-info"));

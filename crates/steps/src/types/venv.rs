@@ -4,6 +4,7 @@
 //! not finished is made anew; the one before is kept beside it until then, and comes back where python or pip fails.
 //! A directory that has another's content and no marker is not touched.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pq_stream::{Diagnostic, Difference};
@@ -11,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::requirements::{self, Requirement};
+use super::requirements;
 use super::{in_the_way, rules};
 use crate::ledger::{Thing, ThingKind};
 use crate::{AbsPath, Check, Command, Converge, Differences, Error, Kind, Meta, Mode, Probe, System};
@@ -22,8 +23,16 @@ use crate::{AbsPath, Check, Command, Converge, Differences, Error, Kind, Meta, M
 pub struct Venv {
     /// Where; the directory that it is in must exist.
     pub path: AbsPath,
-    /// All packages in pip's format: `name==version --hash=sha256:…`, their dependencies too.
+    /// All packages in pip's format: `name==version --hash=sha256:…`, or `name @ https://…/name-version-….whl --hash=sha256:…`,
+    /// their dependencies too.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub requirements: String,
+    /// Instead: the file of the machine that lists them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<AbsPath>,
+    /// Further packages in the same format; of those that are listed above, the version there counts.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub also: String,
     /// Where the archives are listed, instead of pip's own index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub find_links: Option<String>,
@@ -60,8 +69,29 @@ impl Venv {
         Error::failed(format!("cannot make python environment `{}`", self.path), cause)
     }
 
-    fn marker(&self) -> String {
-        let digest = Sha256::digest(self.requirements.as_bytes());
+    /// All that it is to hold, as pip takes it.
+    fn listed(&self, machine: &dyn Probe) -> Result<String, Error> {
+        let mut all = match &self.file {
+            None => self.requirements.clone(),
+            Some(path) => {
+                let bytes = machine.read(path)?.ok_or_else(|| Error::absent("file", path.as_str()))?;
+                String::from_utf8(bytes).map_err(|_| self.cannot(format!("`{path}` is no UTF-8")))?
+            }
+        };
+        if self.also.is_empty() {
+            return Ok(all);
+        }
+        let named = requirements::read(&all).map_err(|cause| self.cannot(cause))?;
+        for (text, one) in requirements::each(&self.also).map_err(|cause| self.cannot(cause))? {
+            if !named.iter().any(|it| it.name == one.name) {
+                all.push_str(&format!("\n{text}"));
+            }
+        }
+        Ok(all + "\n")
+    }
+
+    fn marker(&self, listed: &str) -> String {
+        let digest = Sha256::digest(listed.as_bytes());
         digest.iter().map(|byte| format!("{byte:02x}")).chain(["\n".to_owned()]).collect()
     }
 
@@ -94,13 +124,14 @@ impl Venv {
     /// What is wrong with an environment that is there.
     fn look(&self, machine: &dyn Probe, found: &mut Differences) -> Result<(), Error> {
         let marker = machine.read(&self.below(MARKER)?)?;
+        let listed = self.listed(machine)?;
         if marker.is_none() && machine.list(&self.path)?.is_some_and(|names| !names.is_empty()) {
             return Err(Diagnostic::new(format!("cannot make python environment `{}`", self.path))
                 .cause("a directory stands there that paquerette did not make")
                 .hint("move it away, then run again")
                 .into());
         }
-        if marker.as_deref() != Some(self.marker().as_bytes()) {
+        if marker.as_deref() != Some(self.marker(&listed).as_bytes()) {
             found.push("requirements", Some("others, or unfinished"), Some("as pinned"));
             return Ok(());
         }
@@ -117,7 +148,7 @@ impl Venv {
         };
         let packages = self.below(&format!("lib/{library}/site-packages"))?;
         let installed = machine.list(&packages)?.unwrap_or_default();
-        for wanted in self.pinned().map_err(|cause| self.cannot(cause))? {
+        for wanted in requirements::read(&listed).map_err(|cause| self.cannot(cause))? {
             if !wanted.conditional && !installed.iter().any(|name| wanted.is_installed_as(name)) {
                 found.push(&wanted.name, Some("missing"), Some(&wanted.version));
             }
@@ -146,24 +177,27 @@ impl Venv {
         Ok(Some(path.name().to_owned()))
     }
 
-    fn pinned(&self) -> Result<Vec<Requirement>, String> {
-        requirements::read(&self.requirements)
-    }
-
-    fn pip(&self) -> Result<Command, Error> {
+    fn pip(&self, listed: &str) -> Result<Command, Error> {
         let python = self.below("bin/python")?;
+        let mut hosts = BTreeSet::new();
         let mut argv =
             vec![python.as_str(), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"];
         argv.extend(["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-cache-dir"]);
         if let Some(url) = &self.find_links {
             argv.extend(["--no-index", "--find-links", url]);
             if url.starts_with("http://") {
-                argv.extend(["--trusted-host", rules::host_of(url)]);
+                hosts.insert(rules::host_of(url).to_owned());
             }
         }
+        for one in requirements::read(listed).map_err(|cause| self.cannot(cause))? {
+            if let Some(url) = one.url.filter(|url| url.starts_with("http://")) {
+                hosts.insert(rules::host_of(&url).to_owned());
+            }
+        }
+        hosts.iter().for_each(|host| argv.extend(["--trusted-host", host]));
         argv.extend(["-r", "/dev/stdin"]);
         let mut command = Command::new(argv);
-        command.stdin = Some(self.requirements.as_str().into());
+        command.stdin = Some(listed.into());
         command.timeout = TIMEOUT;
         Ok(command)
     }
@@ -194,10 +228,11 @@ impl Venv {
         machine.rename(fresh, &self.path)?;
         let mut make = Command::new([self.python.as_str(), "-m", "venv", self.path.as_str()]);
         make.timeout = TIMEOUT;
-        for command in [make, self.pip()?] {
+        let listed = self.listed(machine)?;
+        for command in [make, self.pip(&listed)?] {
             machine.run(&command)?.success(&command)?;
         }
-        machine.write(&self.below(MARKER)?, self.marker().as_bytes(), &meta)
+        machine.write(&self.below(MARKER)?, self.marker(&listed).as_bytes(), &meta)
     }
 
     /// Brings the environment before back, where there was one.
@@ -254,7 +289,15 @@ impl Converge for Venv {
         }
         AbsPath::new(self.python.as_str()).map_err(|cause| format!("`python`: {cause}"))?;
         self.find_links.as_ref().map_or(Ok(()), |url| rules::url("find_links", url))?;
-        self.pinned().map(|_| ())
+        match (&self.file, self.requirements.is_empty()) {
+            (Some(_), false) => return Err("both `requirements` and `file` are given".to_owned()),
+            (Some(_), true) => {}
+            (None, _) => drop(requirements::read(&self.requirements)?),
+        }
+        match self.also.is_empty() {
+            true => Ok(()),
+            false => requirements::read(&self.also).map(drop),
+        }
     }
 
     fn things(&self) -> Vec<Thing> {

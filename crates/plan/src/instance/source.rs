@@ -1,0 +1,158 @@
+//! Where an instance says itself where its code comes from: an archive, a tag of a git repository, packages of Python.
+//!
+//! What comes from an archive or a repository has its Python environment below its release, and goes with it.
+
+use pq_recipes::{ARCHIVE, GIT, Git, Origin, PACKAGES, Pin};
+use pq_stream::Diagnostic;
+use serde_json::{Map, Value, json};
+
+use super::life::Life;
+use crate::draft::Draft;
+
+/// Where the environment of a release is, below it.
+const ENVIRONMENT: &str = ".paquerette/venv";
+
+/// Makes a release of the tag of a repository: `$1` its path, `$2` the address, `$3` the tag, `$4` the commit. What was killed is
+/// made anew; a release is whole when it has its name.
+const CHECKOUT: &str = r#"release=$1 url=$2 tag=$3 commit=$4
+fresh=${release%/*}/.tmp-${release##*/}
+rm -rf "$fresh" "$fresh.old"
+mkdir -m 755 "$fresh" "$fresh/.paquerette"
+git init --quiet --bare "$fresh/.paquerette/git"
+cd "$fresh/.paquerette/git"
+git fetch --quiet --depth 1 --no-tags "$url" "refs/tags/$tag"
+is=$(git rev-parse --verify 'FETCH_HEAD^{commit}')
+if [ "$is" != "$commit" ]; then
+    echo "the tag $tag is the commit $is, and $commit was asked for" >&2
+    exit 1
+fi
+git archive --format=tar "$commit" | tar x --no-same-owner -C "$fresh"
+cd /
+rm -rf "$fresh/.paquerette/git"
+printf '%s\n' "$commit" >"$fresh/.paquerette/commit"
+if [ -e "$release" ]; then mv -T "$release" "$fresh.old"; fi
+mv -T "$fresh" "$release"
+rm -rf "$fresh.old""#;
+
+/// What an instance says of its code; nothing where it says nothing, the two keys where it says two things.
+pub(super) fn of(values: &Map<String, Value>) -> Result<Option<(String, Pin)>, (&'static str, &'static str)> {
+    let given: Vec<&str> =
+        [ARCHIVE, GIT, PACKAGES].into_iter().filter(|key| values.contains_key(*key)).collect();
+    if let [one, other, ..] = given[..] {
+        return Err((one, other));
+    }
+    let Some(key) = given.first() else { return Ok(None) };
+    let value = &values[*key];
+    let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
+    Ok(match *key {
+        ARCHIVE => archive(value),
+        GIT => serde_json::from_value(value.clone()).ok().map(|git: Git| {
+            (git.version.clone().unwrap_or_else(|| git.tag.clone()), Pin { git: Some(git), ..nothing() })
+        }),
+        _ => text("version").map(|version| (version, Pin { packages: text("requirements"), ..nothing() })),
+    })
+}
+
+/// What an archive says of itself.
+pub(super) fn archive(value: &Value) -> Option<(String, Pin)> {
+    let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
+    let strip = value.get("strip").and_then(Value::as_u64).unwrap_or(1) as usize;
+    Some((text("version")?, Pin { url: text("url"), sha256: text("sha256"), strip, ..nothing() }))
+}
+
+fn nothing() -> Pin {
+    Pin { url: None, sha256: None, strip: 1, requirements: None, packages: None, git: None }
+}
+
+/// What templates see as `instance.source`.
+pub(super) fn name(pin: Option<&Pin>) -> &'static str {
+    match pin.and_then(Pin::origin) {
+        Some(Origin::Archive { .. }) => ARCHIVE,
+        Some(Origin::Git(_)) => GIT,
+        Some(Origin::Packages(_)) => PACKAGES,
+        Some(Origin::Requirements(_)) => "pinned",
+        None => "none",
+    }
+}
+
+/// Where the programs of a release's environment are.
+pub(super) fn programs(release: &str, pin: Option<&Pin>) -> String {
+    match name(pin) {
+        ARCHIVE | GIT => format!("{release}/{ENVIRONMENT}/bin"),
+        _ => format!("{release}/bin"),
+    }
+}
+
+/// The release that a tag of a git repository is.
+pub(super) fn checkout(draft: &mut Draft<'_>, life: &Life<'_>, git: &Git) -> Result<(), Diagnostic> {
+    let home = &life.paths.home;
+    draft.step(&life.step("git"), "package git", "package", json!({ "names": ["git"] }))?;
+    let mut ssh = "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes".to_owned();
+    for (name, variable, mode, option) in [
+        ("deploy_key", "deploy_key", "0600", "-o IdentitiesOnly=yes -i"),
+        ("known_hosts", "host_keys", "0644", "-o GlobalKnownHostsFile=/dev/null -o UserKnownHostsFile="),
+    ] {
+        let content = match life.scope.var(variable) {
+            Some(Value::String(text)) => format!("{text}\n"),
+            Some(Value::Array(lines)) if !lines.is_empty() => {
+                lines.iter().filter_map(Value::as_str).map(|line| format!("{line}\n")).collect()
+            }
+            _ => continue,
+        };
+        let path = format!("{home}/{name}");
+        let blank = if option.ends_with('=') { "" } else { " " };
+        ssh.push_str(&format!(" {option}{blank}{path}"));
+        let id = life.step(&name.replace('_', "-"));
+        let title = format!("{} of its repository", name.replace('_', " "));
+        draft.step(&id, title, "file", json!({ "path": path, "content": content, "mode": mode }))?;
+    }
+    let release = &life.paths.release;
+    let argv = ["sh", "-euc", CHECKOUT, "checkout", release, &git.url, &git.tag, &git.commit];
+    let fields = json!({
+        "argv": argv,
+        "unless": ["grep", "-qx", git.commit, format!("{release}/.paquerette/commit")],
+        "env": {
+            "GIT_SSH_COMMAND": ssh, "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": "/nonexistent",
+        },
+        "timeout": 900,
+    });
+    draft.step(
+        &life.step("release"),
+        format!("{} {}, the tag {}", life.app.name, life.version, git.tag),
+        "command",
+        fields,
+    )
+}
+
+/// The Python environment of a release whose files list what it needs.
+pub(super) fn environment(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let listed = life.scope.text("requirements").unwrap_or("requirements.txt");
+    let mut fields = environment_fields(draft, life)?;
+    fields["path"] = format!("{}/{ENVIRONMENT}", life.paths.release).into();
+    fields["file"] = format!("{}/{listed}", life.paths.release).into();
+    draft.step(&life.step("environment"), format!("what {listed} of {} lists", life.id()), "venv", fields)
+}
+
+/// What every environment of a recipe has: its interpreter, where packages come from, and what is in it beside.
+pub(super) fn environment_fields(draft: &Draft<'_>, life: &Life<'_>) -> Result<Value, Diagnostic> {
+    let mut fields = json!({ "path": life.paths.release, "python": draft.os.python.program });
+    if let Some(mirror) = life.mirror() {
+        fields["find_links"] = format!("{mirror}/pypi/").into();
+    }
+    let with = life.app.needs.python.as_ref().and_then(|python| python.with.as_ref());
+    let pinned = name(life.pin.as_ref()) == "pinned";
+    if let Some(file) = with.filter(|_| !pinned) {
+        fields["also"] = draft.catalogue.file(&life.directory, file, &life.app.source)?.text.clone().into();
+    }
+    Ok(fields)
+}
+
+/// A list of packages whose wheels come from the site's own mirror, where there is one.
+pub(super) fn mirrored(life: &Life<'_>, requirements: &str) -> String {
+    let one = |line: &str| match line.split_once(" @ ") {
+        Some((name, url)) => format!("{name} @ {}", life.mirrored(url)),
+        None => line.to_owned(),
+    };
+    requirements.lines().map(one).collect::<Vec<_>>().join("\n")
+}
