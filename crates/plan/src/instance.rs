@@ -3,6 +3,7 @@
 mod data;
 pub(crate) mod keys;
 mod life;
+mod links;
 mod logs;
 mod probe;
 mod process;
@@ -67,6 +68,7 @@ fn write(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     draft.recipe(&life.recipe(Some(Phase::BeforePackages)), &app.before_packages, &life.scope)?;
     release::account(draft, life)?;
     release::directories(draft, life)?;
+    source::packages(draft, life)?;
     release::code(draft, life)?;
     probe::shipped(draft, life)?;
     release::kept(draft, life)?;

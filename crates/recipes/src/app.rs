@@ -6,7 +6,7 @@ use pq_stream::Diagnostic;
 use serde::Deserialize;
 
 use crate::code::ARCHIVE;
-use crate::{Kind, Node, Pins, Source, StepTemplate, Variable, yaml};
+use crate::{Apt, Kind, Link, Node, Pins, Source, StepTemplate, Variable, yaml};
 
 /// The variable that says what holds an application's data; it is there where the application has a database.
 pub const DATABASE: &str = "database";
@@ -27,6 +27,12 @@ pub struct App {
     pub variables: BTreeMap<String, Variable>,
     /// Where its code comes from.
     pub releases: Releases,
+    /// Where its packages come from, where they are none of Debian's.
+    pub apt: Option<Apt>,
+    /// Whether a machine can have one instance of it at most.
+    pub single: bool,
+    /// The instances that it works for, by the variable that names them.
+    pub links: BTreeMap<String, Link>,
     /// What it stands on.
     pub needs: Needs,
     /// How it is reached.
@@ -108,6 +114,9 @@ pub struct DatabaseNeeds {
     /// Whether an instance may do without one, as it does where nobody says otherwise.
     #[serde(default)]
     pub optional: bool,
+    /// The oldest version of an engine that will do, by its name.
+    #[serde(default)]
+    pub min: BTreeMap<String, String>,
     /// How text is ordered in MariaDB; without it as the server orders it.
     #[serde(default)]
     pub collation: Option<String>,
@@ -285,6 +294,9 @@ pub struct Service {
     /// What must run before it.
     #[serde(default)]
     pub after: Vec<Node>,
+    /// Further settings of its unit, by name, which come behind those that every unit has.
+    #[serde(default)]
+    pub settings: BTreeMap<String, Node>,
     /// Files with variables of its environment, which only root need be able to read.
     #[serde(default)]
     pub env_files: Vec<Node>,
@@ -367,6 +379,12 @@ struct Recipe {
     #[serde(default)]
     releases: Releases,
     #[serde(default)]
+    apt: Option<Apt>,
+    #[serde(default)]
+    single: bool,
+    #[serde(default)]
+    links: BTreeMap<String, Link>,
+    #[serde(default)]
     needs: Needs,
     web: Web,
     #[serde(default)]
@@ -426,11 +444,22 @@ impl App {
                 recipe.variables.entry(key.to_owned()).or_insert(variable);
             }
         }
+        for (key, link) in &recipe.links {
+            recipe.variables.entry(key.clone()).or_insert(Variable {
+                many: true,
+                distinct: true,
+                default: Some(Node { mark: Default::default(), data: crate::Data::List(Vec::new()) }),
+                ..Variable::required(Kind::Instance, &link.about)
+            });
+        }
         let app = App {
             name: name.to_owned(),
             about: recipe.about,
             variables: recipe.variables,
             releases: recipe.releases,
+            apt: recipe.apt,
+            single: recipe.single,
+            links: recipe.links,
             needs: recipe.needs,
             web: recipe.web,
             php_values: recipe.php_values,

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use crate::files::Files;
 use crate::{App, Component, Node, Os, Pins, Source, Variable, yaml};
 
-/// The facts that recipes may read: those of which a plan can have it asserted that they still hold.
-const FACTS: [&str; 2] = ["databases", "memory"];
+/// The facts that recipes may read: those that never change, or of which a plan can have it asserted that they still hold.
+const FACTS: [&str; 3] = ["architecture", "databases", "memory"];
 
 /// Every recipe there is.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use pq_items::{Schedule, Span};
-use pq_stream::nearest;
+use pq_stream::{nearest, valid_instance_id};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -81,6 +81,10 @@ pub enum Kind {
     Packages,
     /// Variables of an environment; a value may be a secret.
     Environment,
+    /// The whole fingerprint of an OpenPGP key.
+    Fingerprint,
+    /// Another instance: its id on the same host, or its domain elsewhere.
+    Instance,
     /// Where backups go: a name, a place as restic writes it, and the file with the password.
     Target,
     /// A time in which nobody is woken: when, why, and who says so.
@@ -147,6 +151,10 @@ impl Kind {
             Kind::Environment => {
                 "variables of an environment, such as `{ SHOP_NAME: a shop }`, each of letters, digits and `_`, with a text of one line"
             }
+            Kind::Fingerprint => "the whole fingerprint of a key, of 40 or 64 hexadecimal digits",
+            Kind::Instance => {
+                "an instance: its id where it is on the same host, such as `cloud`, else its domain, such as `cloud.example.org`"
+            }
             Kind::Target => {
                 "where backups go, without a password, such as `{ name: away, url: sftp:backup@host:/srv/backup, password_file: /etc/paquerette/backup.key }`"
             }
@@ -164,7 +172,8 @@ impl Kind {
             Kind::Password => json!("a sample of a password"),
             Kind::Boolean => json!(true),
             Kind::Integer | Kind::Port => json!(1),
-            Kind::Domain => json!("sample.example.org"),
+            Kind::Fingerprint => json!("A".repeat(40)),
+            Kind::Domain | Kind::Instance => json!("sample.example.org"),
             Kind::Email => json!("sample@example.org"),
             Kind::Url => json!("https://sample.example.org/sources"),
             Kind::Path => json!("/srv/sample"),
@@ -258,6 +267,13 @@ impl Kind {
                 as_it_is(!text.is_empty() && text.trim() == text && !text.chars().any(char::is_control))
             }
             Kind::Domain => domain(text).map(Value::from),
+            Kind::Fingerprint => {
+                as_it_is([40, 64].contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()))
+            }
+            Kind::Instance => match domain(text) {
+                Some(domain) => Some(domain.into()),
+                None => as_it_is(valid_instance_id(text).is_ok()),
+            },
             Kind::Email => {
                 let (user, at) = text.rsplit_once('@')?;
                 let plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
@@ -599,6 +615,8 @@ mod tests {
             Kind::Git,
             Kind::Packages,
             Kind::Environment,
+            Kind::Instance,
+            Kind::Fingerprint,
             Kind::Below,
             Kind::Target,
             Kind::Window,

@@ -6,6 +6,7 @@
 //! Always true here: a key that is not known is an error with its file, line and column, wherever it stands.
 
 mod app;
+mod apt;
 mod catalogue;
 mod code;
 mod component;
@@ -27,13 +28,14 @@ pub use app::{
     App, Brings, DATABASE, DatabaseNeeds, Engine, Guarded, Health, Job, Keep, Merge, NO_DATABASE,
     Needs, PhpNeeds, PythonNeeds, Releases, Service, VersionProbe, Web, WebKind,
 };
+pub use apt::{Apt, Link};
 pub use catalogue::{Catalogue, Declared};
 pub use code::{ARCHIVE, GIT, Git, PACKAGES};
 pub use component::Component;
 pub use kind::{Kind, bytes};
 pub use node::{Data, Node};
 pub use os::{Account, Daemon, Os, Php, Python, Ssh, WebServer};
-pub use pins::{Origin, Pin, Pins, Range};
+pub use pins::{Built, Origin, Pin, Pins, Range, Variant};
 pub use source::{Mark, Source};
 pub use step::{Phase, StepTemplate};
 pub use structured::TOOLS;

@@ -28,6 +28,15 @@ pub struct Pin {
     /// The versions of PHP that this one runs on, where they are others than the recipe's.
     #[serde(default)]
     pub php: Option<Range>,
+    /// Instead of both: its archive for `amd64`.
+    #[serde(default)]
+    pub amd64: Option<Built>,
+    /// And for `arm64`.
+    #[serde(default)]
+    pub arm64: Option<Built>,
+    /// What a variant of the application has in place of a file of the archive, by its name.
+    #[serde(default)]
+    pub parts: BTreeMap<String, Variant>,
     /// Packages of Python, where an instance names them itself.
     #[serde(skip)]
     pub packages: Option<String>,
@@ -45,6 +54,45 @@ pub struct Range {
     /// The newest, where not all that come will do.
     #[serde(default)]
     pub max: Option<String>,
+}
+
+/// What is fetched for one architecture.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Built {
+    /// Where it is.
+    pub url: String,
+    /// Its SHA-256 in hexadecimal.
+    pub sha256: String,
+}
+
+/// A program in place of one that the archive brings.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Where it goes, below the release.
+    pub into: String,
+    /// What it is for `amd64`.
+    #[serde(default)]
+    pub amd64: Option<Built>,
+    /// And for `arm64`.
+    #[serde(default)]
+    pub arm64: Option<Built>,
+}
+
+impl Variant {
+    /// What it is for an architecture.
+    pub fn on(&self, architecture: &str) -> Option<&Built> {
+        built(&self.amd64, &self.arm64, architecture)
+    }
+}
+
+fn built<'b>(amd64: &'b Option<Built>, arm64: &'b Option<Built>, architecture: &str) -> Option<&'b Built> {
+    match architecture {
+        "amd64" => amd64.as_ref(),
+        "arm64" => arm64.as_ref(),
+        _ => None,
+    }
 }
 
 fn one() -> usize {
@@ -70,6 +118,28 @@ pub enum Origin<'a> {
 }
 
 impl Pin {
+    /// The pin as it is for an architecture; nothing where it has none for that.
+    pub fn on(mut self, architecture: &str) -> Option<Pin> {
+        if self.amd64.is_some() || self.arm64.is_some() {
+            let built = built(&self.amd64, &self.arm64, architecture)?.clone();
+            (self.url, self.sha256) = (Some(built.url), Some(built.sha256));
+        }
+        Some(self)
+    }
+
+    /// Every digest that it names, and whether it leads anywhere.
+    fn digests(&self) -> Option<Vec<&str>> {
+        let each = [&self.amd64, &self.arm64].into_iter();
+        let parts: Vec<_> = self.parts.values().flat_map(|part| [&part.amd64, &part.arm64]).collect();
+        let each: Vec<&str> = each.chain(parts).flatten().map(|built| &*built.sha256).collect();
+        match (self.origin(), self.amd64.is_some() || self.arm64.is_some()) {
+            (Some(Origin::Archive { sha256, .. }), false) => Some([vec![sha256], each].concat()),
+            (Some(_), false) => Some(each),
+            (None, true) if self.requirements.is_none() => Some(each),
+            _ => None,
+        }
+    }
+
     /// What it leads to; nothing where it is neither an archive nor a list, or both.
     pub fn origin(&self) -> Option<Origin<'_>> {
         if let Some(git) = &self.git {
@@ -111,11 +181,14 @@ impl Pins {
             if !version.starts_with(|c: char| c.is_ascii_alphanumeric()) || !version.chars().all(plain) {
                 return error("a version is made of letters, digits, `.`, `_`, `+` and `-`");
             }
-            match pin.value.origin() {
-                None => return error("it needs `url` and `sha256`, or else `requirements`"),
-                Some(Origin::Archive { sha256, .. })
-                    if sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) =>
-                {
+            let digest = |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+            match pin.value.digests() {
+                None => {
+                    return error(
+                        "it needs `url` and `sha256`, both for `amd64` or `arm64`, or else `requirements`",
+                    );
+                }
+                Some(digests) if !digests.iter().all(|text| digest(text)) => {
                     return error("`sha256` is 64 hexadecimal digits");
                 }
                 Some(_) => self.0.insert(version, pin.value),
@@ -173,7 +246,7 @@ mod tests {
         let error = pins("\"1\": { requirements: a.txt }\n\"2\": { url: https://a.org }\n").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "pins.yml:2:6: the pin of version `2` cannot be used: it needs `url` and `sha256`, or else `requirements`"
+            "pins.yml:2:6: the pin of version `2` cannot be used: it needs `url` and `sha256`, both for `amd64` or `arm64`, or else `requirements`"
         );
     }
 }

@@ -16,7 +16,7 @@ pub(super) const PACKAGES: App =
 
 pub(super) const WHEEL: App = App { name: "wsgi-wheel", engines: &["none"], first: wheel, works: shop };
 
-pub(super) const GIT: App = App { name: "wsgi-git", engines: &["none"], first: git, works: shop };
+pub(super) const GIT: App = App { name: "wsgi-git", engines: &["none"], first: git, works: tagged };
 
 const SHOP: &str = include_str!("shop/app.py");
 const REQUIREMENTS: &str = include_str!("shop/requirements.txt");
@@ -78,6 +78,16 @@ fn shop(machine: &Machine) -> Result<()> {
     listened_for(machine)
 }
 
+/// The same, and nobody but root has the key.
+fn tagged(machine: &Machine) -> Result<()> {
+    let key = says(
+        machine,
+        "cd /srv/paquerette/www/app; stat -c '%a %U' deploy_key; ls releases; cat releases/1.2/.paquerette/commit | wc -c; ls -d releases/.tmp* 2>/dev/null | wc -l",
+    )?;
+    assert_eq!(key, "600 root\n1.2\n41\n0\n");
+    shop(machine)
+}
+
 /// The shop as an archive, with the wheels that it needs.
 fn archive(machine: &Machine) -> Result<String> {
     machine.sh(WHEELS)?.success()?;
@@ -137,20 +147,27 @@ fn calendar(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
-/// The shop as a tag of a repository of the machine's.
+/// The shop as a tag of a repository that only a deploy key opens; the key is a secret of the inventory.
 fn git(machine: &Machine) -> Result<String> {
     machine
-        .sh("apt-get update -qq && apt-get install -y -qq git >/dev/null; mkdir -p /root/shop /srv/git")?
+        .sh(
+            "apt-get update -qq && apt-get install -y -qq git openssh-server >/dev/null; mkdir -p /root/shop",
+        )?
         .success()?;
     machine.write("/root/shop/app.py", SHOP)?;
     machine.write("/root/shop/requirements.txt", REQUIREMENTS)?;
     let made = machine.sh(
-        "cd /root/shop && git init -q && git add . && git -c user.name=x -c user.email=x@x.test commit -qm shop && git tag v1.2
-         git clone -q --bare /root/shop /srv/git/shop.git && git rev-parse HEAD",
+        "useradd --system --create-home --home-dir /srv/git --shell /usr/bin/git-shell git
+         cd /root/shop && git init -q && git add . && git -c user.name=x -c user.email=x@x.test commit -qm shop && git tag v1.2
+         git clone -q --bare /root/shop /srv/git/shop.git && chown -R git: /srv/git/shop.git
+         ssh-keygen -q -t ed25519 -N '' -f /root/deploy && install -D -o git -m 600 /root/deploy.pub /srv/git/.ssh/authorized_keys && chown git: /srv/git/.ssh
+         cd /root/paquerette && export PQ_IDENTITY=inventory/demo-identity.txt && pq-secret set inventory/group_vars/demo/secrets.yml.age shop_key </root/deploy && rm /root/deploy
+         git -C /root/shop rev-parse HEAD; echo \"127.0.0.1 $(cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub)\"",
     )?;
-    let commit = made.success()?.stdout;
+    let said = made.success()?.stdout;
+    let (commit, host_key) = said.trim().split_once('\n').unwrap_or_default();
     Ok(format!(
-        "{KEYS}, git: {{ url: /srv/git/shop.git, tag: v1.2, version: \"1.2\", commit: {} }}",
-        commit.trim()
+        "{KEYS}, git: {{ url: \"git@127.0.0.1:shop.git\", tag: v1.2, version: \"1.2\", commit: {commit} }}, \
+         deploy_key: \"{{{{ shop_key }}}}\", host_keys: [\"{host_key}\"]"
     ))
 }

@@ -5,7 +5,7 @@ use pq_stream::{Diagnostic, Instance, valid_instance_id};
 use serde_json::{Map, Value, json};
 
 use super::state::State;
-use super::{keys, source};
+use super::{keys, links, source};
 use crate::draft::Draft;
 use crate::platform;
 use crate::recipe::Recipe;
@@ -108,6 +108,11 @@ impl<'p> Life<'p> {
             },
             Releases::None => ("none".to_owned(), None),
         };
+        let (version, pin) = of_architecture(draft, version, pin).map_err(|text| {
+            let text = format!("`{}` on `{}` cannot be planned: {text}", instance.id, host.host);
+            error(text, "version")
+                .hint(format!("add it to recipes/apps/{}/pins.yml of the inventory", app.name))
+        })?;
         compatible(draft.os, app, pin.as_ref()).map_err(|text| {
             let fits = app.pins.versions().into_iter();
             let fits: Vec<&str> =
@@ -145,6 +150,7 @@ impl<'p> Life<'p> {
         scope.set("paths", told);
         scope.set("kept", kept);
         scope.derive(text("secret_scope").unwrap_or(&instance.id));
+        links::set(draft, instance, app, &values, &mut scope)?;
         scope.set("vars", values);
         let mut env = Map::new();
         for (name, node) in &app.env {
@@ -268,13 +274,37 @@ fn pinned(
     )))
 }
 
+/// What is pinned for the host's processor.
+fn of_architecture(
+    draft: &Draft<'_>,
+    version: String,
+    pin: Option<Pin>,
+) -> Result<(String, Option<Pin>), String> {
+    let architecture = draft.scope.text("architecture").unwrap_or("amd64");
+    match pin.map(|pin| pin.on(architecture)) {
+        Some(None) => Err(format!("version `{version}` is not pinned for {architecture}")),
+        Some(Some(pin)) => Ok((version, Some(pin))),
+        None => Ok((version, None)),
+    }
+}
+
 /// Whether the operating system brings what this version of the application stands on.
 pub(crate) fn compatible(os: &Os, app: &App, pin: Option<&Pin>) -> Result<(), String> {
     let of_pin = pin.and_then(|pin| pin.php.as_ref()).map(|php| (&php.min, php.max.as_ref()));
     let php = app.needs.php.as_ref().map(|php| of_pin.unwrap_or((&php.min, php.max.as_ref())));
     let php = php.map(|(min, max)| ("PHP", min, max, &os.php.version));
     let python = app.needs.python.as_ref().map(|python| ("Python", &python.min, None, &os.python.version));
-    for (what, min, max, has) in [php, python].into_iter().flatten() {
+    let database = app.needs.database.as_ref().and_then(|needs| {
+        // where there is a choice, another engine will do
+        let [engine] = needs.engines[..] else { return None };
+        let has = match engine {
+            Engine::Mariadb => ("MariaDB", &os.mariadb.version),
+            Engine::Postgres => ("PostgreSQL", &os.postgres.version),
+            Engine::Sqlite => return None,
+        };
+        needs.min.get(engine.name()).map(|min| (has.0, min, None, has.1))
+    });
+    for (what, min, max, has) in [php, python, database].into_iter().flatten() {
         if compare(has, min).is_lt() {
             return Err(format!("`{}` needs {what} {min}, and `{}` has {has}", app.name, os.os));
         }

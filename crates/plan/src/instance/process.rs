@@ -62,10 +62,25 @@ pub(super) fn service(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diag
     let mut reads = vec![format!("/etc/systemd/system/{unit}"), life.paths.current.clone()];
     reads.extend(files.iter().cloned());
     reads.extend(texts(&service.reads)?);
+    let mut settings = Vec::new();
+    for (name, node) in &service.settings {
+        if !name.chars().all(|c| c.is_ascii_alphanumeric()) {
+            return Err(
+                Diagnostic::new(format!("`{name}` is no setting of a unit")).at(source.place(node.mark))
+            );
+        }
+        let text = draft.renderer.text(source, node, &life.scope)?;
+        if text.chars().any(char::is_control) {
+            return Err(
+                Diagnostic::new(format!("`{name}` is more than one line")).at(source.place(node.mark))
+            );
+        }
+        settings.push(format!("{name}={text}"));
+    }
     let socket = service.socket.then(|| listening(draft, life)).transpose()?;
     let block = json!({
         "unit": unit, "exec": exec.join(" "), "env": env, "writes": writes, "notify": service.notify,
-        "after": after.iter().map(|unit| format!(" {unit}")).collect::<String>(), "env_files": files.iter().map(|path| quoted(path)).collect::<Vec<_>>(), "socket": socket,
+        "after": after.iter().map(|unit| format!(" {unit}")).collect::<String>(), "env_files": files.iter().map(|path| quoted(path)).collect::<Vec<_>>(), "socket": socket, "settings": settings,
     });
     let scope = life.scope.with("service", block);
     let content = draft.renderer.file(draft.catalogue.path("instance/unit.service")?, &scope)?;

@@ -53,19 +53,21 @@ pub(super) fn code(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
                 "links": links.collect::<Map<_, _>>(),
             });
             draft.step(&life.step("release"), title, "release", fields)?;
+            source::variant(draft, life)?;
             match life.app.releases {
                 Releases::Python => source::environment(draft, life),
                 _ => Ok(()),
             }
         }
         Some(Origin::Requirements(file)) => {
-            let mut fields = source::environment_fields(draft, life)?;
-            fields["requirements"] = listed(draft, life, file)?.text.clone().into();
+            let listed = &listed(draft, life, file)?.text;
+            let whose = json!({ "path": life.paths.release, "requirements": listed });
+            let fields = source::environment_fields(draft, life, whose)?;
             draft.step(&life.step("release"), title, "venv", fields)
         }
         Some(Origin::Packages(listed)) => {
-            let mut fields = source::environment_fields(draft, life)?;
-            fields["requirements"] = source::mirrored(life, listed).into();
+            let whose = json!({ "path": life.paths.release, "requirements": source::mirrored(life, listed) });
+            let fields = source::environment_fields(draft, life, whose)?;
             draft.step(&life.step("release"), title, "venv", fields)
         }
         Some(Origin::Git(git)) => {

@@ -2,7 +2,7 @@
 //!
 //! What comes from an archive or a repository has its Python environment below its release, and goes with it.
 
-use pq_recipes::{ARCHIVE, GIT, Git, Origin, PACKAGES, Pin};
+use pq_recipes::{ARCHIVE, GIT, Git, Node, Origin, PACKAGES, Pin};
 use pq_stream::Diagnostic;
 use serde_json::{Map, Value, json};
 
@@ -61,7 +61,17 @@ pub(super) fn archive(value: &Value) -> Option<(String, Pin)> {
 }
 
 fn nothing() -> Pin {
-    Pin { url: None, sha256: None, strip: 1, requirements: None, packages: None, git: None }
+    Pin {
+        url: None,
+        sha256: None,
+        strip: 1,
+        requirements: None,
+        amd64: None,
+        arm64: None,
+        parts: Default::default(),
+        packages: None,
+        git: None,
+    }
 }
 
 /// What templates see as `instance.source`.
@@ -128,15 +138,19 @@ pub(super) fn checkout(draft: &mut Draft<'_>, life: &Life<'_>, git: &Git) -> Res
 /// The Python environment of a release whose files list what it needs.
 pub(super) fn environment(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     let listed = life.scope.text("requirements").unwrap_or("requirements.txt");
-    let mut fields = environment_fields(draft, life)?;
-    fields["path"] = format!("{}/{ENVIRONMENT}", life.paths.release).into();
-    fields["file"] = format!("{}/{listed}", life.paths.release).into();
+    let release = &life.paths.release;
+    let whose = json!({ "path": format!("{release}/{ENVIRONMENT}"), "file": format!("{release}/{listed}") });
+    let fields = environment_fields(draft, life, whose)?;
     draft.step(&life.step("environment"), format!("what {listed} of {} lists", life.id()), "venv", fields)
 }
 
-/// What every environment of a recipe has: its interpreter, where packages come from, and what is in it beside.
-pub(super) fn environment_fields(draft: &Draft<'_>, life: &Life<'_>) -> Result<Value, Diagnostic> {
-    let mut fields = json!({ "path": life.paths.release, "python": draft.os.python.program });
+/// What every environment of a recipe has beside these fields: its interpreter, where packages come from, and what is in it beside.
+pub(super) fn environment_fields(
+    draft: &Draft<'_>,
+    life: &Life<'_>,
+    mut fields: Value,
+) -> Result<Value, Diagnostic> {
+    fields["python"] = draft.os.python.program.clone().into();
     if let Some(mirror) = life.mirror() {
         fields["find_links"] = format!("{mirror}/pypi/").into();
     }
@@ -155,4 +169,48 @@ pub(super) fn mirrored(life: &Life<'_>, requirements: &str) -> String {
         None => line.to_owned(),
     };
     requirements.lines().map(one).collect::<Vec<_>>().join("\n")
+}
+
+/// The program that a variant has in place of the archive's.
+pub(super) fn variant(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let (Some(pin), Some(name)) = (&life.pin, life.scope.text("variant")) else { return Ok(()) };
+    let Some(part) = pin.parts.get(name) else { return Ok(()) };
+    let architecture = draft.scope.text("architecture").unwrap_or("amd64");
+    let Some(built) = part.on(architecture) else {
+        let text = format!("`{name}` {} is not pinned for {architecture}, for `{}`", life.version, life.id());
+        let hint = format!("add it to recipes/apps/{}/pins.yml of the inventory", life.app.name);
+        return Err(Diagnostic::new(text).hint(hint));
+    };
+    let fields = json!({
+        "path": format!("{}/{}", life.paths.release, part.into),
+        "url": life.mirrored(&built.url),
+        "sha256": built.sha256.to_ascii_lowercase(),
+        "mode": "0755",
+    });
+    draft.step(&life.step(name), format!("{name} {}", life.version), "download", fields)
+}
+
+/// Its packages, from the repository of its makers.
+pub(super) fn packages(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let Some(apt) = &life.app.apt else { return Ok(()) };
+    let source = &life.app.source;
+    let text = |node: &Node| draft.renderer.text(source, node, &life.scope);
+    let texts = |nodes: &[Node]| nodes.iter().map(text).collect::<Result<Vec<_>, _>>();
+    let mirrored = |urls: Vec<String>| urls.iter().map(|url| life.mirrored(url)).collect::<Vec<_>>();
+    let mut fields = json!({
+        "name": life.app.name, "uris": mirrored(texts(&apt.uris)?), "suites": texts(&apt.suites)?,
+        "fingerprints": draft.renderer.node(source, &apt.fingerprints, &life.scope)?,
+    });
+    if !apt.components.is_empty() {
+        fields["components"] = texts(&apt.components)?.into();
+    }
+    if let Some(file) = &apt.key {
+        fields["key"] = draft.catalogue.file(&life.directory, file, source)?.text.clone().into();
+    }
+    if let Some(url) = &apt.key_url {
+        fields["key_url"] = life.mirrored(&text(url)?).into();
+    }
+    let names = draft.renderer.node(source, &apt.packages, &life.scope)?;
+    draft.step(&life.step("repository"), format!("packages of {}", life.app.name), "apt_source", fields)?;
+    draft.step(&life.step("packages"), life.app.name.clone(), "package", json!({ "names": names }))
 }

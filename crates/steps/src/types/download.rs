@@ -7,7 +7,7 @@ use super::{compare_meta, in_the_way, root, rules};
 use crate::ledger::{Thing, ThingKind};
 use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System};
 
-/// A file with this SHA-256, 0644 and of root.
+/// A file with this SHA-256, of root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Download {
@@ -20,13 +20,22 @@ pub struct Download {
     /// The most bytes that are taken, 2 GiB by default.
     #[serde(default = "default_max_bytes")]
     pub max_bytes: u64,
+    /// Permission bits, `"0644"` by default.
+    #[serde(default = "default_mode", skip_serializing_if = "is_default_mode")]
+    pub mode: Mode,
 }
 
 fn default_max_bytes() -> u64 {
     2 << 30
 }
 
-const MODE: Mode = Mode::from_bits(0o644);
+fn default_mode() -> Mode {
+    Mode::from_bits(0o644)
+}
+
+fn is_default_mode(mode: &Mode) -> bool {
+    *mode == default_mode()
+}
 
 impl Converge for Download {
     fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
@@ -36,7 +45,7 @@ impl Converge for Download {
         }
         let mut found = Differences::new();
         found.between("sha256", &machine.sha256(&self.path)?.unwrap_or_default(), &self.sha256);
-        compare_meta(&mut found, &is, MODE, &root(), &root());
+        compare_meta(&mut found, &is, self.mode, &root(), &root());
         Ok(found.into_check())
     }
 
@@ -49,7 +58,7 @@ impl Converge for Download {
             };
             machine.download(&download, &self.path)?;
         }
-        machine.set_meta(&self.path, &Meta::new(MODE, &root(), &root()))
+        machine.set_meta(&self.path, &Meta::new(self.mode, &root(), &root()))
     }
 
     fn validate(&self) -> Result<(), String> {
