@@ -2,6 +2,7 @@
 //! without a trace, and installed again.
 //! `make matrix M=apps` tries each with every web server and database.
 
+mod mattermost;
 mod wsgi;
 
 use std::time::Instant;
@@ -64,7 +65,12 @@ const APPS: &[App] = &[
     wsgi::PACKAGES,
     wsgi::WHEEL,
     wsgi::GIT,
+    mattermost::MATTERMOST,
+    mattermost::MOSTLYMATTER,
 ];
+
+/// Those whose sources the machine itself serves.
+const OWN_SOURCES: [&str; 1] = ["mattermost"];
 
 /// What is said to the application, as a browser would.
 const BROWSER: &str = "browser() { curl -sS --max-time 60 --resolve '*:443:127.0.0.1' --cacert /etc/paquerette/ca/ca.pem -b /root/jar -c /root/jar \"$@\"; }; url=https://app.demo.test";
@@ -230,8 +236,11 @@ fn try_one(lab: &Lab, app: &App, engine: &str, server: &str) -> Result<()> {
     demo_inventory(lab, &machine)?;
     let keys = (app.first)(&machine)?;
     let engine = if engine == "none" { String::new() } else { format!("database: {engine}, ") };
-    let ours = ["nextcloud", "dolibarr"].contains(&app.name) || keys.contains("https://example.org/");
-    let mirror = if ours { "source_mirror: http://127.0.0.1:8087\n" } else { "" };
+    let mirror = if OWN_SOURCES.contains(&recipe) || keys.contains("https://example.org/") {
+        "source_mirror: http://127.0.0.1:8087\n"
+    } else {
+        ""
+    };
     machine.write(
         HOST,
         format!(
