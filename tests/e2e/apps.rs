@@ -2,6 +2,7 @@
 //! without a trace, and installed again.
 //! `make matrix M=apps` tries each with every web server and database.
 
+mod collabora;
 mod mattermost;
 mod wsgi;
 
@@ -67,10 +68,11 @@ const APPS: &[App] = &[
     wsgi::GIT,
     mattermost::MATTERMOST,
     mattermost::MOSTLYMATTER,
+    collabora::COLLABORA,
 ];
 
 /// Those whose sources the machine itself serves.
-const OWN_SOURCES: [&str; 1] = ["mattermost"];
+const OWN_SOURCES: [&str; 4] = ["collabora", "dolibarr", "mattermost", "nextcloud"];
 
 /// What is said to the application, as a browser would.
 const BROWSER: &str = "browser() { curl -sS --max-time 60 --resolve '*:443:127.0.0.1' --cacert /etc/paquerette/ca/ca.pem -b /root/jar -c /root/jar \"$@\"; }; url=https://app.demo.test";
