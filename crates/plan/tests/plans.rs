@@ -3,10 +3,10 @@
 
 use std::fs;
 
-use pq_plan::{Choice, Plan, Planner, Unused};
+use pq_plan::{Choice, Data, Plan, Planner, Unused};
 use pq_recipes::Catalogue;
 use pq_steps::AnyStep;
-use pq_stream::{Diagnostic, Host};
+use pq_stream::{Diagnostic, Host, Step};
 use serde_json::{Value, json};
 
 fn demo() -> Value {
@@ -127,7 +127,8 @@ fn the_platform_is_the_same_whoever_plans_it() {
     for choice in [Choice::default(), Choice::new(["wiki".to_owned()]), Choice::new(["radicale".to_owned()])]
     {
         let plan = planner.instances(&host, &choice).unwrap();
-        for step in plan.steps.iter().filter(|step| step.id.starts_with("platform/")) {
+        let of_platform = |step: &&Step| step.id.starts_with("platform/") && step.kind != "instances";
+        for step in plan.steps.iter().filter(of_platform) {
             assert!(platform.steps.contains(step), "{}", step.id);
         }
     }
@@ -212,7 +213,7 @@ fn a_variable_that_a_recipe_reads_and_nobody_set_is_told_with_its_place_and_cure
     assert!(error.hints[0].starts_with("set `timezone` for `demo` or one of its groups"), "{error:?}");
 
     let error = refusal(|host| drop(host["vars"].as_object_mut().unwrap().remove("admin_email")));
-    assert_eq!(error.place.unwrap().file, "<built-in>/apps/dokuwiki/users.auth.php");
+    assert_eq!(error.place.unwrap().file, "<built-in>/apps/dokuwiki/local.protected.php");
     assert!(error.hints[0].starts_with("set `admin_email`"), "{:?}", error.hints);
 }
 
@@ -343,11 +344,47 @@ fn what_two_instances_cannot_share_is_refused_naming_both() {
 }
 
 #[test]
-fn a_state_of_a_later_version_is_refused_and_not_ignored() {
-    for state in ["closed", "absent"] {
-        let error = refusal(|host| host["instances"][0]["state"] = json!(state));
-        assert!(error.message.contains(&format!("`{state}`")), "{error}");
+fn one_that_is_closed_runs_nothing_and_one_that_is_absent_is_removed_without_its_data() {
+    let state = |state: &str| instances(|host| host["instances"][0]["state"] = json!(state)).unwrap();
+    let body = |plan: &Plan, id: &str| plan.steps.iter().find(|step| step.id == id).unwrap().body.clone();
+    let closed = state("closed");
+    let of_wiki: Vec<&str> = ids(&closed).into_iter().filter(|id| id.starts_with("wiki/")).collect();
+    for id in ["wiki/release", "wiki/current", "wiki/pool", "wiki/health"] {
+        assert!(!of_wiki.contains(&id), "{id}");
     }
+    assert!(body(&closed, "wiki/site")["content"].as_str().unwrap().contains("return 503"));
+    let only = body(&closed, "wiki/stopped")["only"].to_string();
+    assert!(only.contains("/fpm/pool.d/wiki.conf") && !only.contains("sites-"), "{only}");
+
+    let absent = state("absent");
+    let of_wiki: Vec<&str> = ids(&absent).into_iter().filter(|id| id.starts_with("wiki/")).collect();
+    let ends = ["wiki/nginx", "wiki/apache2", "wiki/php", "wiki/removed", "wiki/left"];
+    assert_eq!(of_wiki, [&["wiki/stopped", "wiki/fail2ban"][..], &ends].concat());
+    assert_eq!(body(&absent, "wiki/removed")["with_data"], false);
+    // Nothing of the platform is there for its sake.
+    let platform = |id: &&str| id.starts_with("platform/php/");
+    assert_eq!(ids(&absent).into_iter().filter(platform).count(), 0);
+}
+
+#[test]
+fn what_is_listed_is_not_removed_and_what_is_not_is_whatever_its_application() {
+    let error = planner().removal(&host(|_| {}), "wiki", Data::Goes).unwrap_err();
+    assert!(error.message.contains("the inventory lists it"), "{error}");
+    let plan = planner().removal(&host(|_| {}), "old", Data::Goes).unwrap();
+    let last = plan.steps.iter().rev().find(|step| step.kind == "remove").unwrap();
+    assert_eq!([&last.body["owner"], &last.body["with_data"]], [&json!("old"), &json!(true)]);
+    assert!(plan.steps.iter().all(|step| !step.id.starts_with("wiki/")));
+}
+
+#[test]
+fn a_plan_says_which_instances_are_listed_even_where_none_is() {
+    let listed = |plan: Plan| {
+        let step = plan.steps.into_iter().find(|step| step.kind == "instances").unwrap();
+        assert_eq!(step.audit.as_deref(), Some("always"));
+        step.body["listed"].clone()
+    };
+    assert_eq!(listed(instances(|_| {}).unwrap()), json!(["wiki", "dav"]));
+    assert_eq!(listed(instances(|host| host["instances"] = json!([])).unwrap()), json!([]));
 }
 
 #[test]

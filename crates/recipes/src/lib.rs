@@ -25,8 +25,8 @@ mod version;
 mod yaml;
 
 pub use app::{
-    App, Brings, DATABASE, DatabaseNeeds, Engine, Guarded, Health, Job, Keep, Merge, NO_DATABASE,
-    Needs, PhpNeeds, PythonNeeds, Releases, Service, VersionProbe, Web, WebKind,
+    App, Brings, DATABASE, DatabaseNeeds, Engine, Guarded, Health, Job, Keep, Merge, NO_DATABASE, Needs,
+    PhpNeeds, PythonNeeds, Releases, Service, VersionProbe, Web, WebKind,
 };
 pub use apt::{Apt, Link};
 pub use catalogue::{Catalogue, Declared};

@@ -69,6 +69,7 @@ fn nothing() -> Pin {
         amd64: None,
         arm64: None,
         parts: Default::default(),
+        php: None,
         packages: None,
         git: None,
     }
