@@ -267,7 +267,7 @@ fn try_one(lab: &Lab, app: &App, engine: &str, server: &str) -> Result<()> {
         "cd /root/paquerette && pq-inventory demo | pq-instance remove app --with-data --apply --text";
     machine.command(["bash", "-c", removal]).env("PQ_IDENTITY", IDENTITY).output()?.success()?;
     assert_eq!(traces(&machine, "app")?, "");
-    machine.write(HOST, &inventory)?;
+    machine.write(HOST, inventory.as_str())?;
     pipe(&machine, "pq-apply --text")?.success()?;
     (app.works)(&machine)
 }
