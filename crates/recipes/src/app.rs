@@ -547,6 +547,9 @@ impl App {
         if self.releases == Releases::None && (self.web.kind != WebKind::Proxy || !self.keep.is_empty()) {
             return Some("without releases there are no files to serve or to keep: `web` is of kind `proxy` then, and `keep` is empty".to_owned());
         }
+        if self.releases == Releases::Python && (self.needs.python.is_none() || !self.keep.is_empty()) {
+            return Some("with `releases: python`, `needs` has `python`, and `keep` is empty: what survives is in `paths.data`".to_owned());
+        }
         let more = self.needs.php.as_ref().and_then(|php| php.more.as_ref());
         if let Some(name) = more.filter(|name| !self.variables.get(*name).is_some_and(|it| it.many)) {
             return Some(format!("`more` of `php` is `{name}`, which `variables` does not have as a list"));

@@ -38,7 +38,9 @@ pub(super) fn set(
             if named.filter_map(Value::as_str).any(|name| name == instance.id) && link.app == app.name {
                 let told = json!({ "id": other.id, "domain": other.keys.get("domain") });
                 let list = linked_by.entry(of.name.clone()).or_insert_with(|| json!([]));
-                list.as_array_mut().map(|list| list.push(told));
+                if let Some(list) = list.as_array_mut() {
+                    list.push(told);
+                }
             }
         }
     }

@@ -12,28 +12,6 @@ use crate::draft::Draft;
 /// Where the environment of a release is, below it.
 const ENVIRONMENT: &str = ".paquerette/venv";
 
-/// Makes a release of the tag of a repository: `$1` its path, `$2` the address, `$3` the tag, `$4` the commit. What was killed is
-/// made anew; a release is whole when it has its name.
-const CHECKOUT: &str = r#"release=$1 url=$2 tag=$3 commit=$4
-fresh=${release%/*}/.tmp-${release##*/}
-rm -rf "$fresh" "$fresh.old"
-mkdir -m 755 "$fresh" "$fresh/.paquerette"
-git init --quiet --bare "$fresh/.paquerette/git"
-cd "$fresh/.paquerette/git"
-git fetch --quiet --depth 1 --no-tags "$url" "refs/tags/$tag"
-is=$(git rev-parse --verify 'FETCH_HEAD^{commit}')
-if [ "$is" != "$commit" ]; then
-    echo "the tag $tag is the commit $is, and $commit was asked for" >&2
-    exit 1
-fi
-git archive --format=tar "$commit" | tar x --no-same-owner -C "$fresh"
-cd /
-rm -rf "$fresh/.paquerette/git"
-printf '%s\n' "$commit" >"$fresh/.paquerette/commit"
-if [ -e "$release" ]; then mv -T "$release" "$fresh.old"; fi
-mv -T "$fresh" "$release"
-rm -rf "$fresh.old""#;
-
 /// What an instance says of its code; nothing where it says nothing, the two keys where it says two things.
 pub(super) fn of(values: &Map<String, Value>) -> Result<Option<(String, Pin)>, (&'static str, &'static str)> {
     let given: Vec<&str> =
@@ -118,7 +96,11 @@ pub(super) fn checkout(draft: &mut Draft<'_>, life: &Life<'_>, git: &Git) -> Res
         draft.step(&id, title, "file", json!({ "path": path, "content": content, "mode": mode }))?;
     }
     let release = &life.paths.release;
-    let argv = ["sh", "-euc", CHECKOUT, "checkout", release, &git.url, &git.tag, &git.commit];
+    let program = format!("{home}/checkout");
+    let script = &draft.catalogue.path("instance/checkout.sh")?.text;
+    let fields = json!({ "path": program, "content": script, "mode": "0755" });
+    draft.step(&life.step("checkout"), "what makes a release of a tag", "file", fields)?;
+    let argv = [&program, release, &git.url, &git.tag, &git.commit];
     let fields = json!({
         "argv": argv,
         "unless": ["grep", "-qx", git.commit, format!("{release}/.paquerette/commit")],

@@ -81,13 +81,25 @@ impl Venv {
         if self.also.is_empty() {
             return Ok(all);
         }
-        let named = requirements::read(&all).map_err(|cause| self.cannot(cause))?;
+        let named = requirements::read(&all).map_err(|cause| self.unpinned(&cause))?;
         for (text, one) in requirements::each(&self.also).map_err(|cause| self.cannot(cause))? {
             if !named.iter().any(|it| it.name == one.name) {
                 all.push_str(&format!("\n{text}"));
             }
         }
         Ok(all + "\n")
+    }
+
+    /// Why what a file of the machine lists cannot be installed.
+    fn unpinned(&self, cause: &str) -> Error {
+        let error = Diagnostic::new(format!("cannot make python environment `{}`", self.path)).cause(cause);
+        match &self.file {
+            Some(file) => error
+                .cause(format!("`{file}` lists its packages"))
+                .hint("`pip-compile --generate-hashes` writes a list with every version and digest"),
+            None => error,
+        }
+        .into()
     }
 
     fn marker(&self, listed: &str) -> String {
@@ -148,7 +160,7 @@ impl Venv {
         };
         let packages = self.below(&format!("lib/{library}/site-packages"))?;
         let installed = machine.list(&packages)?.unwrap_or_default();
-        for wanted in requirements::read(&listed).map_err(|cause| self.cannot(cause))? {
+        for wanted in requirements::read(&listed).map_err(|cause| self.unpinned(&cause))? {
             if !wanted.conditional && !installed.iter().any(|name| wanted.is_installed_as(name)) {
                 found.push(&wanted.name, Some("missing"), Some(&wanted.version));
             }
@@ -189,7 +201,7 @@ impl Venv {
                 hosts.insert(rules::host_of(url).to_owned());
             }
         }
-        for one in requirements::read(listed).map_err(|cause| self.cannot(cause))? {
+        for one in requirements::read(listed).map_err(|cause| self.unpinned(&cause))? {
             if let Some(url) = one.url.filter(|url| url.starts_with("http://")) {
                 hosts.insert(rules::host_of(&url).to_owned());
             }
