@@ -31,17 +31,21 @@ pub fn roundcube(machine: &Machine) -> Result<()> {
         r#"rm -f /root/jar; browser $url/ | grep -o '<html lang="[a-z]*"\|<title>[^<]*\|"rcversion":[0-9]*'
            login() {
              rm -f /root/jar; token=$(browser $url/ | grep -o 'name="_token" value="[^"]*"' | cut -d'"' -f4)
-             browser -L "$url/?_task=login" -d _task=login -d _action=login -d _user=alice -d "_pass=$1" --data-urlencode "_token=$token" | grep -o '"task":"[a-z]*"\|"current_mailbox":"[A-Z]*"' | sort -u
+             browser -L "$url/?_task=login" -d _task=login -d _action=login -d _user=alice -d "_pass=$1" --data-urlencode "_token=$token" | grep -o '"task":"[a-z]*"' | sort -u
            }
            login guessed; login sesame; rm -f /root/jar
            for path in plugins/archive/archive.js skins/elastic/styles/styles.min.css; do browser -o /dev/null -w '%{http_code}\n' $url/$path; done
            fail2ban-regex /srv/paquerette/www/app/data/logs/userlogins.log /etc/fail2ban/filter.d/paquerette-app.conf | grep -o '[1-9][0-9]* matched'"#,
     )?;
-    for said in ["lang=\"fr\"", "<title>Le courrier", "\"rcversion\":10605", "\"task\":\"login\""] {
+    for said in [
+        "lang=\"fr\"",
+        "<title>Le courrier",
+        "\"rcversion\":10605",
+        "\"task\":\"login\"\n\"task\":\"mail\"\n200\n200\n",
+    ] {
         assert!(answers.contains(said), "{said}: {answers}");
     }
-    let inside = answers.contains("\"current_mailbox\":\"INBOX\"") && answers.contains("\"task\":\"mail\"");
-    assert!(inside && answers.matches("200\n").count() == 2 && answers.contains(" matched"), "{answers}");
+    assert!(answers.contains(" matched"), "{answers}");
     not_run(
         machine,
         "plugins",

@@ -79,7 +79,7 @@ final class Cloud
     {
         $asked = $this->base->prepare($query);
         $asked->execute($values);
-        return $asked->fetchColumn();
+        return $asked->columnCount() ? $asked->fetchColumn() : null;
     }
 
     /** Who comes in with this password; who does not is noted as Nextcloud notes it. */
