@@ -12,4 +12,6 @@ $conf['disableactions'] = {{ ("" if vars.register else "register") | php }};
 $conf['userewrite'] = {{ 1 if vars.nice_urls else 0 }};
 $conf['securecookie'] = 1;
 $conf['updatecheck'] = 0;
-$conf['mailfrom'] = {{ (host.mail_sender or vars.admin_email) | php }};
+{% if host.mail_sender %}
+$conf['mailfrom'] = {{ host.mail_sender | php }};
+{% endif %}
