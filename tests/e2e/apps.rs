@@ -42,7 +42,7 @@ const APPS: &[App] = &[
     },
     App {
         name: "roundcube",
-        engines: &["mariadb", "postgres", "sqlite"],
+        engines: &["mariadb", "postgres"],
         first: groupware::mailboxes,
         works: groupware::roundcube,
     },

@@ -2,11 +2,7 @@
 // Written by paquerette at every run. Settings of your own belong in local.inc.php beside this file.
 {% set schemes = {'none': '', 'starttls': 'tls://', 'tls': 'ssl://'} %}
 $config = [];
-{% if database.engine == 'sqlite' %}
-$config['db_dsnw'] = 'sqlite:///{{ paths.data }}/roundcube.sqlite?mode=0640';
-{% else %}
 $config['db_dsnw'] = '{{ 'mysql' if database.engine == 'mariadb' else 'pgsql' }}://{{ database.user }}@unix({{ database.socket }})/{{ database.name }}';
-{% endif %}
 $config['imap_host'] = {{ (schemes[vars.imap_security] ~ vars.imap_host ~ ':' ~ vars.imap_port) | php }};
 $config['smtp_host'] = {{ (schemes[vars.submission_security] ~ vars.submission_host ~ ':' ~ vars.submission_port) | php }};
 $config['smtp_user'] = '{{ '%u' if vars.submission_login else '' }}';
