@@ -14,6 +14,7 @@ use rcgen::{
 use sha2::{Digest, Sha256};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::pem::Pem;
+use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::X509Version;
 
 use crate::files;
@@ -42,7 +43,12 @@ fn parse(path: &AbsPath, bytes: &[u8]) -> Result<Certificate, Error> {
         .filter_map(Result::ok)
         .find(|pem| pem.label == "CERTIFICATE")
         .ok_or_else(|| none("the file holds no certificate".to_owned()))?;
-    let found = pem.parse_x509().map_err(|error| none(error.to_string()))?;
+    said(&pem.contents, &none)
+}
+
+/// What a certificate says, in DER.
+pub(crate) fn said(der: &[u8], none: &dyn Fn(String) -> Error) -> Result<Certificate, Error> {
+    let (_, found) = X509Certificate::from_der(der).map_err(|error| none(error.to_string()))?;
     if found.version() != X509Version::V3 {
         return Err(none("it is of an old version, which names no host".to_owned()));
     }
@@ -65,6 +71,7 @@ fn parse(path: &AbsPath, bytes: &[u8]) -> Result<Certificate, Error> {
     names.sort();
     let time = |seconds: i64| UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     Ok(Certificate {
+        digest: hex(&Sha256::digest(der)),
         names,
         not_after: time(found.validity().not_after.timestamp()),
         not_before: time(found.validity().not_before.timestamp()),

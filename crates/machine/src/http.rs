@@ -1,6 +1,7 @@
-//! Asks a server on this machine, as a browser would that found it by its name.
+//! Asks a server on this machine, or at an address, as a browser would that found it by its name.
 
 use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr};
 
 use pq_steps::{Error, Http, Reply};
 
@@ -10,11 +11,13 @@ use crate::web;
 /// Most bytes of a body that are read.
 const MOST: u64 = 1 << 20;
 
-/// One GET request, to 127.0.0.1.
+/// One GET request.
 pub fn ask(request: &Http) -> Result<Reply, Error> {
-    let agent = web::here(request.ca.as_ref(), request.timeout)?;
+    let at = request.at.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let agent = web::at(at, request.ca.as_ref(), request.timeout)?;
     let answer = agent.get(&request.url).call().map_err(|error| {
-        Error::failed(format!("no answer from `{}` on this machine", request.url), web::cause(&error))
+        let place = request.at.map_or_else(|| "on this machine".to_owned(), |at| format!("at {at}"));
+        Error::failed(format!("no answer from `{}` {place}", request.url), web::cause(&error))
     })?;
     let status = answer.status().as_u16();
     let mut body = Vec::new();

@@ -28,6 +28,7 @@ mod outdated;
 mod packages;
 mod place;
 mod policy;
+mod presented;
 mod private;
 mod readonly;
 mod reboot;

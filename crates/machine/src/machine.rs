@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::SystemTime;
 
@@ -22,8 +23,8 @@ use crate::policy::Policy;
 use crate::units::{self, Units};
 use crate::users::Users;
 use crate::{
-    apt, archive, certificate, children, database, download, files, http, kernel, logins, look, os, private,
-    readonly,
+    apt, archive, certificate, children, database, download, files, http, kernel, logins, look, os,
+    presented, private, readonly,
 };
 
 /// The machine on which this program runs.
@@ -184,6 +185,14 @@ impl Probe for Machine {
 
     fn certificate(&self, path: &AbsPath) -> Result<Option<Certificate>, Error> {
         certificate::read(path)
+    }
+
+    fn presented(&self, name: &str) -> Result<Option<Certificate>, Error> {
+        presented::presented(name)
+    }
+
+    fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Error> {
+        presented::addresses(name)
     }
 
     fn logins(&self) -> Result<Vec<SshLogin>, Error> {

@@ -1,6 +1,6 @@
 //! How we speak HTTP: which authorities are trusted, and when we give up.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use pq_steps::{AbsPath, Error};
@@ -32,8 +32,8 @@ pub fn outside() -> Result<Agent, Error> {
         .new_agent())
 }
 
-/// An agent for this machine's own server, whatever the host is called: no proxy, no redirects, no name is looked up.
-pub fn here(ca: Option<&AbsPath>, timeout: Duration) -> Result<Agent, Error> {
+/// An agent for the server at an address, whatever the host is called: no proxy, no redirects, no name is looked up.
+pub fn at(address: IpAddr, ca: Option<&AbsPath>, timeout: Duration) -> Result<Agent, Error> {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .user_agent(concat!("paquerette/", env!("CARGO_PKG_VERSION")))
@@ -44,44 +44,48 @@ pub fn here(ca: Option<&AbsPath>, timeout: Duration) -> Result<Agent, Error> {
         .timeout_global(Some(timeout))
         .tls_config(tls(ca)?)
         .build();
-    Ok(Agent::with_parts(config, DefaultConnector::new(), Loopback))
+    Ok(Agent::with_parts(config, DefaultConnector::new(), Fixed(address)))
 }
 
-/// The authorities of a file, else the machine's, else those that are built in.
+/// The machine's authorities, else those that are built in; those of a file beside them.
 fn tls(ca: Option<&AbsPath>) -> Result<TlsConfig, Error> {
     let system =
         AbsPath::new(SYSTEM_ROOTS).map_err(|cause| Error::failed("cannot read the authorities", cause))?;
-    let path = ca.unwrap_or(&system);
-    let roots = match (look::read(path)?, ca) {
-        (None, Some(ca)) => return Err(Error::absent("file", ca.as_str())),
-        (None, None) => RootCerts::WebPki,
-        (Some(pem), _) => {
-            let found: Vec<Certificate<'static>> = parse_pem(&pem)
-                .filter_map(|item| match item {
-                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                    _ => None,
-                })
-                .collect();
-            match found.is_empty() {
-                true => {
-                    return Err(Error::failed(format!("cannot trust `{path}`"), "it holds no certificate"));
-                }
-                false => RootCerts::from(found),
-            }
+    let mut roots = authorities(&system)?;
+    if let Some(ca) = ca {
+        match authorities(ca)? {
+            None => return Err(Error::absent("file", ca.as_str())),
+            more => roots = Some([roots, more].into_iter().flatten().flatten().collect()),
         }
-    };
+    }
+    let roots = roots.map_or(RootCerts::WebPki, RootCerts::from);
     Ok(TlsConfig::builder().root_certs(roots).build())
 }
 
-/// Finds every name on this machine.
-#[derive(Debug)]
-struct Loopback;
+/// The authorities that stand in a file; nothing where there is none.
+fn authorities(path: &AbsPath) -> Result<Option<Vec<Certificate<'static>>>, Error> {
+    let Some(pem) = look::read(path)? else { return Ok(None) };
+    let found: Vec<_> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    match found.is_empty() {
+        true => Err(Error::failed(format!("cannot trust `{path}`"), "it holds no certificate")),
+        false => Ok(Some(found)),
+    }
+}
 
-impl Resolver for Loopback {
+/// Finds every name at one address.
+#[derive(Debug)]
+struct Fixed(IpAddr);
+
+impl Resolver for Fixed {
     fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
         let mut found = self.empty();
-        found.push(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), uri.port_u16().unwrap_or(default)));
+        found.push(SocketAddr::new(self.0, uri.port_u16().unwrap_or(default)));
         Ok(found)
     }
 }

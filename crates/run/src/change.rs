@@ -85,8 +85,15 @@ impl HostRun<'_> {
             Ok(()) if matches!(planned.step, AnyStep::Http(_)) => {
                 self.event(planned, progress, Outcome::Ok, Vec::new(), None, ms);
             }
+            // Nor is having asked in vain.
+            Ok(()) if self.notice(planned) && matches!(&planned.step, AnyStep::Acme(it) if !it.now) => {
+                self.event(planned, progress, Outcome::Ok, Vec::new(), None, ms);
+            }
             Ok(()) => {
                 progress.changed.insert(owner_of(id).to_owned());
+                if let AnyStep::ServedCertificate(step) = &planned.step {
+                    step.was_wrong(&differences).iter().for_each(|told| self.note_of(told));
+                }
                 self.event(planned, progress, Outcome::Changed, differences, None, ms);
             }
             Err(diagnostic) => {

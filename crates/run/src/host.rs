@@ -418,7 +418,10 @@ impl HostRun<'_> {
     /// Tells what a look said, where nothing is to be done about it.
     pub(crate) fn told(&mut self, planned: &Planned, look: Look, progress: &mut Progress) {
         match look {
-            Look::InSync => self.event(planned, progress, Outcome::Ok, Vec::new(), None, None),
+            Look::InSync => {
+                self.event(planned, progress, Outcome::Ok, Vec::new(), None, None);
+                self.notice(planned);
+            }
             Look::Differs(differences) => {
                 progress.open = true;
                 progress.changed.insert(owner_of(&planned.record.id).to_owned());

@@ -14,6 +14,17 @@ impl HostRun<'_> {
         self.told.note(&words);
     }
 
+    /// Tells what is worth knowing of a step in sync; whether there was something.
+    pub(crate) fn notice(&mut self, planned: &Planned) -> bool {
+        let told = match planned.step.converge().notice(&*self.machine) {
+            Ok(None) => return false,
+            Ok(Some(told)) => told,
+            Err(error) => error.into_diagnostic(),
+        };
+        self.note_of(&told);
+        true
+    }
+
     /// Counts what became of a step, and tells it.
     pub(crate) fn event(
         &mut self,

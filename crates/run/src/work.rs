@@ -285,6 +285,7 @@ fn one_place(one: &AnyStep, other: &AnyStep) -> bool {
         AnyStep::AuthorizedKey(step) => Some(step.place()),
         AnyStep::AptSource(step) => Some(step.place()),
         AnyStep::Site(step) => Some(step.place()),
+        AnyStep::Tls(step) => Some(step.path.as_str().to_owned()),
         AnyStep::Sysctl(step) => Some(step.place()),
         AnyStep::Database(step) => Some(format!("database {}/{}", step.engine.word(), step.name)),
         AnyStep::DatabaseUser(step) => {

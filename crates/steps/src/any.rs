@@ -10,6 +10,7 @@ use crate::types::{
     Absent, Assert, Certificate, Command, Copy, Cron, Directory, Download, File, Gone, Http, Instances, Line,
     Release, Symlink, Venv,
 };
+use crate::types::{Acme, ServedCertificate, Tls};
 use crate::types::{ApacheModule, AptSource, AuthorizedKey, Site, Sysctl};
 use crate::types::{Database, DatabaseUser, Sql};
 use crate::types::{
@@ -67,6 +68,9 @@ step_types! {
     "unpack" Unpack "What is in an archive is unpacked into a directory"
     "venv" Venv "A Python environment holds exactly the pinned packages"
     "certificate" Certificate "A certificate from the machine's own authority is there"
+    "tls" Tls "Servers read a given certificate and key where they are good, else the machine's own"
+    "acme" Acme "A certificate from a public authority is there, or pending"
+    "served_certificate" ServedCertificate "The web server gives the certificate that is on the disk"
     "http" Http "A server on this machine answers as it should"
     "group" Group "A group exists"
     "user" User "A user exists, with its groups, home and shell"
@@ -144,6 +148,7 @@ impl AnyStep {
             AnyStep::Service(step) => Some(&step.unit),
             AnyStep::Reload(step) => Some(&step.unit),
             AnyStep::Unit(step) => Some(&step.name),
+            AnyStep::ServedCertificate(step) => Some(&step.unit),
             _ => None,
         }
     }

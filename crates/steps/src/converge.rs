@@ -1,6 +1,6 @@
 //! What every step type can do.
 
-use pq_stream::Difference;
+use pq_stream::{Diagnostic, Difference};
 
 use crate::ledger::Thing;
 use crate::{AbsPath, Error, Probe, System, Text};
@@ -40,6 +40,14 @@ pub trait Converge: Sync {
     /// As `apply`.
     fn finish(&self, _machine: &mut dyn System) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// What is worth knowing of a step in sync: what is still to come, and why it is not there.
+    ///
+    /// # Errors
+    /// As `check`.
+    fn notice(&self, _machine: &dyn Probe) -> Result<Option<Diagnostic>, Error> {
+        Ok(None)
     }
 
     /// What is wrong with the fields themselves, beyond what their types refuse.

@@ -1,6 +1,7 @@
 //! What can be asked of a machine. Nothing here can change it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use crate::{AbsPath, Error, Heard, Mode, Session, Text};
@@ -99,6 +100,19 @@ pub trait Probe {
     /// # Errors
     /// Where the file holds no certificate.
     fn certificate(&self, path: &AbsPath) -> Result<Option<Certificate>, Error>;
+
+    /// The certificate that this machine's web server, at port 443, gives to whoever asks for a name; `None` where nobody
+    /// listens there.
+    ///
+    /// # Errors
+    /// Where who listens gives none.
+    fn presented(&self, name: &str) -> Result<Option<Certificate>, Error>;
+
+    /// Every address that a name leads to, as this machine's resolver says.
+    ///
+    /// # Errors
+    /// Where it says none, and why.
+    fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Error>;
 
     /// Who is logged in over ssh now.
     ///
@@ -276,12 +290,14 @@ impl Output {
     }
 }
 
-/// A GET request to a server on this machine.
+/// A GET request to a server on this machine, or at an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
-    /// `http://…` or `https://…`; its host name is not looked up: the request goes to 127.0.0.1.
+    /// `http://…` or `https://…`; its host name is not looked up.
     pub url: String,
-    /// Certificate authority to trust, a PEM file; the system's where it is `None`.
+    /// Where the request goes, whatever the host is called; 127.0.0.1 where it is `None`.
+    pub at: Option<IpAddr>,
+    /// Certificate authority to trust beside the system's, a PEM file.
     pub ca: Option<AbsPath>,
     /// How long it may take.
     pub timeout: Duration,
@@ -299,6 +315,8 @@ pub struct Reply {
 /// What a certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
+    /// SHA-256 of the certificate itself in hexadecimal: of two, whether they are one.
+    pub digest: String,
     /// DNS names that it is for, sorted.
     pub names: Vec<String>,
     /// Until when it is valid.

@@ -77,6 +77,7 @@ fn a_request_goes_to_this_machine_whatever_the_host_is_called() {
         b"HTTP/1.1 301 Moved\r\nLocation: http://elsewhere.invalid/\r\nContent-Length: 0\r\n\r\n".to_vec();
     let server = Server::new(vec![answer("404 No", b"nothing here"), redirect]);
     let request = Http {
+        at: None,
         url: format!("http://wiki.demo.invalid:{}/doku.php", server.port),
         ca: None,
         timeout: Duration::from_secs(5),

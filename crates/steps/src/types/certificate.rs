@@ -7,7 +7,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{compare_meta, in_the_way, root, rules};
+use super::tls::valid_names;
+use super::{compare_meta, in_the_way, root};
 use crate::ledger::{Thing, ThingKind};
 use crate::{
     AbsPath, CertificateRequest, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System,
@@ -40,6 +41,7 @@ impl Certificate {
     /// Whether a key is there; anything else in its place is an error.
     fn has_key(&self, machine: &dyn Probe) -> Result<bool, Error> {
         match machine.stat(&self.key)? {
+            Some(is) if is.kind == Kind::Symlink => Ok(machine.sha256(&self.key)?.is_some()),
             Some(is) if is.kind != Kind::File => Err(in_the_way("key", &self.key, &is)),
             is => Ok(is.is_some()),
         }
@@ -52,6 +54,27 @@ impl Certificate {
             Err(_) if machine.read(&self.chain)?.is_some() => Ok(None),
             said => said,
         }
+    }
+
+    /// Those of the two that are links: another pair was served here, and may be somebody else's.
+    fn links(&self, machine: &dyn Probe) -> Result<Vec<&AbsPath>, Error> {
+        let mut links = Vec::new();
+        for path in [&self.key, &self.chain] {
+            if machine.stat(path)?.is_some_and(|is| is.kind == Kind::Symlink) {
+                links.push(path);
+            }
+        }
+        Ok(links)
+    }
+
+    /// Has what a link leads to stand in its place: at every instant, key and chain belong together.
+    fn no_link(&self, machine: &mut dyn System, link: &AbsPath) -> Result<(), Error> {
+        let Some(content) = machine.read(link)? else { return machine.remove(link) };
+        let beside = AbsPath::new(format!("{link}.new"))
+            .map_err(|cause| Error::failed(format!("cannot replace link `{link}`"), cause))?;
+        let mode = if *link == self.key { KEY } else { Mode::from_bits(0o644) };
+        machine.write(&beside, &content, &Meta::new(mode, &root(), &root()))?;
+        machine.rename(&beside, link)
     }
 
     /// What only a new certificate puts right.
@@ -92,13 +115,19 @@ impl Certificate {
 impl Converge for Certificate {
     fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
         let mut found = self.due(machine)?;
-        if let Some(is) = machine.stat(&self.key)? {
+        for link in self.links(machine)? {
+            found.push(link.name(), Some("a link"), Some("a file"));
+        }
+        if let Some(is) = machine.stat(&self.key)?.filter(|is| is.kind == Kind::File) {
             compare_meta(&mut found, &is, KEY, &root(), &root());
         }
         Ok(found.into_check())
     }
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
+        for link in self.links(machine)?.into_iter().cloned().collect::<Vec<_>>() {
+            self.no_link(machine, &link)?;
+        }
         if self.due(machine)?.into_check() != Check::InSync {
             if !self.has_key(machine)? {
                 machine.remove(&self.chain)?;
@@ -116,15 +145,7 @@ impl Converge for Certificate {
     }
 
     fn validate(&self) -> Result<(), String> {
-        if self.names.is_empty() {
-            return Err("`names` is empty".to_owned());
-        }
-        for (index, name) in self.names.iter().enumerate() {
-            rules::dns_name("names", name)?;
-            if self.names[..index].contains(name) {
-                return Err(format!("`names` has `{name}` twice"));
-            }
-        }
+        valid_names(&self.names)?;
         if self.chain == self.key {
             return Err("`chain` and `key` are one file".to_owned());
         }

@@ -21,7 +21,7 @@ pub struct Http {
     /// A text that the body must hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// Certificate authority to trust, a PEM file; the system's by default.
+    /// Certificate authority to trust beside the system's, a PEM file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<AbsPath>,
     /// Seconds to wait for the right answer, 30 by default.
@@ -51,7 +51,7 @@ impl Converge for Http {
             return Err(Error::absent("file", ca.as_str()));
         }
         let timeout = ONE.min(Duration::from_secs(self.timeout));
-        let request = crate::Http { url: self.url.clone(), ca: self.ca.clone(), timeout };
+        let request = crate::Http { url: self.url.clone(), at: None, ca: self.ca.clone(), timeout };
         let mut found = Differences::new();
         match machine.http(&request) {
             Err(error) => found.push("answer", Some(&error.to_string()), Some(&self.status.to_string())),

@@ -43,9 +43,9 @@ macro_rules! files {
 }
 
 const FILES: &[(&str, &str)] = files! {
-    "absent" "apache_module" "apt_source" "assert" "authorized_key" "certificate" "command" "copy" "cron" "database" "database_user" "directory"
+    "absent" "acme" "apache_module" "apt_source" "assert" "authorized_key" "certificate" "command" "copy" "cron" "database" "database_user" "directory"
     "download" "file" "firewall" "firewall_rule" "gone" "group" "http" "instances" "line" "locale" "package" "release" "reload" "remove"
-    "service" "site" "sql" "symlink" "sysctl" "timezone" "transaction" "unit" "unpack" "user" "venv"
+    "served_certificate" "service" "site" "sql" "symlink" "sysctl" "timezone" "tls" "transaction" "unit" "unpack" "user" "venv"
 };
 
 /// All examples, in the order of their types' names.
@@ -72,6 +72,7 @@ pub fn examples() -> Result<Vec<Example>, String> {
 /// A bare machine in memory that can download what the examples need.
 pub fn machine() -> MemoryMachine {
     let mut machine = MemoryMachine::debian_12();
+    machine.put("/usr/bin/certbot", "a program\n");
     for (path, content) in sources() {
         let url = format!("{ADDRESS}{}", path.trim_end_matches("index.html"));
         machine.answer(&url, 200, &String::from_utf8_lossy(&content), None, 1);

@@ -27,6 +27,7 @@ const LINKS: &[(&str, &str)] =
 const PROGRAMS: &[&str] = &[
     "/usr/bin/false",
     "/usr/bin/locale",
+    "/usr/bin/openssl",
     "/usr/bin/python3.11",
     "/usr/bin/rm",
     "/usr/bin/sleep",

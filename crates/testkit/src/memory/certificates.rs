@@ -5,7 +5,7 @@ use std::time::Duration;
 use pq_steps::{AbsPath, Certificate, CertificateRequest, Error, Meta, Mode, System};
 
 use super::MemoryMachine;
-use super::probe::moment;
+use super::probe::{moment, sha256};
 
 const HEADER: &str = "certificate in memory";
 
@@ -23,6 +23,7 @@ pub(super) fn parse(path: &AbsPath, content: &[u8]) -> Result<Certificate, Error
     };
     let time = |name: &str| value(name).parse().map(moment).map_err(|_| bad());
     Ok(Certificate {
+        digest: sha256(content),
         names: value("names").split_whitespace().map(str::to_owned).collect(),
         not_after: time("not after")?,
         not_before: time("not before")?,
@@ -33,16 +34,16 @@ pub(super) fn parse(path: &AbsPath, content: &[u8]) -> Result<Certificate, Error
 }
 
 /// The number of the key in a file.
-fn key_in(text: &str) -> Option<String> {
+pub(super) fn key_in(text: &str) -> Option<String> {
     text.lines().find_map(|line| line.strip_prefix("key: ")).map(str::to_owned)
 }
 
 impl MemoryMachine {
-    fn write_text(&mut self, path: &AbsPath, text: &str, mode: u32) -> Result<(), Error> {
+    pub(super) fn write_text(&mut self, path: &AbsPath, text: &str, mode: u32) -> Result<(), Error> {
         self.write(path, text.as_bytes(), &Meta::new(Mode::from_bits(mode), "root", "root"))
     }
 
-    fn certificate_text(&self, names: &str, days: u64, key: &str, authority: &str) -> String {
+    pub(super) fn certificate_text(&self, names: &str, days: u64, key: &str, authority: &str) -> String {
         let begin = self.disk.clock;
         let life = u64::try_from(Duration::from_secs(days * 86_400).as_millis()).unwrap_or(u64::MAX);
         format!(

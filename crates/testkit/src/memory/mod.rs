@@ -48,6 +48,8 @@ pub struct MemoryMachine {
     /// What servers on this machine answer.
     answers: BTreeMap<String, Answer>,
     programs: BTreeMap<String, Program>,
+    /// The chains that were there when a service was last started or reloaded.
+    presented: Vec<Vec<u8>>,
 }
 
 /// What a server answers.
@@ -85,6 +87,7 @@ impl MemoryMachine {
             served: BTreeMap::new(),
             answers: BTreeMap::new(),
             programs: programs::all(),
+            presented: Vec::new(),
         };
         bare::furnish(&mut machine.disk);
         machine.reloaded = machine.disk.clock;

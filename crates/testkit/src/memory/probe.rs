@@ -1,5 +1,6 @@
 //! What can be asked of the machine in memory.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pq_steps::{
@@ -13,6 +14,10 @@ use super::{MemoryMachine, certificates};
 
 /// When the machine's clock began: 2027-01-01, in seconds since 1970.
 const BEGIN: u64 = 1_798_761_600;
+
+/// Where challenges are asked for, and where the machine's server looks for them.
+const CHALLENGES: &str = "/.well-known/acme-challenge/";
+const WEBROOT: &str = "/var/www/acme";
 
 /// A moment of the machine's clock.
 pub(super) fn moment(clock: u64) -> SystemTime {
@@ -122,6 +127,10 @@ impl Probe for MemoryMachine {
 
     fn http(&self, request: &Http) -> Result<Reply, Error> {
         let none = |cause: &str| Err(Error::failed(format!("no answer from `{}`", request.url), cause));
+        if let Some((_, token)) = request.url.split_once(CHALLENGES) {
+            let body = self.disk.text(&format!("{WEBROOT}{CHALLENGES}{token}"));
+            return Ok(Reply { status: if body.is_empty() { 404 } else { 200 }, body });
+        }
         let Some(answer) = self.answers.get(&request.url) else { return none("connection refused") };
         if answer.unit.as_ref().is_some_and(|unit| !self.runs(unit)) {
             return none("connection refused");
@@ -137,6 +146,21 @@ impl Probe for MemoryMachine {
 
     fn certificate(&self, path: &AbsPath) -> Result<Option<Certificate>, Error> {
         self.bytes(path)?.map(|content| certificates::parse(path, content)).transpose()
+    }
+
+    /// What a server was given when one was last started or reloaded.
+    fn presented(&self, name: &str) -> Result<Option<Certificate>, Error> {
+        let path = AbsPath::new("/presented").map_err(|cause| Error::failed("no certificate", cause))?;
+        let read = |text: &Vec<u8>| certificates::parse(&path, text).ok();
+        Ok(self.presented.iter().filter_map(read).find(|it| it.names.iter().any(|is| is == name)))
+    }
+
+    /// Names of the laws lead here, and no others anywhere.
+    fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Error> {
+        match name.ends_with(".law.test") {
+            true => Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]),
+            false => Err(Error::failed(format!("`{name}` leads to no address"), "nobody knows it")),
+        }
     }
 
     fn logins(&self) -> Result<Vec<SshLogin>, Error> {

@@ -140,6 +140,11 @@ impl MemoryMachine {
             runs_with: if running { runs_with } else { String::new() },
         };
         self.services.insert(name.to_owned(), service);
+        let chain = |(path, node): (&String, &super::disk::Node)| match &node.what {
+            What::File(content) if path.ends_with("chain.pem") => Some(content.clone()),
+            _ => None,
+        };
+        self.presented = self.disk.nodes.iter().filter_map(chain).collect();
         if fails { cannot("its program ended with status 1") } else { Ok(()) }
     }
 }

@@ -3,6 +3,7 @@
 //! Left out is what no step looks at: shadow files, caches, what is printed for people.
 
 mod accounts;
+mod certificates;
 mod firewall;
 mod locale;
 mod python;
@@ -32,6 +33,8 @@ pub(super) fn all() -> BTreeMap<String, Program> {
         ("locale", locale::locale),
         ("locale-gen", locale::locale_gen),
         ("ufw", firewall::ufw),
+        ("certbot", certificates::certbot),
+        ("openssl", certificates::openssl),
         ("python3.11", python::python),
         ("sleep", small::yes),
     ];

@@ -1,0 +1,244 @@
+//! Which pair of certificate and key the servers of a site read: a given one where it is good, else the machine's own.
+//!
+//! Always true here: `chain.pem` and `key.pem` of the directory both lead through one link, `served`, to a directory with a whole
+//! pair. So a pair takes the place of another at once, and no server ever starts with the key of one and the chain of another.
+
+use std::time::SystemTime;
+
+use pq_stream::Diagnostic;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{in_the_way, rules};
+use crate::ledger::{Thing, ThingKind};
+use crate::{
+    AbsPath, Certificate, Check, Command, Converge, Differences, Error, Kind, Meta, Mode, Probe, System,
+};
+
+/// The certificate and key that servers read in a directory: `chain.pem` and `key.pem`. The machine's own pair is below it, in `local`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The directory, which must exist.
+    pub path: AbsPath,
+    /// DNS names that the certificate is for.
+    pub names: Vec<String>,
+    /// The given chain, which is served where it is good.
+    pub chain: AbsPath,
+    /// Its key.
+    pub key: AbsPath,
+    /// Whether nothing else will do: then it is an error where the given pair is not good; else the one in `local` is served.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub required: bool,
+}
+
+/// The two files that servers read.
+const FILES: [&str; 2] = ["key.pem", "chain.pem"];
+
+/// Where a pair may be.
+const GIVEN: &str = "given";
+const LOCAL: &str = "local";
+
+impl Tls {
+    /// A path below the directory.
+    pub(super) fn at(&self, name: &str) -> Result<AbsPath, Error> {
+        self.path.join(name).map_err(|cause| Error::failed("cannot serve a certificate", cause))
+    }
+
+    /// Why the given pair cannot be served; nothing where it is good.
+    pub(super) fn flaw(&self, machine: &dyn Probe) -> Result<Option<String>, Error> {
+        let chain = &self.chain;
+        let said = match machine.certificate(chain) {
+            Ok(None) => return Ok(Some(format!("there is no `{chain}`"))),
+            Err(_) if machine.read(chain)?.is_some() => {
+                return Ok(Some(format!("`{chain}` holds no certificate that can be read")));
+            }
+            said => said?,
+        };
+        let Some(said) = said else { return Ok(None) };
+        if machine.sha256(&self.key)?.is_none() {
+            return Ok(Some(format!("there is no `{}`", self.key)));
+        }
+        Ok(outside(&said, machine.now()).map(|why| format!("`{chain}` {why}")))
+    }
+
+    /// The directory of the pair that is to be served.
+    fn wanted(&self, machine: &dyn Probe) -> Result<&'static str, Error> {
+        let refused = |cause: String| {
+            Diagnostic::new(format!("the certificate of {} cannot be served", self.names.join(", ")))
+                .cause(cause)
+                .hint("put a chain and its key there, or choose another `tls` for the instance; the site was not touched")
+        };
+        if self.required {
+            for path in [&self.chain, &self.key] {
+                if machine.sha256(path)?.is_none() {
+                    return Err(Error::absent("file", path.as_str()));
+                }
+            }
+        }
+        match self.flaw(machine)? {
+            Some(flaw) if self.required => Err(refused(flaw).into()),
+            Some(_) => Ok(LOCAL),
+            None if self.required => {
+                let said = machine.certificate(&self.chain)?;
+                let has: Vec<String> = said.map(|it| it.names).unwrap_or_default();
+                match self.names.iter().find(|name| !has.iter().any(|is| covers(is, name))) {
+                    Some(name) => Err(refused(format!("`{}` is not for `{name}`", self.chain)).into()),
+                    None => Ok(GIVEN),
+                }
+            }
+            None => Ok(GIVEN),
+        }
+    }
+
+    /// Whether the given key is that of the given chain, as openssl reads them.
+    pub(super) fn is_a_pair(&self, machine: &dyn Probe) -> Result<bool, Error> {
+        let ask = |argv: &[&str]| -> Result<String, Error> {
+            let command = Command::new(argv.iter().copied());
+            Ok(machine.ask(&command)?.success(&command)?.stdout)
+        };
+        let of_chain = ask(&["openssl", "x509", "-noout", "-pubkey", "-in", self.chain.as_str()])?;
+        let of_key = ask(&["openssl", "pkey", "-pubout", "-passin", "pass:", "-in", self.key.as_str()])?;
+        Ok(of_chain == of_key)
+    }
+
+    /// Each link, and where it leads.
+    fn links(&self, served: &str) -> Result<Vec<(AbsPath, String)>, Error> {
+        let mut links = vec![
+            (self.at("given/key.pem")?, self.key.as_str().to_owned()),
+            (self.at("given/chain.pem")?, self.chain.as_str().to_owned()),
+            (self.at("served")?, served.to_owned()),
+        ];
+        for name in FILES {
+            links.push((self.at(name)?, format!("served/{name}")));
+        }
+        Ok(links)
+    }
+
+    /// A pair that was served as plain files goes on being served while links take their places: as the one in `local`.
+    fn from_files(&self, machine: &mut dyn System) -> Result<(), Error> {
+        let is_file = |machine: &dyn Probe, name: &str| -> Result<bool, Error> {
+            Ok(machine.stat(&self.at(name)?)?.is_some_and(|is| is.kind == Kind::File))
+        };
+        // The key is the first to become a link: where it is one, all of this was done before.
+        if !is_file(machine, "key.pem")? || !is_file(machine, "chain.pem")? {
+            return Ok(());
+        }
+        let meta = |bits| Meta::new(Mode::from_bits(bits), "root", "root");
+        machine.make_dir(&self.at(LOCAL)?, &meta(0o700))?;
+        for (name, mode) in [("key.pem", 0o600), ("chain.pem", 0o644)] {
+            let content = machine.read(&self.at(name)?)?.unwrap_or_default();
+            machine.write(&self.at(&format!("{LOCAL}/{name}"))?, &content, &meta(mode))?;
+        }
+        point(machine, LOCAL, &self.at("served")?)?;
+        FILES.iter().try_for_each(|name| point(machine, &format!("served/{name}"), &self.at(name)?))
+    }
+}
+
+/// Makes a link where another one or a file may stand.
+fn point(machine: &mut dyn System, target: &str, path: &AbsPath) -> Result<(), Error> {
+    match machine.stat(path)? {
+        Some(is) if is.kind == Kind::File => {
+            let beside = AbsPath::new(format!("{path}.link"))
+                .map_err(|cause| Error::failed(format!("cannot make link `{path}`"), cause))?;
+            machine.symlink(target, &beside)?;
+            machine.rename(&beside, path)
+        }
+        Some(_) if machine.read_link(path)?.as_deref() == Some(target) => Ok(()),
+        _ => machine.symlink(target, path),
+    }
+}
+
+/// Why a certificate is no good now; nothing where it is.
+pub(super) fn outside(said: &Certificate, now: SystemTime) -> Option<&'static str> {
+    match now {
+        now if now < said.not_before => Some("is not valid yet"),
+        now if now >= said.not_after => Some("has expired"),
+        _ => None,
+    }
+}
+
+/// Whether a name of a certificate, perhaps with a wildcard, stands for a name.
+fn covers(is: &str, name: &str) -> bool {
+    match is.strip_prefix("*.") {
+        Some(parent) => name.split_once('.').is_some_and(|(_, rest)| rest == parent),
+        None => is == name,
+    }
+}
+
+impl Converge for Tls {
+    fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
+        let wanted = self.wanted(machine)?;
+        let mut found = Differences::new();
+        for (path, target) in self.links(wanted)? {
+            let name = path.as_str().strip_prefix(&format!("{}/", self.path)).unwrap_or_default().to_owned();
+            match machine.stat(&path)? {
+                None => found.push(&name, Some("missing"), Some(&target)),
+                Some(is) if is.kind == Kind::Symlink => {
+                    found.between(&name, &machine.read_link(&path)?.unwrap_or_default(), &target);
+                }
+                Some(is) if is.kind == Kind::File && FILES.contains(&name.as_str()) => {
+                    found.push(&name, Some("a file"), Some(&target));
+                }
+                Some(is) => return Err(in_the_way("link", &path, &is)),
+            }
+        }
+        Ok(found.into_check())
+    }
+
+    fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
+        let mut wanted = self.wanted(machine)?;
+        if wanted == GIVEN && !self.is_a_pair(machine)? {
+            if self.required {
+                return Err(Diagnostic::new(format!("`{}` cannot be served", self.chain))
+                    .cause(format!("`{}` is not its key", self.key))
+                    .hint("put a chain and its key there; the site was not touched")
+                    .into());
+            }
+            wanted = LOCAL;
+        }
+        self.from_files(machine)?;
+        machine.make_dir(&self.at(GIVEN)?, &Meta::new(Mode::from_bits(0o700), "root", "root"))?;
+        self.links(wanted)?.into_iter().try_for_each(|(path, target)| point(machine, &target, &path))
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        valid_names(&self.names)?;
+        match self.chain == self.key {
+            true => Err("`chain` and `key` are one file".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        let mut things = vec![Thing::new(ThingKind::Directory, format!("{}/{GIVEN}", self.path))];
+        let names = ["given/key.pem", "given/chain.pem", "served", "key.pem", "chain.pem"];
+        things.extend(names.map(|name| Thing::new(ThingKind::Link, format!("{}/{name}", self.path))));
+        things
+    }
+}
+
+/// Whether names can stand in a certificate, each once.
+pub(super) fn valid_names(names: &[String]) -> Result<(), String> {
+    if names.is_empty() {
+        return Err("`names` is empty".to_owned());
+    }
+    for (index, name) in names.iter().enumerate() {
+        rules::dns_name("names", name)?;
+        if names[..index].contains(name) {
+            return Err(format!("`names` has `{name}` twice"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covers;
+
+    #[test]
+    fn a_wildcard_stands_for_one_label() {
+        assert!(covers("*.demo.test", "wiki.demo.test") && covers("a.test", "a.test"));
+        assert!(!covers("*.demo.test", "a.wiki.demo.test") && !covers("*.demo.test", "demo.test"));
+    }
+}
