@@ -261,6 +261,11 @@ impl<'p> Draft<'p> {
         Ok(())
     }
 
+    /// The fields of a step that was written.
+    pub fn body(&self, id: &str) -> Option<&Map<String, Value>> {
+        self.ids.get(id).map(|at| &self.plan.steps[*at].body)
+    }
+
     /// Has what an owner was given before be taken away, but what its steps of this plan want: all of those are written by now.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod removal;
 mod site;
 mod source;
 mod state;
+mod tls;
 mod together;
 mod watched;
 
@@ -55,16 +56,17 @@ fn closed(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     draft.part(life.id(), &format!("{} at https://{}, closed", life.app.name, life.domain()?));
     release::account(draft, life)?;
     removal::stop(draft, life.id())?;
-    site::certificate(draft, life)?;
+    tls::certificate(draft, life)?;
     site::closed(draft, life)?;
-    watched::items(draft, life)
+    watched::items(draft, life)?;
+    tls::served(draft, life)
 }
 
 /// The steps of one instance, in the order of its life.
 fn write(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     let app = life.app;
     let version = life.pin.as_ref().map(|_| format!(" {}", life.version)).unwrap_or_default();
-    draft.part(life.id(), &format!("{}{version} at https://{}", app.name, life.domain()?));
+    draft.part(life.id(), &format!("{}{version} at {}://{}", app.name, life.scheme(), life.domain()?));
     draft.recipe(&life.recipe(Some(Phase::BeforePackages)), &app.before_packages, &life.scope)?;
     release::account(draft, life)?;
     release::directories(draft, life)?;
@@ -81,11 +83,12 @@ fn write(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     probe::installed(draft, life)?;
     process::php(draft, life)?;
     process::service(draft, life)?;
-    site::certificate(draft, life)?;
+    tls::certificate(draft, life)?;
     site::site(draft, life)?;
     process::jobs(draft, life)?;
     watched::items(draft, life)?;
     logs::jail(draft, life)?;
+    tls::served(draft, life)?;
     draft.recipe(&life.recipe(Some(Phase::AfterFiles)), &app.enable, &life.scope)?;
     site::health(draft, life)
 }

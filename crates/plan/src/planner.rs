@@ -1,7 +1,7 @@
 //! The planner of every layer: one host in, its steps out.
 
 use pq_recipes::{Catalogue, Os};
-use pq_stream::{Diagnostic, Host, Step, nearest};
+use pq_stream::{Diagnostic, Host, Step, nearest, owner_of};
 use pq_template::Templates;
 use serde_json::Map;
 
@@ -135,6 +135,47 @@ impl Planner {
         let mut draft = self.draft(host)?;
         instance::remove(&mut draft, id, data)?;
         Ok(draft.into_plan())
+    }
+
+    /// The public certificates of the chosen instances of a host, asked for now; nothing else of them.
+    ///
+    /// # Errors
+    /// As [`Planner::server`]; where one of them has no such certificate.
+    pub fn renewals(&self, host: &Host, choice: &Choice) -> Result<Plan, Diagnostic> {
+        let whole = self.instances(host, choice)?;
+        let mut plan = Plan::default();
+        for instance in host.instances.iter().filter(|it| choice.takes(it)) {
+            let id = &instance.id;
+            let mut part = Part {
+                owner: id.clone(),
+                about: "its certificate, asked for now".to_owned(),
+                steps: Vec::new(),
+            };
+            for step in whole.steps.iter().filter(|step| owner_of(&step.id) == id) {
+                let mut step = step.clone();
+                match step.id.strip_prefix(&format!("{id}/")) {
+                    Some("acme") => {
+                        step.id = format!("{id}/renew");
+                        step.body.insert("now".to_owned(), true.into());
+                    }
+                    Some("serve") => {}
+                    Some("served") if !part.steps.is_empty() => {}
+                    _ => continue,
+                }
+                part.steps.push(plan.steps.len());
+                plan.steps.push(step);
+            }
+            if part.steps.is_empty() {
+                let error = Diagnostic::new(format!(
+                    "`{id}` on `{}` has no certificate from a public authority",
+                    host.host
+                ));
+                let error = crate::values::at(error, instance::keys::place(host, instance, "tls"));
+                return Err(error.hint("`tls: letsencrypt` of the instance has it get one"));
+            }
+            plan.parts.push(part);
+        }
+        Ok(plan)
     }
 
     fn draft<'p>(&'p self, host: &'p Host) -> Result<Draft<'p>, Diagnostic> {

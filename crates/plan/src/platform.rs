@@ -234,6 +234,7 @@ pub(crate) fn needed_by(draft: &Draft<'_>, instances: &[&Instance]) -> Result<Ve
         let engine = keys::engine(draft, instance, app)?;
         let components = app.components(engine, draft.web_server().0);
         names.extend(components.into_iter().map(str::to_owned));
+        names.extend(keys::is_public(draft, instance)?.then(|| "certbot".to_owned()));
     }
     Ok(names)
 }

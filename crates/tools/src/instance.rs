@@ -13,8 +13,8 @@ use crate::recipes;
 /// Plan instances: download, configure and start applications, each for itself
 ///
 /// Reads the stream of pq-inventory and writes it on with the steps of each host, those of the platform that its
-/// instances need among them. No machine is looked at, unless the plan ends here with --check or --apply. `catalogue`, `show` and
-/// `lint` are about the recipes of applications, and read no stream.
+/// instances need among them. No machine is looked at, unless the plan ends here with --check or --apply. Of the commands, `remove` and
+/// `renew` are such planners, too; the others are about the recipes of applications, and read no stream.
 #[derive(Debug, Parser)]
 #[command(
     name = "pq-instance",
@@ -46,6 +46,8 @@ enum Verb {
     /// Then the machine is searched for what is left of it. Each host of the stream is meant: choose them with `pq-inventory HOST`.
     #[command(after_help = EXIT_STATUS)]
     Remove(RemoveArgs),
+    #[command(after_help = EXIT_STATUS)]
+    Renew(RenewArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -56,6 +58,20 @@ struct RemoveArgs {
     /// Its data too: nothing brings it back but a backup
     #[arg(long)]
     with_data: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+/// Ask for the public certificates of instances now, whatever was tried before
+///
+/// Reads the stream of pq-inventory and writes it on with the steps that ask: `pq-inventory prod | pq-instance renew wiki | pq-apply`.
+/// It is told what the names lead to, what this machine answers at port 80 of each address, and what the authority says. An authority
+/// takes few requests a week for the same names.
+#[derive(Debug, clap::Args)]
+struct RenewArgs {
+    /// Ask for the certificates of these instances
+    #[arg(value_name = "ID", required = true)]
+    instances: Vec<String>,
     #[command(flatten)]
     filter: FilterArgs,
 }
@@ -73,6 +89,8 @@ impl Layer for Removal {
 
 struct Instances {
     choice: Choice,
+    /// Whether only their certificates are meant.
+    renew: bool,
     /// Applications and ids of the hosts that came.
     seen: BTreeSet<String>,
 }
@@ -85,7 +103,10 @@ impl Layer for Instances {
     }
 
     fn plan(&self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
-        planner.instances(host, &self.choice)
+        match self.renew {
+            true => planner.renewals(host, &self.choice),
+            false => planner.instances(host, &self.choice),
+        }
     }
 
     fn finish(&self) -> Result<(), Diagnostic> {
@@ -116,8 +137,13 @@ pub fn run() -> Result<Status, Failure> {
             let data = if with_data { Data::Goes } else { Data::Stays };
             return filter::run(&filter, &mut Removal { id, data });
         }
+        Some(Verb::Renew(args)) => return plan(args.instances, true, &args.filter),
         None => {}
     }
-    let mut layer = Instances { choice: Choice::new(args.instances), seen: BTreeSet::new() };
-    filter::run(&args.filter, &mut layer)
+    plan(args.instances, false, &args.filter)
+}
+
+fn plan(instances: Vec<String>, renew: bool, filter: &FilterArgs) -> Result<Status, Failure> {
+    let mut layer = Instances { choice: Choice::new(instances), renew, seen: BTreeSet::new() };
+    filter::run(filter, &mut layer)
 }

@@ -68,6 +68,20 @@ pub(crate) fn engine(
     })
 }
 
+/// The certificates of an authority that the machine keeps.
+pub(crate) const SELFSIGNED: &str = "selfsigned";
+
+/// Whether an instance has a certificate from a public authority.
+///
+/// # Errors
+/// Where its `tls` is no word of the choice.
+pub(crate) fn is_public(draft: &Draft<'_>, instance: &Instance) -> Result<bool, Diagnostic> {
+    let Some(variable) = draft.catalogue.instance.variables.get("tls") else { return Ok(false) };
+    let default = variable.default.as_ref().and_then(|node| node.text()).unwrap_or(SELFSIGNED);
+    let chosen = set(draft, instance, variable, "tls", "tls")?;
+    Ok(chosen.as_ref().and_then(Value::as_str).unwrap_or(default) == "letsencrypt")
+}
+
 /// The extensions of PHP that an instance names itself.
 ///
 /// # Errors
@@ -82,9 +96,21 @@ pub(crate) fn more_extensions(
     Ok(named.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
-/// One value of an instance, before its life is read: its own key, else the host's variable; nothing where neither is set.
+/// One value of an application, before the instance's life is read; nothing where it is not set.
 fn one(draft: &Draft<'_>, instance: &Instance, app: &App, name: &str) -> Result<Option<Value>, Diagnostic> {
-    let (host, Some(variable)) = (draft.host, app.variables.get(name)) else { return Ok(None) };
+    let Some(variable) = app.variables.get(name) else { return Ok(None) };
+    set(draft, instance, variable, name, &format!("{}_{name}", app.name))
+}
+
+/// What is set of a variable: the instance's own key, else the host's variable of another name.
+fn set(
+    draft: &Draft<'_>,
+    instance: &Instance,
+    variable: &Variable,
+    name: &str,
+    of_host: &str,
+) -> Result<Option<Value>, Diagnostic> {
+    let host = draft.host;
     let own = instance.keys.get(name).filter(|value| !value.is_null()).map(|value| Found {
         name: format!("`{name}` of `{}` on `{}`", instance.id, host.host),
         value,
@@ -92,7 +118,7 @@ fn one(draft: &Draft<'_>, instance: &Instance, app: &App, name: &str) -> Result<
     });
     let found = match own {
         Some(found) => Some(found),
-        None => values::of_host(host, &format!("{}_{name}", app.name))?,
+        None => values::of_host(host, of_host)?,
     };
     found.map(|found| values::accept(variable, &found)).transpose()
 }

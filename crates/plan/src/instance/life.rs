@@ -176,6 +176,16 @@ impl<'p> Life<'p> {
         format!("{}/{name}", self.instance.id)
     }
 
+    /// Where its certificate comes from.
+    pub fn tls(&self) -> &str {
+        self.scope.text("tls").unwrap_or(keys::SELFSIGNED)
+    }
+
+    /// How its web server is spoken to.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls() == "none" { "http" } else { "https" }
+    }
+
     /// The name under which it is reached.
     ///
     /// # Errors

@@ -1,28 +1,12 @@
-//! How an instance is reached: its certificate, its nginx site, and whether it answers.
+//! How an instance is reached: its site, and whether it answers.
 
 use pq_recipes::{Phase, WebKind};
 use pq_stream::Diagnostic;
 use serde_json::{Map, Value, json};
 
-use super::life::{AUTHORITY, Life};
-use super::process;
+use super::life::Life;
+use super::{process, tls};
 use crate::draft::{Draft, Draught};
-
-/// Its certificate, from the machine's own authority.
-pub(super) fn certificate(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
-    let tls = &life.paths.tls;
-    let directory = json!({ "path": tls, "mode": "0700" });
-    draft.step(&life.step("tls"), format!("directory {tls}"), "directory", directory)?;
-    let names = life.names()?;
-    let title = format!("certificate of {}", names.join(", "));
-    let fields = json!({
-        "names": names,
-        "chain": format!("{tls}/chain.pem"),
-        "key": format!("{tls}/key.pem"),
-        "authority": AUTHORITY,
-    });
-    draft.step(&life.step("certificate"), title, "certificate", fields)
-}
 
 /// Its site.
 pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
@@ -83,7 +67,11 @@ pub(super) fn closed(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagn
 /// Its site of a kind, which sees what all sites have and what is particular to it.
 fn answered(draft: &mut Draft<'_>, life: &Life<'_>, kind: &str, mut block: Value) -> Result<(), Diagnostic> {
     let (server, at) = draft.web_server();
+    let hsts = life.scope.var("hsts") == Some(&Value::Bool(true)) && life.tls() != "none";
     block["names"] = json!(life.names()?);
+    block["tls"] = json!(life.tls() != "none");
+    block["hsts"] = json!(hsts);
+    block["hsts_file"] = json!((hsts && life.tls() == "letsencrypt").then(|| tls::hsts_file(life)));
     block["chain"] = format!("{}/chain.pem", life.paths.tls).into();
     block["key"] = format!("{}/key.pem", life.paths.tls).into();
     block["log"] = format!("{}/{}", at.log, life.id()).into();
@@ -155,13 +143,13 @@ pub(super) fn health(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagn
     for (index, health) in life.app.health.iter().enumerate() {
         let source = &life.app.source;
         let path = draft.renderer.text(source, &health.http, &life.scope)?;
-        let url = format!("https://{}{path}", life.domain()?);
+        let url = format!("{}://{}{path}", life.scheme(), life.domain()?);
         let body =
             health.body.as_ref().map(|node| draft.renderer.text(source, node, &life.scope)).transpose()?;
         let mut fields = Map::new();
         fields.insert("url".to_owned(), url.clone().into());
         fields.insert("status".to_owned(), health.status.into());
-        fields.insert("ca".to_owned(), format!("{AUTHORITY}/ca.pem").into());
+        fields.extend(tls::trusted(life).map(|ca| ("ca".to_owned(), ca.into())));
         fields.extend(body.map(|body| ("body".to_owned(), body.into())));
         let title = format!("{url} answers");
         let draught = Draught {

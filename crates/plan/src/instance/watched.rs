@@ -4,9 +4,9 @@ use pq_recipes::{Engine, WebKind};
 use pq_stream::Diagnostic;
 use serde_json::{Value, json};
 
-use super::life::{AUTHORITY, Life};
-use super::process;
+use super::life::Life;
 use super::state::State;
+use super::{process, tls};
 use crate::draft::Draft;
 use crate::items::{Blocks, Items};
 
@@ -25,6 +25,8 @@ pub(super) fn items(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagno
 fn backup(life: &Life<'_>) -> Result<Value, Diagnostic> {
     let paths = &life.paths;
     let engine = life.engine.and_then(Engine::component).into_iter();
+    let mut include = vec![&paths.kept, &paths.data];
+    include.extend((life.tls() != "none").then_some(&paths.tls));
     let databases = engine.map(|engine| json!({ "engine": engine, "name": life.id() }));
     Ok(json!({
         "instance": {
@@ -33,7 +35,7 @@ fn backup(life: &Life<'_>) -> Result<Value, Diagnostic> {
             "domain": life.domain()?,
             "secret_scope": life.scope.text("secret_scope").unwrap_or(life.id()),
         },
-        "paths": { "include": [paths.kept, paths.data, paths.tls] },
+        "paths": { "include": include },
         "databases": databases.collect::<Vec<_>>(),
     }))
 }
@@ -42,7 +44,8 @@ fn backup(life: &Life<'_>) -> Result<Value, Diagnostic> {
 fn monitor(draft: &Draft<'_>, life: &Life<'_>) -> Result<Value, Diagnostic> {
     let id = life.id();
     let (web, _) = draft.web_server();
-    let ca = format!("{AUTHORITY}/ca.pem");
+    let ca = tls::trusted(life);
+    let plain = life.tls() == "none";
     let mut checks = Vec::new();
     let served = life.state == State::Present;
     if served && life.app.service.is_some() {
@@ -66,7 +69,8 @@ fn monitor(draft: &Draft<'_>, life: &Life<'_>) -> Result<Value, Diagnostic> {
             "socket": { "path": process::socket(draft, life) },
         }));
     }
-    checks.push(json!({
+    if !plain {
+        checks.push(json!({
         "id": "certificate",
         "about": format!("the certificate of {id} is good, and served"),
         "certificate": {
@@ -75,7 +79,17 @@ fn monitor(draft: &Draft<'_>, life: &Life<'_>) -> Result<Value, Diagnostic> {
             "served": "127.0.0.1:443",
             "ca": ca,
         },
-    }));
+        }));
+    }
+    if life.tls() == "letsencrypt" {
+        let failed = tls::failed(life);
+        let script = format!("test ! -e {failed} || {{ head -c 400 {failed}; exit 2; }}");
+        checks.push(json!({
+            "id": "renewal",
+            "about": format!("the web server has read the renewed certificate of {id}"),
+            "command": { "argv": ["sh", "-c", script] },
+        }));
+    }
     for (index, health) in life.app.health.iter().enumerate().filter(|_| served) {
         let source = &life.app.source;
         let path = draft.renderer.text(source, &health.http, &life.scope)?;
@@ -84,10 +98,10 @@ fn monitor(draft: &Draft<'_>, life: &Life<'_>) -> Result<Value, Diagnostic> {
             "id": super::site::health_name(index),
             "about": format!("{id} answers"),
             "http": {
-                "url": format!("https://{}{path}", life.domain()?),
+                "url": format!("{}://{}{path}", life.scheme(), life.domain()?),
                 "status": health.status,
                 "body": body,
-                "at": "127.0.0.1:443",
+                "at": if plain { "127.0.0.1:80" } else { "127.0.0.1:443" },
                 "ca": ca,
             },
         }));
