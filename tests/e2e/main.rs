@@ -2,6 +2,7 @@
 //!
 //! `make e2e T=name` runs those whose name holds `name`.
 
+mod acme;
 mod apps;
 mod carried;
 mod databases;
