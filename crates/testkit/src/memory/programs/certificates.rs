@@ -53,6 +53,9 @@ pub(super) fn certbot(machine: &mut MemoryMachine, command: &Command) -> Result<
         machine
             .symlink(&format!("../../archive/{name}/{file}1.pem"), &at(format!("live/{name}/{file}.pem"))?)?;
     }
-    machine.write_text(&conf, &format!("[renewalparams]\nserver = {server}\n"), 0o644)?;
+    let settings = format!("[renewalparams]\nserver = {server}\n");
+    if machine.disk.text(conf.as_str()) != settings {
+        machine.write_text(&conf, &settings, 0o644)?;
+    }
     done()
 }
