@@ -136,6 +136,7 @@ fn a_served_certificate_is_trusted_by_its_authority_and_its_name_only() {
         world.machine.http(&Http {
             url: format!("https://{host}:{port}/"),
             ca: ca.map(|name| world.at(name)),
+            at: None,
             timeout: Duration::from_secs(5),
         })
     };
