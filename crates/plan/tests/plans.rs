@@ -117,7 +117,7 @@ fn services_that_instances_share_come_behind_the_files_of_all() {
         ["service", "reload", "sandbox-restart"].map(|step| format!("platform/{component}/{step}"))
     };
     assert_eq!(ids[..6], [of("php"), of("nginx")].concat());
-    assert_eq!(ids[6..], ["wiki/health", "dav/health"]);
+    assert_eq!(ids[6..], ["wiki/served", "wiki/health", "dav/served", "dav/health"]);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn a_variable_that_a_recipe_reads_and_nobody_set_is_told_with_its_place_and_cure
     assert!(error.hints[0].starts_with("set `timezone` for `demo` or one of its groups"), "{error:?}");
 
     let error = refusal(|host| drop(host["vars"].as_object_mut().unwrap().remove("admin_email")));
-    assert_eq!(error.place.unwrap().file, "<built-in>/apps/dokuwiki/local.protected.php");
+    assert_eq!(error.place.unwrap().file, "<built-in>/apps/dokuwiki/users.auth.php");
     assert!(error.hints[0].starts_with("set `admin_email`"), "{:?}", error.hints);
 }
 

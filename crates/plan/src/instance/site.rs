@@ -122,7 +122,7 @@ fn logs(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     let directory = format!("{}/{id}", at.log);
     // A web server that is told to open them anew does so as its own user.
     let fields = json!({ "path": directory, "mode": "0751", "group": at.log_group });
-    draft.step(&life.step("logs"), format!("directory {directory}"), "directory", fields)?;
+    draft.step(&life.step("site-logs"), format!("directory {directory}"), "directory", fields)?;
     for log in ["access", "error"] {
         let path = format!("{directory}/{log}.log");
         let fields = json!({
