@@ -59,7 +59,8 @@ fn closed(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     tls::certificate(draft, life)?;
     site::closed(draft, life)?;
     watched::items(draft, life)?;
-    tls::served(draft, life)
+    tls::served(draft, life)?;
+    site::says_closed(draft, life)
 }
 
 /// The steps of one instance, in the order of its life.

@@ -349,7 +349,7 @@ fn one_that_is_closed_runs_nothing_and_one_that_is_absent_is_removed_without_its
     let body = |plan: &Plan, id: &str| plan.steps.iter().find(|step| step.id == id).unwrap().body.clone();
     let closed = state("closed");
     let of_wiki: Vec<&str> = ids(&closed).into_iter().filter(|id| id.starts_with("wiki/")).collect();
-    for id in ["wiki/release", "wiki/current", "wiki/pool", "wiki/health"] {
+    for id in ["wiki/release", "wiki/current", "wiki/pool"] {
         assert!(!of_wiki.contains(&id), "{id}");
     }
     assert!(body(&closed, "wiki/site")["content"].as_str().unwrap().contains("return 503"));

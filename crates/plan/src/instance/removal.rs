@@ -45,7 +45,9 @@ pub(super) fn stop(draft: &mut Draft<'_>, id: &str) -> Result<(), Diagnostic> {
 pub(crate) fn remove(draft: &mut Draft<'_>, id: &str, data: Data) -> Result<(), Diagnostic> {
     let with_data = data == Data::Goes;
     draft.part(id, if with_data { "removed, with its data" } else { "removed; its data stays" });
-    let only = [running(id), sites(id)].concat();
+    // What the web servers read, so that they need no other reload than the one below.
+    let read = vec![format!("/etc/paquerette/tls/{id}/**")];
+    let only = [running(id), sites(id), read].concat();
     let fields = json!({ "owner": id, "only": only });
     draft.step(&format!("{id}/stopped"), format!("nothing of {id} runs or is served"), "remove", fields)?;
     // What runs with what was taken away stops: only then is its user nobody's any more.
@@ -120,6 +122,7 @@ fn paths(id: &str, base: &str) -> Vec<String> {
         format!("/etc/logrotate.d/pq-{id}"),
         format!("/etc/systemd/system/*.wants/pq-{id}.*"),
         format!("/var/log/*/{id}"),
+        format!("/var/lib/apache2/site/*/{id}"),
         format!("/var/spool/cron/crontabs/{id}"),
         format!("/var/mail/{id}"),
     ];

@@ -146,23 +146,35 @@ pub(super) fn health(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagn
         let url = format!("{}://{}{path}", life.scheme(), life.domain()?);
         let body =
             health.body.as_ref().map(|node| draft.renderer.text(source, node, &life.scope)).transpose()?;
-        let mut fields = Map::new();
-        fields.insert("url".to_owned(), url.clone().into());
-        fields.insert("status".to_owned(), health.status.into());
-        fields.extend(tls::trusted(life).map(|ca| ("ca".to_owned(), ca.into())));
-        fields.extend(body.map(|body| ("body".to_owned(), body.into())));
         let title = format!("{url} answers");
-        let draught = Draught {
-            id: life.step(&health_name(index)),
-            title,
-            kind: "http".to_owned(),
-            phase: Phase::AfterFiles,
-            hardening: false,
-            fields,
-        };
+        let draught = asked(life, &health_name(index), title, url, health.status, body);
         draft.push(draught, Some(source.place(health.http.mark)))?;
     }
     Ok(())
+}
+
+/// It says that it is closed.
+pub(super) fn says_closed(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let url = format!("{}://{}/", life.scheme(), life.domain()?);
+    draft.push(asked(life, "health", format!("{url} is closed"), url, 503, None), None)
+}
+
+/// A page that must be answered.
+fn asked(
+    life: &Life<'_>,
+    name: &str,
+    title: String,
+    url: String,
+    status: u16,
+    body: Option<String>,
+) -> Draught {
+    let mut fields = Map::new();
+    fields.insert("url".to_owned(), url.into());
+    fields.insert("status".to_owned(), status.into());
+    fields.extend(tls::trusted(life).map(|ca| ("ca".to_owned(), ca.into())));
+    fields.extend(body.map(|body| ("body".to_owned(), body.into())));
+    let (id, kind, phase) = (life.step(name), "http".to_owned(), Phase::AfterFiles);
+    Draught { id, title, kind, phase, hardening: false, fields }
 }
 
 /// What a page that must be answered is called, as a step and as a check.

@@ -107,6 +107,11 @@ pub(super) fn note(
     Ok(())
 }
 
+/// Where it is noted that somebody enabled something.
+pub(super) fn noted(what: &str, name: &str) -> String {
+    format!("{NOTES}/{what}/enabled_by_admin/{name}")
+}
+
 /// Refuses a name that leads elsewhere, or that a server would pass over.
 pub(super) fn valid_name(name: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
