@@ -107,9 +107,17 @@ pub(super) fn note(
     Ok(())
 }
 
-/// Where it is noted that somebody enabled something.
-pub(super) fn noted(what: &str, name: &str) -> String {
-    format!("{NOTES}/{what}/enabled_by_admin/{name}")
+/// Takes away what is noted of a site whose link is about to go.
+pub(super) fn forget_site(machine: &mut dyn System, link: &AbsPath) -> Result<(), Error> {
+    let name =
+        link.as_str().strip_prefix("/etc/apache2/sites-enabled/").and_then(|name| name.strip_suffix(".conf"));
+    let Some(name) = name else { return Ok(()) };
+    for state in ["enabled_by_admin", "enabled_by_maint", "disabled_by_admin", "disabled_by_maint"] {
+        let path = AbsPath::new(format!("{NOTES}/site/{state}/{name}"))
+            .map_err(|cause| Error::failed(format!("cannot forget the site `{name}`"), cause))?;
+        machine.remove(&path)?;
+    }
+    Ok(())
 }
 
 /// Refuses a name that leads elsewhere, or that a server would pass over.

@@ -11,6 +11,7 @@ use pq_stream::{Diagnostic, Difference, owner_of};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::apache;
 use super::authorized_key::AuthorizedKey;
 use super::drops::drop_thing;
 use super::firewall_rule::FirewallRule;
@@ -236,9 +237,12 @@ fn take(machine: &mut dyn System, thing: &Thing, with_data: bool) -> Result<(), 
                 _ => machine.remove(&path),
             }
         }
-        ThingKind::File | ThingKind::Link | ThingKind::Directory | ThingKind::Tree => {
-            machine.remove(&thing.path()?)
+        ThingKind::Link => {
+            let path = thing.path()?;
+            apache::forget_site(machine, &path)?;
+            machine.remove(&path)
         }
+        ThingKind::File | ThingKind::Directory | ThingKind::Tree => machine.remove(&thing.path()?),
         ThingKind::Unit => {
             if machine.unit(&thing.name)?.is_some() {
                 machine.unit_do(UnitVerb::Stop, &thing.name)?;

@@ -107,10 +107,6 @@ impl Converge for Site {
     }
 
     fn things(&self) -> Vec<Thing> {
-        let link = Thing::new(ThingKind::Link, self.place());
-        // a2ensite(8) notes what it did, and so do we
-        let noted = self.enabled && self.server == Server::Apache2;
-        let note = noted.then(|| Thing::new(ThingKind::File, apache::noted("site", &self.name)));
-        [link].into_iter().chain(note).collect()
+        vec![Thing::new(ThingKind::Link, self.place())]
     }
 }

@@ -116,7 +116,7 @@ impl Tls {
     }
 
     /// A pair that was served as plain files goes on being served while links take their places: as the one in `local`.
-    fn from_files(&self, machine: &mut dyn System) -> Result<(), Error> {
+    fn take_over(&self, machine: &mut dyn System) -> Result<(), Error> {
         let is_file = |machine: &dyn Probe, name: &str| -> Result<bool, Error> {
             Ok(machine.stat(&self.at(name)?)?.is_some_and(|is| is.kind == Kind::File))
         };
@@ -197,7 +197,7 @@ impl Converge for Tls {
             }
             wanted = LOCAL;
         }
-        self.from_files(machine)?;
+        self.take_over(machine)?;
         machine.make_dir(&self.at(GIVEN)?, &Meta::new(Mode::from_bits(0o700), "root", "root"))?;
         self.links(wanted)?.into_iter().try_for_each(|(path, target)| point(machine, &target, &path))
     }
