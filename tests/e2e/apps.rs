@@ -268,6 +268,10 @@ fn try_one(lab: &Lab, app: &App, engine: &str, server: &str) -> Result<()> {
     machine.command(["bash", "-c", removal]).env("PQ_IDENTITY", IDENTITY).output()?.success()?;
     assert_eq!(traces(&machine, "app")?, "");
     machine.write(HOST, inventory.as_str())?;
+    if !mirror.is_empty() {
+        // It ended with the boot.
+        serve(&machine, "/root/sources")?;
+    }
     pipe(&machine, "pq-apply --text")?.success()?;
     (app.works)(&machine)
 }

@@ -37,6 +37,9 @@ const ON_ITS_WAY: Duration = Duration::from_millis(500);
 /// How long our own may take.
 const RELOADED: Duration = Duration::from_secs(15);
 
+/// How many right answers show that no other will come.
+const IN_A_ROW: usize = 8;
+
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl ServedCertificate {
@@ -58,12 +61,15 @@ impl ServedCertificate {
         Ok(wrong)
     }
 
-    /// Waits until all is right; what is not, when that takes too long.
+    /// Waits until all is right, and stays so: a process of the server that is about to end may answer once more. What is not, when
+    /// that takes too long.
     fn wait(&self, machine: &dyn Probe, most: Duration) -> Result<Vec<(String, String)>, Error> {
         let until = Instant::now() + most;
+        let mut right = 0;
         loop {
             let wrong = self.wrong(machine)?;
-            if wrong.is_empty() || Instant::now() + PAUSE >= until {
+            right = if wrong.is_empty() { right + 1 } else { 0 };
+            if right == IN_A_ROW || !wrong.is_empty() && Instant::now() + PAUSE >= until {
                 return Ok(wrong);
             }
             std::thread::sleep(PAUSE);
