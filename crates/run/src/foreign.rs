@@ -1,7 +1,7 @@
 //! What an instance would make, and is there without paquerette having made it: refused before the first change, since nobody can
 //! tell whose it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pq_steps::ledger::{Ledger, Thing, ThingKind};
 use pq_steps::{Error, Probe};
@@ -17,29 +17,32 @@ const NAMED: usize = 8;
 /// # Errors
 /// Where something is foreign, or the machine does not answer.
 pub(crate) fn refuse(machine: &dyn Probe, ledger: &Ledger, host: &WorkHost) -> Result<(), Diagnostic> {
+    let ids: BTreeSet<&str> = host.host.instances.iter().map(|it| it.id.as_str()).collect();
+    let mut found: BTreeMap<&str, Vec<Thing>> = BTreeMap::new();
     let mut seen = BTreeSet::new();
-    for instance in &host.host.instances {
-        let mut found: Vec<Thing> = Vec::new();
-        let own = host.steps.iter().filter(|planned| owner_of(&planned.record.id) == instance.id);
-        for thing in own.flat_map(|planned| planned.step.converge().things()) {
+    for planned in &host.steps {
+        let owner = owner_of(&planned.record.id);
+        if !ids.contains(owner) {
+            continue;
+        }
+        for thing in planned.step.converge().things() {
             let within = |outer: &Thing| {
                 outer.kind == ThingKind::Directory && thing.name.starts_with(&format!("{}/", outer.name))
             };
-            let known = is_shared(&thing) || ledger.get(&thing).is_some() || found.iter().any(within);
+            let foreign = found.get(owner).is_some_and(|found| found.iter().any(within));
+            let known = is_shared(&thing) || ledger.get(&thing).is_some() || foreign;
             if known || !seen.insert(thing.clone()) {
                 continue;
             }
             match thing.is_there(machine) {
-                Ok(true) => found.push(thing),
+                Ok(true) => found.entry(owner).or_default().push(thing),
                 Ok(false) | Err(Error::Absent(_)) => {}
                 Err(error) => return Err(error.into_diagnostic()),
             }
         }
-        if !found.is_empty() {
-            return Err(foreign(&instance.id, &found));
-        }
     }
-    Ok(())
+    let first = host.host.instances.iter().find_map(|it| found.get_key_value(it.id.as_str()));
+    first.map_or(Ok(()), |(id, found)| Err(foreign(id, found)))
 }
 
 /// Whether whoever was there first may have it, and nobody loses it to us.

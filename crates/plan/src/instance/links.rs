@@ -8,6 +8,7 @@ use pq_stream::{Diagnostic, Instance};
 use serde_json::{Map, Value, json};
 
 use super::keys;
+use super::state::wanted;
 use crate::draft::Draft;
 use crate::platform;
 use crate::values::at;
@@ -31,11 +32,11 @@ pub(super) fn set(
         scope.set("links", links);
     }
     let mut linked_by: Map<String, Value> = Map::new();
-    for other in draft.host.instances.iter().filter(|other| other.id != instance.id) {
+    for other in wanted(draft.host).filter(|other| other.id != instance.id) {
         let of = platform::app(draft, other)?;
-        for (key, link) in of.links.iter().filter(|(_, link)| link.app == app.name) {
+        for (key, _) in of.links.iter().filter(|(_, link)| link.app == app.name) {
             let named = other.keys.get(key).and_then(Value::as_array).into_iter().flatten();
-            if named.filter_map(Value::as_str).any(|name| name == instance.id) && link.app == app.name {
+            if named.filter_map(Value::as_str).any(|name| name == instance.id) {
                 let told = json!({ "id": other.id, "domain": other.keys.get("domain") });
                 let list = linked_by.entry(of.name.clone()).or_insert_with(|| json!([]));
                 if let Some(list) = list.as_array_mut() {
@@ -58,7 +59,7 @@ fn one(
 ) -> Result<Value, Diagnostic> {
     let host = draft.host;
     let error = |text: String| at(Diagnostic::new(text), keys::place(host, instance, key));
-    if let Some(other) = host.instances.iter().find(|other| other.id == name) {
+    if let Some(other) = wanted(host).find(|other| other.id == name) {
         return match (other.app == app, other.keys.get("domain")) {
             (true, Some(domain)) => Ok(json!({ "id": other.id, "domain": domain })),
             (true, None) => {

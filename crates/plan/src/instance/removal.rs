@@ -3,7 +3,7 @@
 
 use pq_recipes::Phase;
 use pq_stream::Diagnostic;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::draft::{Draft, Draught};
 use crate::platform;
@@ -17,6 +17,9 @@ pub enum Data {
     /// It goes too.
     Goes,
 }
+
+/// What reads files of instances, and is reloaded once they are gone.
+const SHARED: [&str; 3] = ["nginx", "apache2", "php"];
 
 /// Where what runs of an instance is told to run: globs of paths.
 fn running(id: &str) -> Vec<String> {
@@ -81,18 +84,16 @@ fn reloads(draft: &mut Draft<'_>, id: &str) -> Result<(), Diagnostic> {
         "optional": true,
     });
     behind(draft, format!("{id}/fail2ban"), format!("fail2ban runs without {id}"), "reload", fields)?;
-    for component in ["nginx", "apache2", "php"] {
-        let mut scratch = Draft::new(draft.host, draft.os, draft.catalogue, draft.renderer.0)?;
+    let mut scratch = Draft::new(draft.host, draft.os, draft.catalogue, draft.renderer.0)?;
+    for component in SHARED {
         platform::component(&mut scratch, component)?;
-        let reload = |fields: &Map<String, Value>| fields.get("how").is_none_or(|how| how != "restart");
-        for step in scratch.into_plan().steps {
-            if step.kind == "reload" && reload(&step.body) {
-                let mut fields = step.body;
-                fields.insert("optional".to_owned(), true.into());
-                let title = format!("{component} runs without {id}");
-                behind(draft, format!("{id}/{component}"), title, "reload", fields.into())?;
-            }
-        }
+    }
+    for component in SHARED {
+        let reload = scratch.body(&format!("platform/{component}/reload"));
+        let mut fields = reload.cloned().unwrap_or_default();
+        fields.insert("optional".to_owned(), true.into());
+        let title = format!("{component} runs without {id}");
+        behind(draft, format!("{id}/{component}"), title, "reload", fields.into())?;
     }
     Ok(())
 }

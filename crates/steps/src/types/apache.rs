@@ -84,6 +84,9 @@ impl Enabled {
 /// Where apache2 notes who wanted what.
 const NOTES: &str = "/var/lib/apache2";
 
+/// Its kinds of notes: a thing has one of them.
+const STATES: [&str; 4] = ["enabled_by_admin", "enabled_by_maint", "disabled_by_admin", "disabled_by_maint"];
+
 /// Notes that an administrator enabled or disabled a `module` or `site`; other notes of it go.
 pub(super) fn note(
     machine: &mut dyn System,
@@ -92,19 +95,19 @@ pub(super) fn note(
     enabled: bool,
 ) -> Result<(), Error> {
     let ours = if enabled { "enabled_by_admin" } else { "disabled_by_admin" };
-    let path = |state: &str| {
-        AbsPath::new(format!("{NOTES}/{what}/{state}/{name}"))
-            .map_err(|cause| Error::failed(format!("cannot note the {what} `{name}`"), cause))
-    };
-    let path_of_ours = path(ours)?;
+    let path_of_ours = noted(what, ours, name)?;
     ensure_directory(machine, path_of_ours.parent())?;
     write_root(machine, &path_of_ours, b"")?;
-    for other in ["enabled_by_admin", "enabled_by_maint", "disabled_by_admin", "disabled_by_maint"] {
-        if other != ours {
-            machine.remove(&path(other)?)?;
-        }
+    for other in STATES.into_iter().filter(|other| *other != ours) {
+        machine.remove(&noted(what, other, name)?)?;
     }
     Ok(())
+}
+
+/// Where one of its notes stands.
+fn noted(what: &str, state: &str, name: &str) -> Result<AbsPath, Error> {
+    AbsPath::new(format!("{NOTES}/{what}/{state}/{name}"))
+        .map_err(|cause| Error::failed(format!("cannot note the {what} `{name}`"), cause))
 }
 
 /// Takes away what is noted of a site whose link is about to go.
@@ -112,12 +115,7 @@ pub(super) fn forget_site(machine: &mut dyn System, link: &AbsPath) -> Result<()
     let name =
         link.as_str().strip_prefix("/etc/apache2/sites-enabled/").and_then(|name| name.strip_suffix(".conf"));
     let Some(name) = name else { return Ok(()) };
-    for state in ["enabled_by_admin", "enabled_by_maint", "disabled_by_admin", "disabled_by_maint"] {
-        let path = AbsPath::new(format!("{NOTES}/site/{state}/{name}"))
-            .map_err(|cause| Error::failed(format!("cannot forget the site `{name}`"), cause))?;
-        machine.remove(&path)?;
-    }
-    Ok(())
+    STATES.into_iter().try_for_each(|state| machine.remove(&noted("site", state, name)?))
 }
 
 /// Refuses a name that leads elsewhere, or that a server would pass over.

@@ -1,11 +1,12 @@
 //! Nothing is left of an owner, wherever it may have been. It looks, and never acts: what the ledger knows is `remove`'s business,
 //! and this finds what the ledger does not know.
 
-use pq_stream::{Diagnostic, owner_of};
+use pq_stream::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::reads::{matching, valid_glob};
+use super::rules;
 use crate::ledger::{Ledger, Thing, ThingKind};
 use crate::{AbsPath, Check, Converge, Differences, Error, Probe, System};
 
@@ -68,13 +69,7 @@ impl Converge for Gone {
     }
 
     fn validate(&self) -> Result<(), String> {
-        let id = format!("{}/x", self.owner);
-        if pq_stream::valid_step_id(&id).is_err() || owner_of(&id) != self.owner {
-            return Err(format!(
-                "`owner` `{}` is none: ids of steps begin with it",
-                self.owner.escape_debug()
-            ));
-        }
+        rules::owner(&self.owner)?;
         if self.things.is_empty() && self.paths.is_empty() {
             return Err("neither `things` nor `paths` is given: there is nothing to look for".to_owned());
         }

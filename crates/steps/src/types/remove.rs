@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use pq_stream::{Diagnostic, Difference, owner_of};
+use pq_stream::{Diagnostic, Difference};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ use super::authorized_key::AuthorizedKey;
 use super::drops::drop_thing;
 use super::firewall_rule::FirewallRule;
 use super::reads::{fits, valid_glob};
-use super::run;
+use super::{rules, run};
 use crate::ledger::{Booked, Entry, LEDGER, Ledger, Thing, ThingKind, What};
 use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System, UnitVerb};
 
@@ -338,12 +338,7 @@ impl Converge for Remove {
     }
 
     fn validate(&self) -> Result<(), String> {
-        let id = format!("{}/x", self.owner);
-        match pq_stream::valid_step_id(&id).is_ok() && owner_of(&id) == self.owner {
-            true => self.only.iter().try_for_each(|glob| valid_glob("only", glob)),
-            false => {
-                Err(format!("`owner` `{}` is none: ids of steps begin with it", self.owner.escape_debug()))
-            }
-        }
+        rules::owner(&self.owner)?;
+        self.only.iter().try_for_each(|glob| valid_glob("only", glob))
     }
 }

@@ -28,6 +28,15 @@ pub(super) fn host_of(url: &str) -> &str {
     }
 }
 
+/// Refuses what no id of a step begins with.
+pub(super) fn owner(owner: &str) -> Result<(), String> {
+    let id = format!("{owner}/x");
+    match pq_stream::valid_step_id(&id).is_ok() && pq_stream::owner_of(&id) == owner {
+        true => Ok(()),
+        false => Err(format!("`owner` `{}` is none: ids of steps begin with it", owner.escape_debug())),
+    }
+}
+
 /// A SHA-256 digest: 64 hexadecimal digits in lower case.
 pub(super) fn sha256(field: &str, digest: &str) -> Result<(), String> {
     let hexadecimal = digest.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
