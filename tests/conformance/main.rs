@@ -93,8 +93,9 @@ fn the_driver_answers_what_the_commands_print() {
         let ours = compare::plain(compare::host(&pq_tests::tools(), case, host));
         assert_eq!(theirs, ours, "{shown}: --host {host}");
         let values = said["values"][host].as_object().unwrap();
-        let resolved: Vec<&String> =
-            values.keys().filter(|name| values[*name].get("value").is_some()).collect();
+        // A task's own `environment` stands before the variable of that name: `debug` cannot be asked for it.
+        let asked = |name: &&String| values[*name].get("value").is_some() && *name != "environment";
+        let resolved: Vec<&String> = values.keys().filter(asked).collect();
         for _ in 0..resolved.len().min(2) {
             let name = chance.pick(&resolved).as_str();
             assert_eq!(real.debug(case, host, name), values[name]["value"], "{shown}: {host}: {name}");
