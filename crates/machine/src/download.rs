@@ -24,6 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The fewest bytes a second that a server has to send: below this, 2 GiB take a month.
 const SLOWEST: u64 = 1024;
 
+/// What helps where a server did not answer well, as often as it was asked.
+const AGAIN: &str =
+    "it was tried three times: run again when the server answers, or name another one with `source_mirror`";
+
+/// What helps where a server answers, and does not have it.
+const ELSEWHERE: &str = "what is pinned is not there, or not for everybody: pin another version, or name a server that has it with `source_mirror`";
+
 /// Why a try did not succeed, and whether another may.
 struct Miss {
     error: Error,
@@ -76,7 +83,8 @@ fn cannot(url: &str) -> Diagnostic {
 }
 
 fn broken(url: &str, cause: String) -> Miss {
-    Miss { error: cannot(url).cause(cause).into(), again: true }
+    let error = cannot(url).cause(cause).hint(AGAIN).into();
+    Miss { error, again: true }
 }
 
 fn broken_off(length: u64, error: &std::io::Error) -> String {
@@ -89,7 +97,9 @@ fn ask(agent: &Agent, url: &str) -> Result<ureq::Body, Miss> {
     let status = answer.status();
     if !status.is_success() {
         let again = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
-        return Err(Miss { error: cannot(url).cause(format!("the server answers {status}")).into(), again });
+        let error = cannot(url).cause(format!("the server answers {status}"));
+        let error = error.hint(if again { AGAIN } else { ELSEWHERE }).into();
+        return Err(Miss { error, again });
     }
     Ok(answer.into_body())
 }
