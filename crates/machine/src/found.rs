@@ -72,6 +72,17 @@ pub fn found(ssh: u16, users: &Users) -> Result<Found, Error> {
     Ok(Found { listeners, rules: rules(users)? })
 }
 
+/// What listens on a TCP port.
+pub fn listener(port: u16) -> Option<Listener> {
+    let tables =
+        ["tcp", "tcp6"].map(|table| fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default());
+    let mut sockets =
+        tables.iter().flat_map(|text| text.lines().skip(1)).filter_map(|line| socket(line, "tcp", LISTENS));
+    let found = sockets.find(|it| it.port == port)?;
+    let program = programs(BTreeSet::from([found.inode])).remove(&found.inode).unwrap_or_default();
+    Some(Listener { port, protocol: "tcp".to_owned(), program })
+}
+
 /// A socket of one of the kernel's tables.
 struct Socket {
     port: u16,

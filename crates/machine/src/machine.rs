@@ -11,11 +11,11 @@ use std::time::SystemTime;
 
 use pq_steps::{
     AbsPath, Archive, Certificate, CertificateRequest, Command, Converge, Download, Error, Found, Heard,
-    Http, Meta, Output, Package, Probe, Refusal, Reply, Session, SshLogin, Stat, System, Talk, Unit,
-    UnitVerb,
+    Http, Listener, Meta, Output, Package, Probe, Refusal, Reply, Session, SshLogin, Stat, System, Talk,
+    Unit, UnitVerb,
 };
 
-use crate::found::found;
+use crate::found::{found, listener};
 use crate::inhibit::Inhibitor;
 use crate::packages::Packages;
 use crate::place::Place;
@@ -193,6 +193,10 @@ impl Probe for Machine {
 
     fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Error> {
         presented::addresses(name)
+    }
+
+    fn listener(&self, port: u16) -> Result<Option<Listener>, Error> {
+        Ok(listener(port))
     }
 
     fn logins(&self) -> Result<Vec<SshLogin>, Error> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use crate::{AbsPath, Error, Heard, Mode, Session, Text};
+use crate::{AbsPath, Error, Heard, Listener, Mode, Session, Text};
 
 /// The largest file that is read as a whole, in bytes; a user can make one of any size where an application's files are.
 pub const LARGEST_READ: u64 = 64 << 20;
@@ -107,6 +107,12 @@ pub trait Probe {
     /// # Errors
     /// Where who listens gives none.
     fn presented(&self, name: &str) -> Result<Option<Certificate>, Error>;
+
+    /// What listens on a TCP port of the machine; nothing where nothing does.
+    ///
+    /// # Errors
+    /// Where the machine does not answer.
+    fn listener(&self, port: u16) -> Result<Option<Listener>, Error>;
 
     /// Every address that a name leads to, as this machine's resolver says.
     ///

@@ -1,5 +1,7 @@
 //! What runs an instance: a pool of PHP, or a hardened unit of its own.
 
+use std::net::SocketAddr;
+
 use pq_recipes::{Node, Phase, WebKind};
 use pq_stream::Diagnostic;
 use serde_json::{Map, Value, json};
@@ -94,12 +96,15 @@ pub(super) fn service(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diag
         let title = format!("{socket} listens");
         draft.step(&life.step("listens"), title, "service", json!({ "unit": socket }))?;
     }
-    draft.step(
-        &life.step("service"),
-        format!("{unit} runs"),
-        "service",
-        json!({ "unit": unit, "reads": reads }),
-    )?;
+    let mut fields = json!({ "unit": unit, "reads": reads });
+    let upstream = life.app.web.upstream.as_ref().filter(|_| socket.is_none());
+    if let Some(node) = upstream {
+        let address = draft.renderer.text(source, node, &life.scope)?;
+        if let Ok(address) = address.parse::<SocketAddr>() {
+            fields["listens"] = address.port().into();
+        }
+    }
+    draft.step(&life.step("service"), format!("{unit} runs"), "service", fields)?;
     let fields: Value = json!({ "unit": unit, "reads": reads, "how": "restart" });
     draft.step(&life.step("restart"), format!("{unit} runs what is on the disk"), "reload", fields)
 }

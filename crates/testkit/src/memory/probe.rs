@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pq_steps::{
-    AbsPath, Certificate, Command, Error, Heard, Http, Kind, Mode, Output, Package, Probe, Reply, Session,
-    SshLogin, Stat, Unit,
+    AbsPath, Certificate, Command, Error, Heard, Http, Kind, Listener, Mode, Output, Package, Probe, Reply,
+    Session, SshLogin, Stat, Unit,
 };
 use sha2::{Digest, Sha256};
 
@@ -161,6 +161,10 @@ impl Probe for MemoryMachine {
             true => Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]),
             false => Err(Error::failed(format!("`{name}` leads to no address"), "nobody knows it")),
         }
+    }
+
+    fn listener(&self, _port: u16) -> Result<Option<Listener>, Error> {
+        Ok(None)
     }
 
     fn logins(&self) -> Result<Vec<SshLogin>, Error> {
