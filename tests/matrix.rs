@@ -1,11 +1,15 @@
 //! A matrix: many points of one kind. `make test` tries a sample, drawn by a printed seed (`PQ_SEED` sets it);
 //! `make matrix M=name` tries all, goes on where it was stopped, and writes `docs/results/<name>.json`.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -85,6 +89,31 @@ impl Matrix {
         self.write();
     }
 
+    /// Tries points, so many at a time, and notes what became of each; one that failed, also by an assertion, keeps no other from
+    /// being tried.
+    pub fn each(
+        &mut self,
+        points: Vec<String>,
+        lanes: usize,
+        attempt: impl Fn(&str) -> Result<(), String> + Sync,
+    ) {
+        let (waiting, noted) = (Mutex::new(points.into_iter()), Mutex::new(self));
+        let next = || held(&waiting).next();
+        let lane = || {
+            while let Some(point) = next() {
+                let begun = Instant::now();
+                let verdict = catch_unwind(AssertUnwindSafe(|| attempt(&point)));
+                let verdict = verdict.unwrap_or_else(|panic| Err(said(panic.as_ref())));
+                held(&noted).note(&point, verdict, begun.elapsed());
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..lanes {
+                scope.spawn(lane);
+            }
+        });
+    }
+
     /// Ends the matrix.
     ///
     /// # Panics
@@ -117,6 +146,16 @@ impl Matrix {
         fs::create_dir_all(path.with_file_name("")).expect("docs/results can be made");
         fs::write(&path, text + "\n").expect("docs/results can be written");
     }
+}
+
+fn held<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message").to_owned()
 }
 
 /// The commit that is tried, with `+` where the tree differs from it (its results aside).

@@ -6,17 +6,26 @@ mod collabora;
 mod mattermost;
 mod wsgi;
 
-use std::time::Instant;
-
-use pq_testkit::lab::{self, Lab, Machine, Result};
+use pq_testkit::lab::{self, Lab, Machine, Result, Suite};
 use pq_tests::Matrix;
 
 use crate::groupware;
 use crate::instances::traces;
-use crate::world::{IDENTITY, bare, demo_inventory, nothing_left, pipe, serve, shown};
+use crate::world::{IDENTITY, bare_of, demo_inventory, nothing_left, pipe, serve, shown};
 
 /// How many are tried in each `make test`.
 const SAMPLE: usize = 1;
+
+/// How many are tried at a time in a whole matrix: a machine that boots or waits leaves its processor to others.
+const LANES: usize = 3;
+
+/// Those that are tried on Debian 13 too.
+const TRIXIE: [&str; 4] = [
+    "php/mariadb/nginx",
+    "radicale/none/apache2",
+    "roundcube/postgres/nginx",
+    "wsgi-archive/postgres/apache2",
+];
 
 /// An application (its recipe's name, and after `-` what of it is tried), its databases, what must be there first, what its instance has beside `app`, `id`, `domain` and `database`,
 /// and what shows that it works.
@@ -28,6 +37,13 @@ struct App {
 }
 
 const APPS: &[App] = &[
+    App {
+        name: "dokuwiki",
+        engines: &["none"],
+        first: |_| Ok("version: \"2022-07-31a\", title: L'atelier, lang: fr".to_owned()),
+        works: dokuwiki,
+    },
+    App { name: "radicale", engines: &["none"], first: |_| Ok("users: [alice]".to_owned()), works: radicale },
     App {
         name: "mediawiki",
         engines: &["mariadb", "postgres"],
@@ -111,6 +127,35 @@ pub(crate) fn jobs_run(machine: &Machine, jobs: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// The first user comes in with the password that pq-secret shows, and nobody with another; what people put there is not run.
+fn dokuwiki(machine: &Machine) -> Result<()> {
+    machine.write("/root/password", shown(machine, "demo/app/admin")?)?;
+    let answers = says(
+        machine,
+        r#"browser "$url/doku.php?id=start" | grep -o "L'atelier\|L&#039;atelier\|lang=\"fr\"" | sort -u
+           login() { rm -f /root/jar; browser "$url/doku.php?id=start" -o /dev/null; browser -L "$url/doku.php?id=start" -d do=login -d u=admin --data-urlencode "p=$1" | grep -c do=admin || true; }
+           login guessed; login "$(cat /root/password)"; rm -f /root/jar /root/password"#,
+    )?;
+    assert!(answers.contains("atelier\nlang=\"fr\"\n0\n") && !answers.ends_with("\n0\n"), "{answers}");
+    not_run(machine, "data", &["conf/local.php", "conf/users.auth.php", "install.php", "inc/init.php"])
+}
+
+/// Who has a password makes a calendar and finds it; who guesses does not.
+fn radicale(machine: &Machine) -> Result<()> {
+    let alice = shown(machine, "demo/app/user_alice")?;
+    machine.write("/root/netrc", format!("user = \"alice:{alice}\"\n"))?;
+    let answers = says(
+        machine,
+        r#"code='%{http_code}\n'; c=c$(date +%N)
+           browser -u alice:guessed -X PROPFIND $url/alice/ -o /dev/null -w "$code"
+           browser -K /root/netrc -X MKCALENDAR $url/alice/$c/ -o /dev/null -w "$code"
+           browser -K /root/netrc -X PROPFIND $url/alice/$c/ -o /dev/null -w "$code"
+           rm /root/netrc; ls -d /srv/paquerette/www/app/kept/collections/collection-root/alice | wc -l"#,
+    )?;
+    assert_eq!(answers, "401\n201\n207\n1\n");
+    Ok(())
+}
+
 /// A page is written by the first user, with the password that pq-secret shows, and read by everybody; what is uploaded is not run.
 fn mediawiki(machine: &Machine) -> Result<()> {
     machine.write("/root/password", shown(machine, "demo/app/admin")?)?;
@@ -157,9 +202,9 @@ fn archive(machine: &Machine) -> Result<String> {
     archived(machine, "")
 }
 
-/// Packs and serves /root/site-7, and names it as an instance does.
+/// Packs and serves /root/site-7, always to the same bytes, and names it as an instance does.
 pub fn archived(machine: &Machine, more: &str) -> Result<String> {
-    machine.sh("cd /root && tar czf sources/example.org/site-7.tar.gz site-7")?.success()?;
+    machine.sh("cd /root && tar c --sort=name --mtime=@1 --owner=0 --group=0 site-7 | gzip -n > sources/example.org/site-7.tar.gz")?.success()?;
     serve(machine, "/root/sources")?;
     let digest = machine.sh("sha256sum < /root/sources/example.org/site-7.tar.gz")?.success()?.stdout;
     Ok(format!(
@@ -232,9 +277,11 @@ fn proxied(machine: &Machine) -> Result<()> {
 /// The inventory's machine.
 const HOST: &str = "/root/paquerette/inventory/host_vars/demo.yml";
 
-fn try_one(lab: &Lab, app: &App, engine: &str, server: &str) -> Result<()> {
+fn try_one(lab: &Lab, app: &App, engine: &str, server: &str, suite: Suite) -> Result<()> {
     let (recipe, what) = app.name.split_once('-').unwrap_or((app.name, ""));
-    let mut machine = bare(lab, &format!("app{}{what}{}{server}", &recipe[..3], &engine[..4]))?;
+    let os = if suite == Suite::Trixie { "debian-13" } else { "debian-12" };
+    let mut machine =
+        bare_of(lab, &format!("app{}{what}{}{server}{}", &recipe[..3], &engine[..4], &os[7..]), suite)?;
     demo_inventory(lab, &machine)?;
     let keys = (app.first)(&machine)?;
     let engine = if engine == "none" { String::new() } else { format!("database: {engine}, ") };
@@ -246,7 +293,7 @@ fn try_one(lab: &Lab, app: &App, engine: &str, server: &str) -> Result<()> {
     machine.write(
         HOST,
         format!(
-            "os: debian-12\nweb_server: {server}\nmemory_mb: 2048\n{mirror}instances:\n  \
+            "os: {os}\nweb_server: {server}\nmemory_mb: 2048\n{mirror}instances:\n  \
              - {{ app: {}, id: app, domain: app.demo.test, {engine}{keys} }}\n",
             recipe
         ),
@@ -284,18 +331,19 @@ fn matrix_apps_each_is_installed_works_and_is_the_same_after_a_boot() -> Result<
         let pairs = app.engines.iter().flat_map(|engine| ["nginx", "apache2"].map(|server| (engine, server)));
         pairs.map(|(engine, server)| format!("{}/{engine}/{server}", app.name)).collect::<Vec<_>>()
     });
+    let points = points.chain(TRIXIE.iter().map(|point| format!("{point}/trixie")));
     // `PQ_POINT=mediawiki/postgres/nginx` tries that one alone.
     let only = std::env::var("PQ_POINT").ok();
     let points = points.filter(|point| only.as_ref().is_none_or(|only| only == point));
-    for point in matrix.draw(points, SAMPLE) {
-        let begun = Instant::now();
-        let parts: Vec<&str> = point.split('/').collect();
-        let [name, engine, server] = parts[..] else { continue };
-        let Some(app) = APPS.iter().find(|app| app.name == name) else { continue };
+    let drawn = matrix.draw(points, SAMPLE);
+    matrix.each(drawn, LANES, |point| {
         eprintln!("apps: {point}");
-        try_one(&lab, app, engine, server)?;
-        matrix.note(&point, Ok(()), begun.elapsed());
-    }
+        let parts: Vec<&str> = point.split('/').collect();
+        let suite = if parts.get(3) == Some(&"trixie") { Suite::Trixie } else { Suite::Bookworm };
+        let app = APPS.iter().find(|app| app.name == parts[0]);
+        let app = app.ok_or_else(|| format!("there is no application `{}`", parts[0]))?;
+        try_one(&lab, app, parts[1], parts[2], suite).map_err(|error| error.to_string())
+    });
     matrix.finish();
     Ok(())
 }

@@ -13,7 +13,12 @@ const CANONICAL: &str = include_str!("canonical.sh");
 
 /// A bare Debian with the tools in /usr/local/bin.
 pub fn bare(lab: &Lab, name: &str) -> Result<Machine> {
-    let machine = lab.boot(name, &Image::Base(Suite::Bookworm))?;
+    bare_of(lab, name, Suite::Bookworm)
+}
+
+/// The same of a suite.
+pub fn bare_of(lab: &Lab, name: &str, suite: Suite) -> Result<Machine> {
+    let machine = lab.boot(name, &Image::Base(suite))?;
     install(&machine)?;
     Ok(machine)
 }
