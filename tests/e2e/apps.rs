@@ -23,7 +23,7 @@ const LANES: usize = 3;
 const TRIXIE: [&str; 4] = [
     "php/mariadb/nginx",
     "radicale/none/apache2",
-    "roundcube/postgres/nginx",
+    "wordpress/mariadb/nginx",
     "wsgi-archive/postgres/apache2",
 ];
 
