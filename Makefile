@@ -94,11 +94,14 @@ check: ## format, lints, and licences and origins of dependencies
 	    echo "check: dependencies not checked, for want of cargo-deny: cargo install --locked cargo-deny" >&2; \
 	fi
 
-schema: ## write docs/stream.schema.json and docs/items.schema.json from the types
+schema: ## write the JSON Schemas in docs/ from the types
 	$(CARGO) run --quiet --release --example schema > docs/stream.schema.json.new
 	mv docs/stream.schema.json.new docs/stream.schema.json
 	$(CARGO) run --quiet --release --example items_schema > docs/items.schema.json.new
 	mv docs/items.schema.json.new docs/items.schema.json
+	for it in recipe pins; do \
+	    $(CARGO) run --quiet --release --example recipe_schemas $$it > docs/$$it.schema.json.new && \
+	    mv docs/$$it.schema.json.new docs/$$it.schema.json; done
 
 bless: build ## rewrite what the case tests expect; git shows what moved
 	PQ_BLESS=1 $(CARGO) test --release --workspace --test cases

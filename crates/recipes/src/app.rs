@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use pq_stream::Diagnostic;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::code::ARCHIVE;
@@ -72,7 +73,7 @@ pub struct App {
 }
 
 /// Where an application's code comes from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Releases {
     /// From what is pinned beside the recipe.
@@ -88,7 +89,7 @@ pub enum Releases {
 }
 
 /// What an application stands on.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Needs {
     /// PHP.
@@ -106,7 +107,7 @@ pub struct Needs {
 }
 
 /// What an application wants of a database. Which engine it is, its key `database` chooses.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseNeeds {
     /// The engines that will do, the one without a choice first.
@@ -123,7 +124,7 @@ pub struct DatabaseNeeds {
 }
 
 /// What holds an application's data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Engine {
     /// MariaDB, or a MySQL that was there.
@@ -163,7 +164,7 @@ impl Engine {
 }
 
 /// What an application wants of PHP.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PhpNeeds {
     /// The oldest version that will do.
@@ -187,7 +188,7 @@ impl PhpNeeds {
 }
 
 /// What an application wants of Python.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PythonNeeds {
     /// The oldest version that will do.
@@ -198,7 +199,7 @@ pub struct PythonNeeds {
 }
 
 /// How a site answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WebKind {
     /// Files, and nothing that is run.
@@ -210,7 +211,7 @@ pub enum WebKind {
 }
 
 /// How an application is reached.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Web {
     /// How the site answers.
@@ -236,7 +237,7 @@ pub struct Web {
 }
 
 /// A path that lives outside the releases.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Keep {
     /// Below the release.
@@ -259,7 +260,7 @@ pub struct Keep {
 }
 
 /// What a release brings of a kept path.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Brings {
     /// A directory, with what is in it.
@@ -272,7 +273,7 @@ pub enum Brings {
 }
 
 /// How a kept path and a new release come together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Merge {
     /// All of the release is taken again, and what was added stays.
@@ -280,7 +281,7 @@ pub enum Merge {
 }
 
 /// The process of an application, as a hardened systemd unit.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// Program and arguments.
@@ -312,7 +313,7 @@ pub struct Service {
 }
 
 /// What an application does from time to time, as the instance's user.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
     /// Its name among the instance's jobs.
@@ -324,7 +325,7 @@ pub struct Job {
 }
 
 /// What fail2ban looks for, on hosts that have it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Guarded {
     /// The log in which it looks; one of `logs`.
@@ -338,7 +339,7 @@ pub struct Guarded {
 
 /// Where an application's own word of its version stands: in a file of the release, or in what a command says, which runs as
 /// the instance once it is installed.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VersionProbe {
     /// A file below the release.
@@ -352,7 +353,7 @@ pub struct VersionProbe {
 }
 
 /// A page that must be answered.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Health {
     /// Path and query.
@@ -369,52 +370,81 @@ fn ok() -> u16 {
     200
 }
 
-#[derive(Deserialize)]
+/// What `recipe.yml` of an application says.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Recipe {
+pub(crate) struct Recipe {
+    /// Its name, which is that of its directory.
     app: String,
+    /// What it is, in one line.
     about: String,
+    /// What its recipe reads of its instances and of the host's variables.
     #[serde(default)]
     variables: BTreeMap<String, Variable>,
+    /// Where its code comes from.
     #[serde(default)]
     releases: Releases,
+    /// Where its packages come from, where they are none of Debian's.
     #[serde(default)]
     apt: Option<Apt>,
+    /// Whether a machine can have one instance of it at most.
     #[serde(default)]
     single: bool,
+    /// The instances that it works for, by the variable that names them.
     #[serde(default)]
     links: BTreeMap<String, Link>,
+    /// What it stands on.
     #[serde(default)]
     needs: Needs,
+    /// How it is reached.
     web: Web,
+    /// Settings of PHP.
     #[serde(default)]
     php_values: BTreeMap<String, Node>,
+    /// Variables of the environment of all that runs of an instance.
     #[serde(default)]
     env: BTreeMap<String, Node>,
+    /// What survives a new release.
     #[serde(default)]
     keep: Vec<Keep>,
+    /// Steps before the package transaction.
+    #[schemars(with = "Vec<crate::schema::Step>")]
     #[serde(default)]
     before_packages: Vec<Node>,
+    /// Steps at every run, before the release is switched to.
+    #[schemars(with = "Vec<crate::schema::Step>")]
     #[serde(default)]
     configure: Vec<Node>,
+    /// Steps once the release is switched to: its own installer, guarded by what it leaves behind.
+    #[schemars(with = "Vec<crate::schema::Step>")]
     #[serde(default)]
     install: Vec<Node>,
+    /// What it does from time to time.
     #[serde(default)]
     cron: Vec<Job>,
+    /// Its own process.
     #[serde(default)]
     service: Option<Service>,
+    /// Steps once everything else is in place.
+    #[schemars(with = "Vec<crate::schema::Step>")]
     #[serde(default)]
     enable: Vec<Node>,
+    /// Its own logs: each is there, and is rotated.
     #[serde(default)]
     logs: Vec<Node>,
+    /// Where fail2ban finds who guesses its passwords.
     #[serde(default)]
     fail2ban: Option<Guarded>,
+    /// How its code, or the application itself, tells its version.
     #[serde(default)]
     version_probe: Option<VersionProbe>,
+    /// What must be answered in the end.
     #[serde(default)]
     health: Vec<Health>,
+    /// What is watched beside its page, its process and its certificate.
     #[serde(default)]
     monitor: Option<Node>,
+    /// What is backed up beside what is kept, or is left out of that.
     #[serde(default)]
     backup: Option<Node>,
 }

@@ -1,12 +1,13 @@
 //! What an application has that comes from no release of ours: packages of a repository of its makers; and which other
 //! instances it works for.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Node;
 
 /// A repository of packages, and what is installed of it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Apt {
     /// Where it is.
@@ -29,7 +30,7 @@ pub struct Apt {
 }
 
 /// Instances that this one works for, named by one of its variables: by id where they are on the same host, else by domain.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
     /// The application that they are of.

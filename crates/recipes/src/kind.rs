@@ -8,13 +8,14 @@ use std::net::IpAddr;
 
 use pq_items::{Schedule, Span};
 use pq_stream::{nearest, valid_instance_id};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{known, structured};
 
 /// The type of a variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// One line of text.

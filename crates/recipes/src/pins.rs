@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use pq_stream::Diagnostic;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
@@ -10,7 +11,7 @@ use crate::version::{compare, meets};
 use crate::{Git, Mark, Source, yaml};
 
 /// One version: an archive with its digest, or a list of Python packages with theirs.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
     /// Where its archive is.
@@ -46,7 +47,7 @@ pub struct Pin {
 }
 
 /// The oldest and the newest version that will do.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Range {
     /// The oldest.
@@ -57,7 +58,7 @@ pub struct Range {
 }
 
 /// What is fetched for one architecture.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Built {
     /// Where it is.
@@ -67,7 +68,7 @@ pub struct Built {
 }
 
 /// A program in place of one that the archive brings.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
     /// Where it goes, below the release.

@@ -1,12 +1,13 @@
 //! The variables that recipes declare: what they may read, and nothing else.
 
 use pq_stream::nearest;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{Kind, Node};
 
 /// A variable that a recipe reads.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Variable {
     /// Its type, or that of each of many.
