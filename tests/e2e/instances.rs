@@ -157,5 +157,26 @@ fn an_instance_keeps_to_itself_is_closed_and_goes_without_a_trace() -> Result<()
     assert_eq!(left.code, 1, "{}{}", left.stdout, left.stderr);
     assert!(left.stdout.contains("/etc/cron.d/pq-shop-by-hand"), "{}", left.stdout);
     machine.sh("rm /etc/cron.d/pq-shop-by-hand")?.success()?;
+
+    // What is past its time goes when that is asked for, and nothing that the ledger does not know.
+    for version in ["8", "9", "10"] {
+        let archive = archive.replace("version: \"7\"", &format!("version: \"{version}\""));
+        instances(&machine, &archive, &[("blog", "")])?;
+        done(pipe(&machine, "pq-apply --text")?);
+    }
+    machine.sh("cd /srv/paquerette/www/blog/releases && mkdir .tmp-9.old by-hand .tmp-by-hand")?.success()?;
+    let releases = || machine.sh("ls -A /srv/paquerette/www/blog/releases | tr '\\n' ' '");
+    let before = releases()?.stdout;
+    let look = pq_instance(&machine, "clean blog --check")?;
+    assert_eq!(look.code, 3, "{}{}", look.stdout, look.stderr);
+    for told in ["blog/releases/7", "old release, ", " KiB", "blog/releases/.tmp-9.old", "left over"] {
+        assert!(look.stdout.contains(told), "{told}: {}", look.stdout);
+    }
+    assert_eq!(releases()?.stdout, before);
+    done(pq_instance(&machine, "clean --apply")?);
+    assert_eq!(releases()?.stdout, ".tmp-by-hand 10 8 9 by-hand ");
+    let again = done(pq_instance(&machine, "clean blog --apply")?);
+    assert!(again.stdout.contains(" 0 changed"), "{}", again.stdout);
+    more(&machine, "blog", blog)?;
     nothing_left(&machine)
 }

@@ -16,8 +16,9 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 pub use failure::Failure;
 pub use output::{Form, OutputArgs};
+pub use pq_stream::size;
 pub use report::{printable, report, tell, tool_name};
-pub use table::{Table, age, size, span};
+pub use table::{Table, age, span};
 
 /// The last lines of every `--help`.
 pub const EXIT_STATUS: &str = "\

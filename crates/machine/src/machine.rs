@@ -7,12 +7,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use pq_steps::{
     AbsPath, Archive, Certificate, CertificateRequest, Command, Converge, Download, Error, Found, Heard,
-    Http, Listener, Meta, Output, Package, Probe, Refusal, Reply, Session, SshLogin, Stat, System, Talk,
-    Unit, UnitVerb,
+    Http, Listener, Meta, Output, Package, Probe, Refusal, Reply, Session, SshLogin, Stat, System, Taken,
+    Talk, Unit, UnitVerb,
 };
 
 use crate::found::{found, listener};
@@ -21,6 +21,7 @@ use crate::packages::Packages;
 use crate::place::Place;
 use crate::policy::Policy;
 use crate::units::{self, Units};
+use crate::usage::{Until, usage};
 use crate::users::Users;
 use crate::{
     apt, archive, certificate, children, database, download, files, http, kernel, logins, look, os,
@@ -99,6 +100,9 @@ impl Machine {
     }
 }
 
+/// How long the sizes of one thing are read.
+const SIZES: Duration = Duration::from_secs(10);
+
 /// Where `policy-rc.d` belongs.
 fn sbin() -> Result<AbsPath, Error> {
     AbsPath::new("/usr/sbin").map_err(|cause| Error::failed("cannot set a policy for services", cause))
@@ -123,6 +127,11 @@ impl Probe for Machine {
 
     fn list(&self, path: &AbsPath) -> Result<Option<Vec<String>>, Error> {
         look::list(path)
+    }
+
+    fn taken(&self, path: &AbsPath) -> Result<Taken, Error> {
+        let usage = usage(path.as_str().as_ref(), Until::within(SIZES));
+        Ok(usage.map(|it| Taken { bytes: it.size, partial: it.partial }).unwrap_or_default())
     }
 
     fn guarded(&self, path: &AbsPath) -> Result<bool, Error> {

@@ -1,5 +1,6 @@
 //! Instances: the life of one, written once. A recipe only says what is particular to its application.
 
+mod clean;
 mod data;
 pub(crate) mod keys;
 mod life;
@@ -22,6 +23,7 @@ use pq_stream::{Diagnostic, Instance};
 
 use crate::draft::Draft;
 use crate::platform;
+pub(crate) use clean::clean;
 use life::Life;
 pub(crate) use life::compatible;
 pub use removal::Data;

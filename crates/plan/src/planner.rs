@@ -178,6 +178,20 @@ impl Planner {
         Ok(plan)
     }
 
+    /// What is past its time of the chosen instances of a host: old releases, and what killed runs left.
+    ///
+    /// # Errors
+    /// As [`Planner::server`].
+    pub fn clean(&self, host: &Host, choice: &Choice) -> Result<Plan, Diagnostic> {
+        let chosen: Vec<_> = instance::wanted(host).filter(|it| choice.takes(it)).collect();
+        if chosen.is_empty() {
+            return Ok(Plan::default());
+        }
+        let mut draft = self.draft(host)?;
+        instance::clean(&mut draft, &chosen)?;
+        Ok(draft.into_plan())
+    }
+
     fn draft<'p>(&'p self, host: &'p Host) -> Result<Draft<'p>, Diagnostic> {
         Draft::new(host, self.os(host)?, &self.catalogue, &self.templates)
     }

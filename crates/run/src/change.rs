@@ -51,8 +51,8 @@ impl HostRun<'_> {
         apply: impl FnOnce(&Planned, &mut dyn System, &mut dyn Told) -> Result<(), Error>,
     ) -> Result<(), Diagnostic> {
         let applied = apply(planned, self.machine, self.told).map_err(Error::into_diagnostic);
-        if matches!(planned.step, AnyStep::Remove(_)) {
-            // It writes the ledger itself.
+        if matches!(planned.step, AnyStep::Remove(_) | AnyStep::Releases(_)) {
+            // They write the ledger themselves.
             self.records
                 .ledger
                 .reload()

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::types::{
     Absent, Assert, Certificate, Command, Copy, Cron, Directory, Download, File, Gone, Http, Instances, Line,
-    Release, Symlink, Venv,
+    Release, Releases, Symlink, Venv,
 };
 use crate::types::{Acme, ServedCertificate, Tls};
 use crate::types::{ApacheModule, AptSource, AuthorizedKey, Site, Sysctl};
@@ -65,6 +65,7 @@ step_types! {
     "sql" Sql "Statements are run in a database unless it shows that they need not be"
     "download" Download "A file with a known digest is there"
     "release" Release "A release is unpacked, with what is kept outside it linked in"
+    "releases" Releases "Releases of an owner that are past their time are gone"
     "unpack" Unpack "What is in an archive is unpacked into a directory"
     "venv" Venv "A Python environment holds exactly the pinned packages"
     "certificate" Certificate "A certificate from the machine's own authority is there"

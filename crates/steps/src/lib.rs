@@ -25,7 +25,7 @@ pub use fields::{AbsPath, Mode, Ownership, Text};
 pub use found::{FOUND, Found, Listener};
 pub use probe::{
     Active, Certificate, Command, Http, Kind, LARGEST_READ, Output, Package, Probe, Reply, SshLogin, Stat,
-    Unit, UnitFile,
+    Taken, Unit, UnitFile,
 };
 pub use schema::schema;
 pub use server::{Engine, Heard, Refusal, Rows, Session, Talk};

@@ -43,6 +43,12 @@ pub trait Probe {
     /// Where it is no directory, or cannot be read.
     fn list(&self, path: &AbsPath) -> Result<Option<Vec<String>>, Error>;
 
+    /// What stands at a path takes on the disk, with all that is in it; nothing where nothing is there. No link is followed.
+    ///
+    /// # Errors
+    /// Where the machine does not answer.
+    fn taken(&self, path: &AbsPath) -> Result<Taken, Error>;
+
     /// Whether only root can put something where a path is: all directories on the way are root's, and no others may
     /// write to them. So it is for programs that find a path by its name, as links of others could lead them astray.
     /// True where the directory is not there.
@@ -176,6 +182,15 @@ pub struct Stat {
     pub size: u64,
     /// When it or its metadata last changed (ctime).
     pub changed: SystemTime,
+}
+
+/// What something takes on the disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Bytes that are allocated.
+    pub bytes: u64,
+    /// Whether there is more of it: not all was read in the time that there was.
+    pub partial: bool,
 }
 
 /// An installed package.

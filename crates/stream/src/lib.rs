@@ -11,6 +11,7 @@ mod nearest;
 mod reader;
 mod record;
 mod redact;
+mod size;
 mod status;
 mod token;
 mod upkeep;
@@ -26,6 +27,7 @@ pub use record::{
     Outcome, Problem, Record, Run, RunLeft, Secret, Step, TransactionLeft,
 };
 pub use redact::Redactor;
+pub use size::size;
 pub use status::Status;
 pub use token::{
     MASTER_KEY, MASTER_KEY_PREVIOUS, OPENING, Piece, Sink, Source, Token, TokenError, holds_token, pieces,

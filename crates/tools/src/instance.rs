@@ -13,8 +13,8 @@ use crate::recipes;
 /// Plan instances: download, configure and start applications, each for itself
 ///
 /// Reads the stream of pq-inventory and writes it on with the steps of each host, those of the platform that its
-/// instances need among them. No machine is looked at, unless the plan ends here with --check or --apply. Of the commands, `remove` and
-/// `renew` are such planners, too; the others are about the recipes of applications, and read no stream.
+/// instances need among them. No machine is looked at, unless the plan ends here with --check or --apply. Of the commands, `remove`, `renew`
+/// and `clean` are such planners, too; the others are about the recipes of applications, and read no stream.
 #[derive(Debug, Parser)]
 #[command(
     name = "pq-instance",
@@ -48,6 +48,8 @@ enum Verb {
     Remove(RemoveArgs),
     #[command(after_help = EXIT_STATUS)]
     Renew(RenewArgs),
+    #[command(after_help = EXIT_STATUS)]
+    Clean(CleanArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -76,6 +78,21 @@ struct RenewArgs {
     filter: FilterArgs,
 }
 
+/// Take away what is past its time: old releases of instances, and what interrupted runs left of others
+///
+/// Reads the stream of pq-inventory and writes it on with the steps that do it; with --check it says what would go, and how large it is.
+/// The release that is served stays, so many that were made before it (`old_releases`, 2 by default), and any that is newer. Only what the
+/// machine's ledger has for an instance goes: what people put there stays, and so does all data, also that of an instance that was
+/// removed (`pq-instance remove ID --with-data`). What is kept beside releases, `pq-server space` lists.
+#[derive(Debug, clap::Args)]
+struct CleanArgs {
+    /// Clean only the instances of these applications, or with these ids (default: all)
+    #[arg(value_name = "APP|ID")]
+    instances: Vec<String>,
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
 struct Removal {
     id: String,
     data: Data,
@@ -87,10 +104,21 @@ impl Layer for Removal {
     }
 }
 
+/// What of instances is planned.
+#[derive(Debug, Clone, Copy)]
+enum Of {
+    /// All.
+    All,
+    /// Their certificates, asked for now.
+    Certificates,
+    /// What is past its time.
+    Past,
+}
+
 struct Instances {
     choice: Choice,
-    /// Whether only their certificates are meant.
-    renew: bool,
+    /// What of them is meant.
+    of: Of,
     /// Applications and ids of the hosts that came.
     seen: BTreeSet<String>,
 }
@@ -103,9 +131,10 @@ impl Layer for Instances {
     }
 
     fn plan(&self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic> {
-        match self.renew {
-            true => planner.renewals(host, &self.choice),
-            false => planner.instances(host, &self.choice),
+        match self.of {
+            Of::All => planner.instances(host, &self.choice),
+            Of::Certificates => planner.renewals(host, &self.choice),
+            Of::Past => planner.clean(host, &self.choice),
         }
     }
 
@@ -137,13 +166,14 @@ pub fn run() -> Result<Status, Failure> {
             let data = if with_data { Data::Goes } else { Data::Stays };
             return filter::run(&filter, &mut Removal { id, data });
         }
-        Some(Verb::Renew(args)) => return plan(args.instances, true, &args.filter),
+        Some(Verb::Renew(args)) => return plan(args.instances, Of::Certificates, &args.filter),
+        Some(Verb::Clean(args)) => return plan(args.instances, Of::Past, &args.filter),
         None => {}
     }
-    plan(args.instances, false, &args.filter)
+    plan(args.instances, Of::All, &args.filter)
 }
 
-fn plan(instances: Vec<String>, renew: bool, filter: &FilterArgs) -> Result<Status, Failure> {
-    let mut layer = Instances { choice: Choice::new(instances), renew, seen: BTreeSet::new() };
+fn plan(instances: Vec<String>, of: Of, filter: &FilterArgs) -> Result<Status, Failure> {
+    let mut layer = Instances { choice: Choice::new(instances), of, seen: BTreeSet::new() };
     filter::run(filter, &mut layer)
 }

@@ -109,6 +109,19 @@ impl Disk {
         self.nodes.get(&self.resolve(path, false)?)
     }
 
+    /// The bytes of what stands at a path, and of all below it.
+    pub fn taken(&self, path: &str) -> u64 {
+        let Some(path) = self.resolve(path, false) else { return 0 };
+        let below = format!("{path}/");
+        let within = |at: &String| *at == path || at.starts_with(&below);
+        let size = |node: &Node| match &node.what {
+            What::File(content) => content.len() as u64,
+            What::Directory => 4096,
+            What::Link(_) => 0,
+        };
+        self.nodes.iter().filter(|(at, _)| within(at)).map(|(_, node)| size(node)).sum()
+    }
+
     /// What a path leads to.
     pub fn follow(&self, path: &str) -> Option<&Node> {
         self.nodes.get(&self.resolve(path, true)?)

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pq_steps::{
     AbsPath, Certificate, Command, Error, Heard, Http, Kind, Listener, Mode, Output, Package, Probe, Reply,
-    Session, SshLogin, Stat, Unit,
+    Session, SshLogin, Stat, Taken, Unit,
 };
 use sha2::{Digest, Sha256};
 
@@ -77,6 +77,10 @@ impl Probe for MemoryMachine {
             Some(Kind::Directory) => Ok(Some(self.disk.names(path.as_str()))),
             Some(_) => Err(Error::failed(format!("cannot list `{path}`"), "it is no directory")),
         }
+    }
+
+    fn taken(&self, path: &AbsPath) -> Result<Taken, Error> {
+        Ok(Taken { bytes: self.disk.taken(path.as_str()), partial: false })
     }
 
     fn guarded(&self, path: &AbsPath) -> Result<bool, Error> {
