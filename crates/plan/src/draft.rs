@@ -10,6 +10,7 @@ use pq_stream::{
 use pq_template::Templates;
 use serde_json::{Map, Value, json};
 
+use crate::misread;
 use crate::region;
 use crate::render::Renderer;
 use crate::scope::Scope;
@@ -223,9 +224,9 @@ impl<'p> Draft<'p> {
         if holds_token(&title) {
             return Err(error("its title holds a secret".to_owned()));
         }
-        AnyStep::read(&kind, &fields).map_err(|bad| match bad.hint.clone() {
-            Some(hint) => error(bad.cause).hint(hint),
-            None => error(bad.cause),
+        AnyStep::read(&kind, &fields).map_err(|bad| match misread::told(&kind, &fields, bad) {
+            (cause, Some(hint)) => error(cause).hint(hint),
+            (cause, None) => error(cause),
         })?;
         let secrets = needs(&fields).map_err(error)?;
         if secrets.iter().any(|name| name == MASTER_KEY) && !self.host.vars.contains_key(MASTER_KEY) {

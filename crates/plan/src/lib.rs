@@ -9,6 +9,7 @@ mod draft;
 mod firewall;
 mod instance;
 mod items;
+mod misread;
 mod planner;
 mod platform;
 mod recipe;

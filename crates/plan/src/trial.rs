@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::instance::compatible;
 use crate::{Choice, Planner};
 
+/// The most lines of a recipe: what needs more, all applications need, or it belongs into a template.
+const MOST_LINES: usize = 120;
+
 /// What is wrong with an application's recipe. It is planned on every system that has what it needs, behind each web server that
 /// it has a site for, with each word of each choice, both values of each boolean, and each pinned version.
 pub fn trial(planner: &Planner, app: &App) -> Vec<Diagnostic> {
@@ -28,9 +31,22 @@ pub fn trial(planner: &Planner, app: &App) -> Vec<Diagnostic> {
                 .hint("lower `min` of `needs`, where the application really runs with less"),
         );
     }
+    let lines = app.source.text.lines().count();
+    if lines > MOST_LINES {
+        let mark = pq_recipes::Mark { line: MOST_LINES + 1, column: 1 };
+        found.push(
+            Diagnostic::new(format!(
+                "a recipe has at most {MOST_LINES} lines, and that of `{}` has {lines}",
+                app.name
+            ))
+            .at(app.source.place(mark))
+            .hint("put longer texts into templates beside it"),
+        );
+    }
+    let start = app.source.place(pq_recipes::Mark::default());
     if app.releases == Releases::Pinned && app.pins.versions().is_empty() {
         found.push(
-            Diagnostic::new(format!("no version of `{}` is pinned", app.name)).hint(format!(
+            Diagnostic::new(format!("no version of `{}` is pinned", app.name)).at(start).hint(format!(
                 "write one with its digest to `pins.yml` beside its recipe, as in `\"1.0\": {{ url: \"https://example.org/{0}-1.0.tar.gz\", sha256: \"…\" }}`",
                 app.name
             )),

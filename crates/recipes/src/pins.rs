@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pq_stream::Diagnostic;
+use pq_stream::{Diagnostic, Place};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
@@ -159,7 +159,11 @@ impl Pin {
 
 /// The pinned versions of one application.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pins(BTreeMap<String, Pin>);
+pub struct Pins {
+    pins: BTreeMap<String, Pin>,
+    /// Where each stands.
+    places: BTreeMap<String, Place>,
+}
 
 impl Pins {
     /// Adds a file's pins; a version that is there already takes the new one's place.
@@ -192,28 +196,36 @@ impl Pins {
                 Some(digests) if !digests.iter().all(|text| digest(text)) => {
                     return error("`sha256` is 64 hexadecimal digits");
                 }
-                Some(_) => self.0.insert(version, pin.value),
-            };
+                Some(_) => {}
+            }
+            self.places.insert(version.clone(), source.place(mark));
+            self.pins.insert(version, pin.value);
         }
         Ok(())
     }
 
     /// The newest pinned version of those that `wanted` names: `32` is the newest 32.x; nothing is the newest of all.
     pub fn newest(&self, wanted: Option<&str>) -> Option<(&str, &Pin)> {
-        let exact = wanted.and_then(|wanted| self.0.get_key_value(wanted));
-        let met = || self.0.iter().filter(|(version, _)| wanted.is_none_or(|wanted| meets(version, wanted)));
+        let exact = wanted.and_then(|wanted| self.pins.get_key_value(wanted));
+        let met =
+            || self.pins.iter().filter(|(version, _)| wanted.is_none_or(|wanted| meets(version, wanted)));
         let found = exact.or_else(|| met().max_by(|a, b| compare(a.0, b.0)));
         found.map(|(version, pin)| (version.as_str(), pin))
     }
 
     /// The pin of exactly this version.
     pub fn get(&self, version: &str) -> Option<&Pin> {
-        self.0.get(version)
+        self.pins.get(version)
+    }
+
+    /// Where the pin of exactly this version stands.
+    pub fn place(&self, version: &str) -> Option<&Place> {
+        self.places.get(version)
     }
 
     /// Every pinned version, the newest first.
     pub fn versions(&self) -> Vec<&str> {
-        let mut versions: Vec<&str> = self.0.keys().map(String::as_str).collect();
+        let mut versions: Vec<&str> = self.pins.keys().map(String::as_str).collect();
         versions.sort_by(|a, b| compare(b, a));
         versions
     }

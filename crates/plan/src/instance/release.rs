@@ -1,6 +1,6 @@
 //! An instance's user, directories and code, and what of it survives a new release.
 
-use pq_recipes::{Brings, Keep, Merge, Node, Origin, Pin, Releases, Source};
+use pq_recipes::{Brings, Keep, Mark, Merge, Node, Origin, Pin, Releases, Source};
 use pq_stream::Diagnostic;
 use serde_json::{Map, Value, json};
 
@@ -60,10 +60,10 @@ pub(super) fn code(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
             }
         }
         Some(Origin::Requirements(file)) => {
-            let listed = &listed(draft, life, file)?.text;
-            let whose = json!({ "path": life.paths.release, "requirements": listed });
+            let listed = listed(draft, life, file)?;
+            let whose = json!({ "path": life.paths.release, "requirements": listed.text });
             let fields = source::environment_fields(draft, life, whose)?;
-            draft.step(&life.step("release"), title, "venv", fields)
+            draft.step(&life.step("release"), title, "venv", fields).map_err(|error| within(listed, error))
         }
         Some(Origin::Packages(listed)) => {
             let whose = json!({ "path": life.paths.release, "requirements": source::mirrored(life, listed) });
@@ -81,7 +81,23 @@ pub(super) fn code(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
 /// The file that lists a version's Python packages.
 fn listed<'p>(draft: &Draft<'p>, life: &Life<'_>, file: &str) -> Result<&'p Source, Diagnostic> {
     let name = Node { mark: Default::default(), data: pq_recipes::Data::Scalar(file.into()) };
-    draft.catalogue.file(&life.directory, &name, &life.app.source)
+    draft.catalogue.file(&life.directory, &name, &life.app.source).map_err(|error| {
+        match life.app.pins.place(&life.version) {
+            Some(place) => error.at(place.clone()),
+            None => error,
+        }
+    })
+}
+
+/// An error with the line of the list of packages that its cause quotes, or else the first.
+fn within(listed: &Source, error: Diagnostic) -> Diagnostic {
+    let quoted = error.causes.iter().find_map(|cause| cause.split('`').nth(3)).unwrap_or_default();
+    let begins = |line: &str| {
+        let line = line.trim_end_matches([' ', '\\']);
+        !line.is_empty() && quoted.starts_with(line)
+    };
+    let at = listed.text.lines().position(begins).unwrap_or_default();
+    error.at(listed.place(Mark { line: at + 1, column: 1 }))
 }
 
 /// What survives a new release, filled from it before it is switched to.
