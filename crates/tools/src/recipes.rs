@@ -18,14 +18,16 @@ use crate::inventory;
 pub(crate) enum Verb {
     /// List the applications that there are recipes for
     ///
-    /// With the newest version that is pinned, and what each needs. Recipes of the inventory's own are among them.
+    /// With the newest version that is pinned, and what each needs: PHP or Python of that version or newer, one of these databases.
+    /// Recipes of the inventory's own are among them; `show` says more of one.
     #[command(after_help = EXIT_STATUS)]
     Catalogue(RecipeArgs),
-    /// Explain an application's recipe: versions, needs, variables, what survives an upgrade, what is set and what is only seeded
+    /// Explain an application's recipe: versions, needs, variables, what survives an upgrade, what is set and what is only seeded, what runs
     #[command(after_help = EXIT_STATUS)]
     Show(show::Args),
     /// Say what is wrong with recipes of one's own, with file and line
     ///
+    /// Recipes are read from `recipes/` of an inventory, where `apps/NAME/recipe.yml` is one; docs/recipes.md says how to write it.
     /// Each application is also planned on every system that has what it needs, behind each web server that it has a site for, with
     /// each word of each choice: what a template reads and nobody declares shows here, and not on a machine. No machine is looked at.
     #[command(after_help = EXIT_STATUS)]
@@ -83,9 +85,14 @@ fn versions(app: &App) -> Vec<String> {
     }
 }
 
-/// What an application stands on, in words: `PHP 8.2`.
+/// What an application stands on, in words: `PHP 8.2`, `MariaDB/PostgreSQL`.
 fn needs(app: &App) -> Vec<String> {
     let php = app.needs.php.as_ref().map(|php| format!("PHP {}", php.min));
     let python = app.needs.python.as_ref().map(|python| format!("Python {}", python.min));
-    php.into_iter().chain(python).collect()
+    let database = app.needs.database.as_ref().map(|needs| {
+        let names: Vec<&str> = needs.engines.iter().map(|engine| engine.title()).collect();
+        format!("{}{}", names.join("/"), if needs.optional { " if wanted" } else { "" })
+    });
+    let redis = app.needs.redis.then(|| "Redis".to_owned());
+    php.into_iter().chain(python).chain(database).chain(redis).collect()
 }

@@ -64,6 +64,15 @@ impl Engine {
         }
     }
 
+    /// Its name, as its makers write it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Engine::Mariadb => "MariaDB",
+            Engine::Postgres => "PostgreSQL",
+            Engine::Sqlite => "SQLite",
+        }
+    }
+
     /// The extension of PHP that speaks with it.
     pub fn php_extension(self) -> &'static str {
         match self {

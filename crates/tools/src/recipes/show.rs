@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{Write as _, stdout};
 
 use pq_cli::{Failure, Form, printable};
-use pq_recipes::{App, Catalogue, Data, Merge, Node, StepTemplate, Variable, WebKind};
+use pq_recipes::{App, Catalogue, Data, Merge, Node, Releases, StepTemplate, Variable, WebKind};
 use pq_stream::{Diagnostic, Status, nearest};
 use serde_json::{Value, json};
 
@@ -54,8 +54,12 @@ fn text(catalogue: &Catalogue, app: &App) -> String {
     let (seeds, sets): (Vec<_>, Vec<_>) = steps.partition(|step| seeded(step));
     line("sets", sets.iter().map(|step| format!("at every run: {}", written(&step.title))).collect());
     line("seeds", seeds.iter().map(|step| format!("once, then yours: {}", written(&step.title))).collect());
+    line("installs", app.install.iter().map(|step| written(&step.title)).collect());
+    line("runs", running(app));
     line("answers", app.health.iter().map(answer).collect());
     line("recipe", vec![app.source.shown.clone()]);
+    let _ =
+        writeln!(text, "in an inventory, beside a host's variables\n  instances: [{{ {} }}]", example(app));
     let _ = writeln!(text, "variables: a key of the instance, or for all of a host `{}_<name>`", app.name);
     variables(&mut text, &app.variables);
     text.push_str("keys that every instance may have\n");
@@ -65,6 +69,7 @@ fn text(catalogue: &Catalogue, app: &App) -> String {
 
 fn stands_on(app: &App) -> Vec<String> {
     let mut lines = needs(app);
+    // PHP comes first.
     if let (Some(php), Some(first)) = (&app.needs.php, lines.first_mut())
         && !php.extensions.is_empty()
     {
@@ -93,6 +98,27 @@ fn kept(app: &App) -> Vec<String> {
 fn seeded(step: &StepTemplate) -> bool {
     let seed = step.fields.iter().find(|(name, _)| name == "seed");
     seed.is_some_and(|(_, node)| node.data == Data::Scalar(true.into()))
+}
+
+/// What runs of it: its process, its jobs.
+fn running(app: &App) -> Vec<String> {
+    let words = |nodes: &[Node]| nodes.iter().map(written).collect::<Vec<_>>().join(" ");
+    let process = app.service.iter().map(|service| format!("always: {}", words(&service.exec)));
+    let jobs = app.cron.iter().map(|job| format!("{}: {}", written(&job.schedule), words(&job.argv)));
+    process.chain(jobs).collect()
+}
+
+/// The least that an inventory says of an instance.
+fn example(app: &App) -> String {
+    let required = app.variables.iter().filter(|(_, variable)| variable.default.is_none());
+    let name = &app.name;
+    let keys = [format!("app: {name}"), format!("id: {name}"), format!("domain: {name}.example.org")];
+    let more = match app.releases {
+        // An instance need not name its code where some is pinned.
+        Releases::Python => Vec::new(),
+        _ => required.map(|(key, _)| format!("{key}: …")).collect(),
+    };
+    keys.into_iter().chain(more).collect::<Vec<_>>().join(", ")
 }
 
 fn answer(health: &pq_recipes::Health) -> String {
