@@ -23,6 +23,7 @@ mod kill_every;
 mod laws;
 mod mail;
 mod mysql;
+mod own_recipe;
 mod planted;
 mod platform;
 mod refuse;
