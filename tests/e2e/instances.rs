@@ -22,7 +22,7 @@ fn instances(machine: &Machine, archive: &str, instances: &[(&str, &str)]) -> Re
 }
 
 /// `pq-instance` with these words, at the end of a pipe.
-fn pq_instance(machine: &Machine, words: &str) -> Result<Output> {
+pub fn pq_instance(machine: &Machine, words: &str) -> Result<Output> {
     let line = format!(
         "{} {words} --text",
         PIPE.rsplit_once(" | pq-server").map_or(PIPE, |(pipe, _)| pipe).to_owned() + " | pq-instance"

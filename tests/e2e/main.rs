@@ -4,6 +4,7 @@
 
 mod acme;
 mod apps;
+mod behind;
 mod carried;
 mod databases;
 mod demo;

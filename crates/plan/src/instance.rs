@@ -60,9 +60,11 @@ fn closed(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     removal::stop(draft, life.id())?;
     tls::certificate(draft, life)?;
     site::closed(draft, life)?;
-    watched::items(draft, life)?;
     tls::served(draft, life)?;
-    site::says_closed(draft, life)
+    site::says_closed(draft, life)?;
+    // It is closed whatever is installed; what is backed up names a version.
+    release::installed(draft, life)?;
+    watched::items(draft, life)
 }
 
 /// The steps of one instance, in the order of its life.
@@ -70,6 +72,7 @@ fn write(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     let app = life.app;
     let version = life.pin.as_ref().map(|_| format!(" {}", life.version)).unwrap_or_default();
     draft.part(life.id(), &format!("{}{version} at {}://{}", app.name, life.scheme(), life.domain()?));
+    release::installed(draft, life)?;
     draft.recipe(&life.recipe(Some(Phase::BeforePackages)), &app.before_packages, &life.scope)?;
     release::account(draft, life)?;
     release::directories(draft, life)?;

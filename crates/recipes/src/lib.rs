@@ -22,7 +22,6 @@ mod step;
 mod structured;
 mod typed;
 mod variable;
-mod version;
 mod yaml;
 
 pub use app::{
@@ -37,9 +36,9 @@ pub use kind::{Kind, bytes};
 pub use node::{Data, Node};
 pub use os::{Account, Daemon, Os, Php, Python, Ssh, WebServer};
 pub use pins::{Built, Origin, Pin, Pins, Range, Variant};
+pub use pq_stream::version::compare;
 pub use schema::{StepKind, schemas};
 pub use source::{Mark, Source};
 pub use step::{Phase, StepTemplate};
 pub use structured::TOOLS;
 pub use variable::Variable;
-pub use version::compare;

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use crate::version::{compare, meets};
 use crate::{Git, Mark, Source, yaml};
+use pq_stream::version::{compare, meets};
 
 /// One version: an archive with its digest, or a list of Python packages with theirs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -12,12 +12,13 @@ use pq_store::{Earlier, HostLock, Locked, RUN_DIR, Records, STATE_DIR, State, Un
 use pq_stream::{Diagnostic, Event, Redactor, Status, system_cause};
 
 use crate::audit::found;
+use crate::behind::Behind;
 use crate::edits::{Decisions, Take};
 use crate::foreign;
 use crate::host::{HostRun, Mode, Verdict};
 use crate::stop::Stop;
 use crate::way_in::stop_timer;
-use crate::work::WorkHost;
+use crate::work::{Planned, WorkHost};
 
 /// How long a run waits for what a killed one had started, such as apt: two minutes.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -88,6 +89,8 @@ pub fn execute_here(
         .map_err(|error| Failure::failed(error.into_diagnostic().hint("nothing was touched")))?;
     foreign::refuse(&machine, records.ledger.ledger(), host)
         .map_err(|error| Failure::failed(error.hint("nothing was touched")))?;
+    let behind = Behind::of(&machine, &host.steps);
+    let looked_at: Vec<&Planned> = host.steps.iter().filter(|it| !behind.holds(it)).collect();
     let run = HostRun {
         machine: &mut machine,
         records: &mut records,
@@ -105,11 +108,11 @@ pub fn execute_here(
         told,
     };
     let mut verdict = run.run(&host.steps);
-    let undoing = host.steps.iter().filter_map(|planned| match &planned.step {
+    let undoing = looked_at.iter().filter_map(|planned| match &planned.step {
         AnyStep::Transaction(it) => Some(it.rollback.iter().map(|step| step.id.as_str())),
         _ => None,
     });
-    let ids = host.steps.iter().map(|planned| planned.record.id.as_str()).chain(undoing.flatten()).collect();
+    let ids = looked_at.iter().map(|planned| planned.record.id.as_str()).chain(undoing.flatten()).collect();
     if options.mode == Mode::Apply
         && let Err(error) = records.close(verdict.status == Status::Done, &ids)
     {

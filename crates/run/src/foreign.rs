@@ -7,6 +7,7 @@ use pq_steps::ledger::{Ledger, Thing, ThingKind};
 use pq_steps::{AnyStep, Error, Probe};
 use pq_stream::{Diagnostic, owner_of};
 
+use crate::behind::Behind;
 use crate::work::WorkHost;
 
 /// Most things that are named.
@@ -17,10 +18,11 @@ const NAMED: usize = 8;
 /// # Errors
 /// Where something is foreign, or the machine does not answer.
 pub(crate) fn refuse(machine: &dyn Probe, ledger: &Ledger, host: &WorkHost) -> Result<(), Diagnostic> {
+    let behind = Behind::of(machine, &host.steps);
     let ids: BTreeSet<&str> = host.host.instances.iter().map(|it| it.id.as_str()).collect();
     let mut found: BTreeMap<&str, Vec<Thing>> = BTreeMap::new();
     let mut seen = BTreeSet::new();
-    for planned in &host.steps {
+    for planned in host.steps.iter().filter(|it| !behind.holds(it)) {
         let owner = owner_of(&planned.record.id);
         if !ids.contains(owner) {
             continue;

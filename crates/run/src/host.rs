@@ -13,6 +13,7 @@ use pq_stream::{Counts, Diagnostic, Difference, Outcome, Redactor, Status, owner
 
 use crate::Told;
 use crate::audit::is_audited;
+use crate::behind::Behind;
 use crate::edits::{Decided, Decisions, Edit};
 use crate::order::Order;
 use crate::recovery::rollback;
@@ -134,10 +135,12 @@ impl HostRun<'_> {
     /// Runs the steps.
     pub fn run(mut self, steps: &[Planned]) -> Verdict {
         let carries = self.carries;
-        let audited: Vec<&Planned> = steps.iter().filter(|it| is_audited(it, carries)).collect();
-        let done: Cow<'_, [Planned]> = match audited.is_empty() {
+        let behind = Behind::of(&*self.machine, steps);
+        let going = || steps.iter().filter(|it| !behind.holds(it));
+        let audited: Vec<&Planned> = going().filter(|it| is_audited(it, carries)).collect();
+        let done: Cow<'_, [Planned]> = match audited.is_empty() && behind.is_empty() {
             true => Cow::Borrowed(steps),
-            false => steps.iter().filter(|it| !is_audited(it, carries)).cloned().collect(),
+            false => going().filter(|it| !is_audited(it, carries)).cloned().collect(),
         };
         let steps = &*done;
         let begun = self.earlier.begun.iter().map(|id| owner_of(id).to_owned());
@@ -149,6 +152,7 @@ impl HostRun<'_> {
         if self.mode == Mode::Apply {
             self.settle(steps, &mut progress);
         }
+        self.stays(behind, &mut progress);
         order.assert.iter().for_each(|planned| self.step(planned, &mut progress));
         if self.mode == Mode::Apply && !self.ends(&progress) {
             self.sound_before(&services, &mut progress);

@@ -5,6 +5,7 @@
 
 mod allowed;
 mod audit;
+mod behind;
 mod change;
 mod edits;
 mod execute;

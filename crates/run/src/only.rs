@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use globset::{GlobBuilder, GlobMatcher};
+use pq_steps::AnyStep;
 use pq_stream::{Diagnostic, nearest, owner_of};
 
 use crate::work::WorkHost;
@@ -63,6 +64,10 @@ impl Only {
                 kept.extend(together().cloned());
             }
         }
+        // What is planned for a version is not done on another one, whatever is chosen of it.
+        let owners: BTreeSet<String> = kept.iter().map(|id| owner_of(id).to_owned()).collect();
+        let guards = host.steps.iter().filter(|it| matches!(it.step, AnyStep::Installed(_)));
+        kept.extend(guards.map(|it| it.record.id.clone()).filter(|id| owners.contains(owner_of(id))));
         let before = host.steps.len();
         host.steps.retain(|planned| kept.contains(&planned.record.id));
         self.left_out += before - host.steps.len();

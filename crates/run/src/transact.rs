@@ -28,7 +28,8 @@ pub(crate) fn members<'p>(transaction: &Transaction, steps: &'p [Planned]) -> Ve
 
 /// Whether what a member does is brought back by nothing but the transaction's own steps.
 fn stays(member: &Planned) -> bool {
-    member.step.written().is_empty() && !matches!(member.step, AnyStep::Assert(_) | AnyStep::Http(_))
+    member.step.written().is_empty()
+        && !matches!(member.step, AnyStep::Assert(_) | AnyStep::Installed(_) | AnyStep::Http(_))
 }
 
 /// SHA-256 over a transaction and all that it does: by it a killed one is known again.

@@ -220,10 +220,14 @@ impl WorkHost {
                 if !named.insert(name) {
                     return refused(format!("step `{name}` is named twice"));
                 }
-                let fixed =
-                    matches!(step.step, AnyStep::Package(_) | AnyStep::Assert(_) | AnyStep::Transaction(_))
-                        || step.record.before.is_some()
-                        || step.record.after.is_some();
+                let fixed = matches!(
+                    step.step,
+                    AnyStep::Package(_)
+                        | AnyStep::Assert(_)
+                        | AnyStep::Installed(_)
+                        | AnyStep::Transaction(_)
+                ) || step.record.before.is_some()
+                    || step.record.after.is_some();
                 if fixed {
                     return refused(format!("step `{name}` has its own place in a plan"));
                 }

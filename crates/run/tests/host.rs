@@ -542,3 +542,41 @@ fn two_steps_never_write_one_place_whatever_their_types() {
         assert!(error.causes[0].contains("`a/one` (\"t\") writes the same"), "{one} {other}: {error:?}");
     }
 }
+
+#[test]
+fn nothing_of_an_instance_at_another_version_is_touched_and_a_check_says_that_it_differs() {
+    let plan = |version: &str| {
+        let installed = format!(
+            r#""id":"a/installed","do":"installed","current":"/srv/a/current","version":"{version}""#
+        );
+        let link = format!(
+            r#""id":"a/current","do":"symlink","path":"/srv/a/current","target":"releases/{version}""#
+        );
+        let conf = format!(r#""id":"a/conf","do":"file","path":"/srv/a/conf","content":"{version}\n""#);
+        let page = r#""id":"a/page","do":"http","url":"http://127.0.0.1/","after":"files""#.to_owned();
+        [installed, DIRECTORY.to_owned(), conf, link, page]
+    };
+    let other = r#""id":"b/dir","do":"directory","path":"/srv/b""#;
+    let mut machine = MemoryMachine::debian_12();
+    machine.answer("http://127.0.0.1/", 200, "", None, 1);
+    let mut go = |mode, version: &str, other: &str| {
+        let plan = plan(version);
+        let steps: Vec<&str> = plan.iter().map(String::as_str).chain([other]).collect();
+        run(&mut machine, mode, &steps)
+    };
+    // Nothing is installed: what is pinned is.
+    let (told, status) = go(Mode::Apply, "1.2", other);
+    assert_eq!(told[..2], ["a/installed Ok".to_owned(), "a/dir Changed".to_owned()]);
+    assert_eq!((told.len(), status), (6, Status::Done));
+    for version in ["1.3", "1.1"] {
+        let stays = (vec!["a/installed Kept".to_owned(), "b/dir Ok".to_owned()], Status::Differs);
+        assert_eq!(go(Mode::Check, version, other), stays);
+        let (told, status) = go(Mode::Apply, version, other);
+        assert_eq!((told, status), (stays.0, Status::Done));
+    }
+    assert!(go(Mode::Check, "1.2", other).0.iter().all(|it| it.ends_with(" Ok")));
+    assert_eq!(
+        machine.read(&AbsPath::new("/srv/a/conf").unwrap()).unwrap().as_deref(),
+        Some(b"1.2\n".as_slice())
+    );
+}

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::types::{
-    Absent, Assert, Certificate, Command, Copy, Cron, Directory, Download, File, Gone, Http, Instances, Line,
-    Release, Releases, Symlink, Venv,
+    Absent, Assert, Certificate, Command, Copy, Cron, Directory, Download, File, Gone, Http, Installed,
+    Instances, Line, Release, Releases, Symlink, Venv,
 };
 use crate::types::{Acme, ServedCertificate, Tls};
 use crate::types::{ApacheModule, AptSource, AuthorizedKey, Site, Sysctl};
@@ -55,6 +55,7 @@ step_types! {
     "file" File "A file has the wanted content, owner and mode"
     "symlink" Symlink "A symbolic link points where it should"
     "assert" Assert "The machine is the one that the plan was made for"
+    "installed" Installed "An instance is not installed yet, or at the version of the plan"
     "absent" Absent "Nothing is at a path"
     "line" Line "A file has one line"
     "copy" Copy "Every file of one directory is in another, some always fresh"

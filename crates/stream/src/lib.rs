@@ -15,6 +15,7 @@ mod size;
 mod status;
 mod token;
 mod upkeep;
+pub mod version;
 mod writer;
 
 pub use clock::{from_utc, utc};

@@ -17,6 +17,16 @@ pub(super) fn account(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diag
     draft.step(&life.step("user"), format!("user {id}"), "user", user)
 }
 
+/// What is behind it in the plan is for this version, and not for another one that is installed.
+pub(super) fn installed(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    if life.pin.is_none() {
+        return Ok(());
+    }
+    let title = format!("{} is {} {}, or not installed yet", life.id(), life.app.name, life.version);
+    let fields = json!({ "current": life.paths.current, "version": life.version });
+    draft.step(&life.step("installed"), title, "installed", fields)
+}
+
 /// Where it lives: others may pass through, not look around.
 pub(super) fn directories(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     let paths = &life.paths;

@@ -73,7 +73,10 @@ impl Converge for Transaction {
             let within = |why: String| format!("`rollback`: step `{}`: {why}", step.id.escape_debug());
             valid_step_id(&step.id).map_err(|error| within(error.to_string()))?;
             let read = AnyStep::read(&step.kind, &step.body).map_err(|bad| within(bad.cause))?;
-            if matches!(read, AnyStep::Transaction(_) | AnyStep::Package(_) | AnyStep::Assert(_)) {
+            if matches!(
+                read,
+                AnyStep::Transaction(_) | AnyStep::Package(_) | AnyStep::Assert(_) | AnyStep::Installed(_)
+            ) {
                 return Err(within(format!("a `{}` cannot undo anything", step.kind)));
             }
         }

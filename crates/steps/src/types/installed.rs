@@ -1,0 +1,89 @@
+//! An instance is not installed yet, or at the version of the plan. It looks, and never acts: a new version is no matter of a file that
+//! differs, but of a backup, of migrations and of a way back. What its owner has behind it in the plan belongs to that version, and is
+//! left alone where another one is installed.
+
+use std::cmp::Ordering;
+
+use pq_stream::Diagnostic;
+use pq_stream::version::compare;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{AbsPath, Check, Converge, Differences, Error, Probe, System};
+
+/// Nothing is served, or the release of this version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Installed {
+    /// The link to the release that is served, which is named as its version.
+    pub current: AbsPath,
+    /// The version of the plan.
+    pub version: String,
+}
+
+impl Installed {
+    /// The version that is installed, where that is another one.
+    ///
+    /// # Errors
+    /// Where the machine does not answer.
+    pub fn another(&self, machine: &dyn Probe) -> Result<Option<String>, Error> {
+        let target = machine.read_link(&self.current)?;
+        let is = target.as_deref().and_then(|target| target.trim_end_matches('/').rsplit('/').next());
+        Ok(is.filter(|is| *is != self.version).map(str::to_owned))
+    }
+
+    /// What people are told of an instance that stays at another version.
+    pub fn told(&self, id: &str, is: &str) -> Diagnostic {
+        let want = &self.version;
+        let stays = format!("with {is} in the inventory, `{id}` is planned as it is installed");
+        match compare(is, want) {
+            Ordering::Greater => {
+                Diagnostic::new(format!("{id}: {is} is installed, which is newer than {want}, and stays"))
+                    .cause("a version does not go back: its data may be of the newer one")
+                    .hint(format!("{stays}; an older one comes back with its data, from a backup"))
+            }
+            _ => Diagnostic::new(format!("{id}: {is} is installed, and stays; the plan has {want}"))
+                .hint(format!("`pq-upgrade {id}` brings it to {want}; {stays}")),
+        }
+    }
+}
+
+impl Converge for Installed {
+    fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
+        let mut found = Differences::new();
+        if let Some(is) = self.another(machine)? {
+            found.push("version", Some(&is), Some(&self.version));
+        }
+        Ok(found.into_check())
+    }
+
+    fn apply(&self, _: &mut dyn System) -> Result<(), Error> {
+        Err(Error::failed("cannot bring an instance to another version", "this step only looks"))
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        match self.version.is_empty() || self.version.contains('/') {
+            true => Err("`version` is empty or holds a `/`".to_owned()),
+            false => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_newer_than_the_plan_is_not_said_to_be_brought_there() {
+        let installed = |version: &str| Installed {
+            current: AbsPath::known("/srv/paquerette/www/blog/current"),
+            version: version.to_owned(),
+        };
+        let behind = installed("1.3.0").told("blog", "1.2.3");
+        assert_eq!(behind.message, "blog: 1.2.3 is installed, and stays; the plan has 1.3.0");
+        assert!(behind.hints[0].contains("pq-upgrade blog"));
+        let ahead = installed("1.2.3").told("blog", "1.10");
+        assert_eq!(ahead.message, "blog: 1.10 is installed, which is newer than 1.2.3, and stays");
+        assert!(!ahead.hints[0].contains("pq-upgrade"));
+    }
+}
