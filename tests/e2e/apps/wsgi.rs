@@ -82,9 +82,35 @@ fn shop(machine: &Machine) -> Result<()> {
 fn tagged(machine: &Machine) -> Result<()> {
     let key = says(
         machine,
-        "cd /srv/paquerette/www/app; stat -c '%a %U' deploy_key; ls releases; cat releases/1.2/.paquerette/commit | wc -c; ls -d releases/.tmp* 2>/dev/null | wc -l",
+        "cd /srv/paquerette/www/app; stat -c '%a %U' deploy_key; ls releases; cat releases/1.2/.paquerette/commit | wc -c; ls -d releases/.tmp* 2>/dev/null | wc -l
+         grep -c '\"kind\":\"tree\",\"name\":\"/srv/paquerette/www/app/releases/1.2\".*\"owner\":\"app\"' /var/lib/paquerette/ledger.ndjson",
     )?;
-    assert_eq!(key, "600 root\n1.2\n41\n0\n");
+    // The ledger knows the release, whatever made it.
+    assert_eq!(key, "600 root\n1.2\n41\n0\n1\n");
+    shop(machine)
+}
+
+/// The shop in a directory that somebody keeps on the machine.
+fn directory(machine: &Machine) -> Result<String> {
+    machine.sh(WHEELS)?.success()?;
+    super::serve(machine, "/root/sources")?;
+    machine.sh("mkdir -p /srv/src/shop/.git /srv/src/shop/__pycache__; chmod 700 /srv/src; touch /srv/src/shop/.git/HEAD")?.success()?;
+    machine.write("/srv/src/shop/app.py", SHOP)?;
+    machine.write("/srv/src/shop/requirements.txt", REQUIREMENTS)?;
+    Ok(format!("{KEYS}, directory: {{ path: /srv/src/shop, version: \"1.2\" }}"))
+}
+
+/// What is changed there is served with the next run, and what is not for it stays where it is.
+fn copied(machine: &Machine) -> Result<()> {
+    let state = "cd /srv/paquerette/www/app/releases; ls; ls -A 1.2; cat 1.2/note 2>/dev/null || true; stat -c '%a %U' 1.2/app.py; systemctl show -p MainPID pq-app.service";
+    let before = says(machine, state)?;
+    machine.sh("echo changed >> /srv/src/shop/note; chmod 4777 /srv/src/shop/app.py")?.success()?;
+    pipe(machine, "pq-apply --text")?.success()?;
+    let after = says(machine, state)?;
+    let count = |text: &str| text.matches("changed\n").count();
+    assert_eq!(count(&after), count(&before) + 1, "{before}{after}");
+    assert!(after.starts_with("1.2\n.paquerette\napp.py\nnote\nrequirements.txt\n"), "{after}");
+    assert!(after.contains("755 root\n") && before.lines().last() != after.lines().last(), "{before}{after}");
     shop(machine)
 }
 

@@ -112,6 +112,7 @@ pub(super) fn checkout(draft: &mut Draft<'_>, life: &Life<'_>, git: &Git) -> Res
     });
     draft.step(
         &life.step("release"),
+        "makes": release,
         format!("{} {}, the tag {}", life.app.name, life.version, git.tag),
         "command",
         fields,

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rules;
+use super::unpacked::is_below_another;
+use crate::ledger::{Thing, ThingKind};
 use crate::{AbsPath, Check, Converge, Differences, Error, Output, Probe, System, Text};
 
 /// A command whose effect can be seen: by a path that it creates, or by other commands that only look.
@@ -39,6 +41,9 @@ pub struct Command {
     /// It is run only where this command, which only looks, ends with status 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only_if: Option<Vec<String>>,
+    /// The directory that it makes, with all that is in it: it is the owner's, and goes with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub makes: Option<AbsPath>,
 }
 
 fn default_timeout() -> u64 {
@@ -110,6 +115,7 @@ impl Converge for Command {
                 "none of `creates`, `unless`, `only_if` is given: nothing would tell when to run".to_owned()
             );
         }
+        self.makes.as_ref().map_or(Ok(()), |path| is_below_another("makes", path))?;
         if self.timeout == 0 {
             return Err("`timeout` is 0".to_owned());
         }
@@ -117,6 +123,10 @@ impl Converge for Command {
             Some(name) => Err(format!("`env`: `{}` is no name of a variable", name.escape_debug())),
             None => Ok(()),
         }
+    }
+
+    fn things(&self) -> Vec<Thing> {
+        self.makes.iter().map(|path| Thing::at(ThingKind::Tree, path)).collect()
     }
 
     fn texts(&mut self) -> Vec<&mut Text> {
