@@ -82,6 +82,7 @@ const APPS: &[App] = &[
     wsgi::PACKAGES,
     wsgi::WHEEL,
     wsgi::GIT,
+    wsgi::DIRECTORY,
     mattermost::MATTERMOST,
     mattermost::MOSTLYMATTER,
     collabora::COLLABORA,

@@ -90,8 +90,8 @@ pub enum Releases {
     Pinned,
     /// From the archive that each instance names by its key `archive`.
     Own,
-    /// From what each instance names by one of its keys `archive`, `git` and `packages`, into a Python environment of its
-    /// own; from what is pinned where it names nothing.
+    /// From what each instance names by one of its keys `archive`, `git`, `packages` and `directory`, into a Python environment of
+    /// its own; from what is pinned where it names nothing.
     Python,
     /// From nowhere: it has none.
     None,

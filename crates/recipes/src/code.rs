@@ -1,6 +1,7 @@
-//! What an instance may name as its own code: an archive, a tag of a git repository, packages of Python; and its environment.
+//! What an instance may name as its own code: an archive, a tag of a git repository, packages of Python, a directory of the machine; and
+//! its environment.
 //!
-//! Always true here: what is named is known by a digest, so that what runs is what was looked at, wherever it is fetched from.
+//! Always true here: what is fetched is known by a digest, so that what runs is what was looked at, wherever it is fetched from.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +20,11 @@ pub const GIT: &str = "git";
 /// The key by which it names packages of Python.
 pub const PACKAGES: &str = "packages";
 
+/// The key by which it names a directory of the machine.
+pub const DIRECTORY: &str = "directory";
+
 /// The variables of an application whose instances name their code, or leave it.
-pub(crate) fn variables() -> [(&'static str, Variable); 3] {
+pub(crate) fn variables() -> [(&'static str, Variable); 4] {
     let one = |kind: Kind, about: &str| {
         let nothing = Node { mark: Default::default(), data: Data::Scalar(Value::Null) };
         Variable { default: Some(nothing), ..Variable::required(kind, about) }
@@ -29,6 +33,7 @@ pub(crate) fn variables() -> [(&'static str, Variable); 3] {
         (ARCHIVE, one(Kind::Archive, "Its code: an archive with its digest")),
         (GIT, one(Kind::Git, "Its code: a tag of a git repository with its commit")),
         (PACKAGES, one(Kind::Packages, "Its code: packages of Python with their digests")),
+        (DIRECTORY, one(Kind::Directory, "Its code: a directory of the machine, of which a copy is served")),
     ]
 }
 
@@ -60,6 +65,16 @@ pub(crate) struct Packages {
     requirements: String,
 }
 
+/// A directory of the machine.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Directory {
+    #[serde(deserialize_with = "place")]
+    path: String,
+    #[serde(deserialize_with = "name")]
+    version: String,
+}
+
 /// Variables of an environment.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Environment(#[serde(deserialize_with = "environment")] BTreeMap<String, String>);
@@ -75,6 +90,10 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
         };
         known && text.starts_with(|c: char| c == '/' || c.is_ascii_alphanumeric()) && text.chars().all(plain)
     })
+}
+
+fn place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    formed(deserializer, Kind::OwnPath.words(), |text| Kind::OwnPath.accept(&text.into()).is_some())
 }
 
 fn is_name(text: &str) -> bool {

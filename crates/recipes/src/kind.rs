@@ -85,6 +85,8 @@ pub enum Kind {
     Git,
     /// Packages of Python: a version for all of them, and the list with its digests.
     Packages,
+    /// A directory of the machine: where it is, and the version that it holds.
+    Directory,
     /// Variables of an environment; a value may be a secret.
     Environment,
     /// The whole fingerprint of an OpenPGP key.
@@ -154,6 +156,7 @@ impl Kind {
             Kind::Packages => {
                 "packages of Python, such as `{ version: \"1.2\", requirements: \"shop==1.2 --hash=sha256:…\" }`, a line for each, their dependencies too"
             }
+            Kind::Directory => "a directory of the machine, such as `{ path: /srv/shop, version: \"1.2\" }`",
             Kind::Environment => {
                 "variables of an environment, such as `{ SHOP_NAME: a shop }`, each of letters, digits and `_`, with a text of one line"
             }
@@ -209,6 +212,7 @@ impl Kind {
             Kind::Packages => {
                 json!({ "version": "1", "requirements": format!("sample==1 --hash=sha256:{}", "a".repeat(64)) })
             }
+            Kind::Directory => json!({ "path": "/srv/sample", "version": "1" }),
             Kind::Environment => json!({ "SAMPLE": "a sample" }),
             Kind::Target => {
                 json!({ "name": "sample", "url": "/srv/sample", "password_file": "/etc/paquerette/sample.key" })
@@ -340,6 +344,7 @@ impl Kind {
             | Kind::Archive
             | Kind::Git
             | Kind::Packages
+            | Kind::Directory
             | Kind::Environment
             | Kind::Target
             | Kind::Window => None,

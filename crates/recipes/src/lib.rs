@@ -30,7 +30,7 @@ pub use app::{
 };
 pub use apt::{Apt, Link};
 pub use catalogue::{Catalogue, Declared};
-pub use code::{ARCHIVE, GIT, Git, PACKAGES};
+pub use code::{ARCHIVE, DIRECTORY, GIT, Git, PACKAGES};
 pub use component::Component;
 pub use kind::{Kind, bytes};
 pub use node::{Data, Node};

@@ -44,6 +44,9 @@ pub struct Pin {
     /// A tag of a git repository, where an instance names it itself.
     #[serde(skip)]
     pub git: Option<Git>,
+    /// A directory of the machine, where an instance names it itself.
+    #[serde(skip)]
+    pub directory: Option<String>,
 }
 
 /// The oldest and the newest version that will do.
@@ -116,6 +119,8 @@ pub enum Origin<'a> {
     Packages(&'a str),
     /// A tag of a git repository.
     Git(&'a Git),
+    /// A directory of the machine.
+    Directory(&'a str),
 }
 
 impl Pin {
@@ -145,6 +150,9 @@ impl Pin {
     pub fn origin(&self) -> Option<Origin<'_>> {
         if let Some(git) = &self.git {
             return Some(Origin::Git(git));
+        }
+        if let Some(directory) = &self.directory {
+            return Some(Origin::Directory(directory));
         }
         if let Some(packages) = &self.packages {
             return Some(Origin::Packages(packages));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::Kind;
-use crate::code::{Environment, Git, Packages};
+use crate::code::{Directory, Environment, Git, Packages};
 
 /// What a release of these tools brings.
 pub const TOOLS: [&str; 6] =
@@ -24,6 +24,7 @@ pub(crate) fn read(kind: Kind, value: &Value) -> Option<Result<Value, String>> {
         Kind::Archive => Some(typed::<Archive>(value)),
         Kind::Git => Some(typed::<Git>(value)),
         Kind::Packages => Some(typed::<Packages>(value)),
+        Kind::Directory => Some(typed::<Directory>(value)),
         Kind::Environment => Some(typed::<Environment>(value)),
         Kind::Target => Some(typed::<Target>(value)),
         Kind::Window => Some(typed::<Window>(value)),

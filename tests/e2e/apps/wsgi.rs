@@ -1,9 +1,10 @@
-//! Python applications: the one that says hello, and one of somebody's own from an archive, from PyPI, as a wheel, and as a tag of
-//! a git repository.
+//! Python applications: the one that says hello, and one of somebody's own from an archive, from PyPI, as a wheel, as a tag of
+//! a git repository, and from a directory.
 
 use pq_testkit::lab::{Machine, Result};
 
 use super::{App, archived, says};
+use crate::world::pipe;
 
 pub(super) const HELLO: App =
     App { name: "wsgi", engines: &["none"], first: |_| Ok(String::new()), works: hello };
@@ -17,6 +18,9 @@ pub(super) const PACKAGES: App =
 pub(super) const WHEEL: App = App { name: "wsgi-wheel", engines: &["none"], first: wheel, works: shop };
 
 pub(super) const GIT: App = App { name: "wsgi-git", engines: &["none"], first: git, works: tagged };
+
+pub(super) const DIRECTORY: App =
+    App { name: "wsgi-directory", engines: &["none"], first: directory, works: copied };
 
 const SHOP: &str = include_str!("shop/app.py");
 const REQUIREMENTS: &str = include_str!("shop/requirements.txt");

@@ -84,6 +84,10 @@ pub(super) fn code(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
             source::checkout(draft, life, git)?;
             source::environment(draft, life)
         }
+        Some(Origin::Directory(directory)) => {
+            source::copied(draft, life, directory)?;
+            source::environment(draft, life)
+        }
         None => Err(Diagnostic::new(format!("the pin of `{title}` names no source"))),
     }
 }

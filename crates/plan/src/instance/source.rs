@@ -1,8 +1,8 @@
-//! Where an instance says itself where its code comes from: an archive, a tag of a git repository, packages of Python.
+//! Where an instance says itself where its code comes from: an archive, a tag of a git repository, packages of Python, a directory.
 //!
-//! What comes from an archive or a repository has its Python environment below its release, and goes with it.
+//! What comes from an archive, a repository or a directory has its Python environment below its release, and goes with it.
 
-use pq_recipes::{ARCHIVE, GIT, Git, Node, Origin, PACKAGES, Pin};
+use pq_recipes::{ARCHIVE, DIRECTORY, GIT, Git, Node, Origin, PACKAGES, Pin};
 use pq_stream::Diagnostic;
 use serde_json::{Map, Value, json};
 
@@ -15,7 +15,7 @@ const ENVIRONMENT: &str = ".paquerette/venv";
 /// What an instance says of its code; nothing where it says nothing, the two keys where it says two things.
 pub(super) fn of(values: &Map<String, Value>) -> Result<Option<(String, Pin)>, (&'static str, &'static str)> {
     let given: Vec<&str> =
-        [ARCHIVE, GIT, PACKAGES].into_iter().filter(|key| values.contains_key(*key)).collect();
+        [ARCHIVE, GIT, PACKAGES, DIRECTORY].into_iter().filter(|key| values.contains_key(*key)).collect();
     if let [one, other, ..] = given[..] {
         return Err((one, other));
     }
@@ -27,6 +27,7 @@ pub(super) fn of(values: &Map<String, Value>) -> Result<Option<(String, Pin)>, (
         GIT => serde_json::from_value(value.clone()).ok().map(|git: Git| {
             (git.version.clone().unwrap_or_else(|| git.tag.clone()), Pin { git: Some(git), ..nothing() })
         }),
+        DIRECTORY => text("version").map(|version| (version, Pin { directory: text("path"), ..nothing() })),
         _ => text("version").map(|version| (version, Pin { packages: text("requirements"), ..nothing() })),
     })
 }
@@ -50,6 +51,7 @@ fn nothing() -> Pin {
         php: None,
         packages: None,
         git: None,
+        directory: None,
     }
 }
 
@@ -59,6 +61,7 @@ pub(super) fn name(pin: Option<&Pin>) -> &'static str {
         Some(Origin::Archive { .. }) => ARCHIVE,
         Some(Origin::Git(_)) => GIT,
         Some(Origin::Packages(_)) => PACKAGES,
+        Some(Origin::Directory(_)) => DIRECTORY,
         Some(Origin::Requirements(_)) => "pinned",
         None => "none",
     }
@@ -67,7 +70,7 @@ pub(super) fn name(pin: Option<&Pin>) -> &'static str {
 /// Where the programs of a release's environment are.
 pub(super) fn programs(release: &str, pin: Option<&Pin>) -> String {
     match name(pin) {
-        ARCHIVE | GIT => format!("{release}/{ENVIRONMENT}/bin"),
+        ARCHIVE | GIT | DIRECTORY => format!("{release}/{ENVIRONMENT}/bin"),
         _ => format!("{release}/bin"),
     }
 }
@@ -109,14 +112,31 @@ pub(super) fn checkout(draft: &mut Draft<'_>, life: &Life<'_>, git: &Git) -> Res
             "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": "/nonexistent",
         },
         "timeout": 900,
+        "makes": release,
     });
     draft.step(
         &life.step("release"),
-        "makes": release,
         format!("{} {}, the tag {}", life.app.name, life.version, git.tag),
         "command",
         fields,
     )
+}
+
+/// The release that a copy of a directory of the machine is; made again where what is in the directory is no longer the same.
+pub(super) fn copied(draft: &mut Draft<'_>, life: &Life<'_>, directory: &str) -> Result<(), Diagnostic> {
+    let release = &life.paths.release;
+    let program = format!("{}/copied", life.paths.home);
+    let script = &draft.catalogue.path("instance/copied.sh")?.text;
+    let fields = json!({ "path": program, "content": script, "mode": "0755" });
+    draft.step(&life.step("copied"), "what makes a release of a directory", "file", fields)?;
+    let fields = json!({
+        "argv": [program, "make", release, directory],
+        "unless": [program, "same", release, directory],
+        "timeout": 900,
+        "makes": release,
+    });
+    let title = format!("{} {}, from {directory}", life.app.name, life.version);
+    draft.step(&life.step("release"), title, "command", fields)
 }
 
 /// The Python environment of a release whose files list what it needs.

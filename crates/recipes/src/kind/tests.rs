@@ -183,6 +183,7 @@ fn what_is_given_as_a_sample_is_of_its_type() {
         Kind::Archive,
         Kind::Git,
         Kind::Packages,
+        Kind::Directory,
         Kind::Environment,
         Kind::Instance,
         Kind::Fingerprint,

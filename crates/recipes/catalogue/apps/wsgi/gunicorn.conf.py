@@ -1,6 +1,6 @@
 # Written by paquerette at every run: how {{ instance.id }} is run. systemd gives it the socket that it answers.
 wsgi_app = {{ vars.entry | to_json }}
-chdir = {{ (paths.current if instance.source in ['archive', 'git'] else paths.home ~ '/hello') | to_json }}
+chdir = {{ (paths.current if instance.source in ['archive', 'git', 'directory'] else paths.home ~ '/hello') | to_json }}
 workers = {{ vars.workers }}
 threads = {{ vars.threads }}
 timeout = {{ vars.request_timeout }}
