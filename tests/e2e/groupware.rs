@@ -159,3 +159,33 @@ pub fn dolibarr(machine: &Machine) -> Result<()> {
     assert_eq!(closed, "403\n".repeat(4));
     Ok(())
 }
+    // What follows a program's name reaches it, and nothing but a program is run for that.
+    let api = says(machine, "browser $url/api/index.php/thirdparties/7; browser $url/api/index.php")?;
+    assert_eq!(
+        api,
+        "{\"path\":\"/thirdparties/7\",\"script\":\"/api/index.php\",\"self\":\"/api/index.php/thirdparties/7\"}\n\
+         {\"path\":null,\"script\":\"/api/index.php\",\"self\":\"/api/index.php\"}\n"
+    );
+    parted(machine, "htdocs/custom", "custom")?;
+    jobs_run(machine, &["jobs"])?;
+    // Who lists processes sees no key.
+    let keys = says(
+        machine,
+        "for i in $(seq 40); do ps axww -o args; done > /root/seen & runuser -u app -- sh /srv/paquerette/www/app/jobs.sh; wait
+         key=$(grep -o \"key = '[^']*\" /srv/paquerette/www/app/jobs.php | cut -d\"'\" -f2); test ${#key} -gt 10; grep -c cron_run_jobs /root/seen; grep -c -- \"$key\" /root/seen || true",
+    )?;
+    assert!(keys.ends_with("\n0\n"), "{keys}");
+    Ok(())
+}
+
+/// A picture that holds a program is not run by what somebody writes behind its name.
+fn parted(machine: &Machine, kept: &str, at: &str) -> Result<()> {
+    let answers = says(
+        machine,
+        &format!(
+            "kept=/srv/paquerette/www/app/kept/{kept}; echo '<?php echo 6*7;' > $kept/x.jpg; chown app $kept/x.jpg; mkdir $kept/x.php.d; cp $kept/x.jpg $kept/x.php.d/y.jpg
+             for path in x.jpg/y.php x.jpg/y.php/z x.jpg%00.php x.jpg%0a.php x.jpg/.php x.php.d/y.jpg/z.php; do browser -o /root/answer -w '%{{http_code}} ' $url/{at}/$path; cat /root/answer; done
+             rm -r $kept/x.jpg $kept/x.php.d"
+        ),
+    )?;
+    assert!(!answers.contains("42") && !answers.contains("200 "), "{answers}");
