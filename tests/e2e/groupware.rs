@@ -7,6 +7,7 @@ use std::process::Command;
 use pq_testkit::lab::{self, Machine, Result};
 
 use crate::apps::{jobs_run, not_run, says};
+use crate::instances::pq_instance;
 use crate::world::{serve, shown};
 
 /// An IMAP server with mailboxes of everybody's, who come in with one password.
@@ -120,7 +121,32 @@ pub fn nextcloud(machine: &Machine) -> Result<()> {
         "for path in occ lib/base.php config/config.php config/paquerette.config.php data/nextcloud.log themes/example/x.php .htaccess; do browser -o /dev/null -w '%{http_code}\\n' $url/$path; done",
     )?;
     assert!(!served.contains("200") && !served.contains("30"), "{served}");
+    parted(machine, "themes", "themes")?;
+    office(machine)?;
     jobs_run(machine, &["jobs"])
+}
+
+/// A Collabora of the same machine opens its documents, once the app for that is there; not before.
+fn office(machine: &Machine) -> Result<()> {
+    let host = "/root/paquerette/inventory/host_vars/demo.yml";
+    let inventory = machine.read(host)?;
+    let with = "  - { app: collabora, id: office, domain: office.demo.test, nextclouds: [app] }\n";
+    machine.write(host, format!("{inventory}{with}"))?;
+    let told = |outcome: &str| -> Result<()> {
+        let run = pq_instance(machine, "app --apply")?;
+        let said = run.stdout.lines().any(|line| line.contains(outcome) && line.contains("app/office-set"));
+        assert!(run.code == 0 && said != outcome.is_empty(), "{outcome}: {}{}", run.stdout, run.stderr);
+        Ok(())
+    };
+    let occ = "occ() { runuser -u app -- env NC_config_is_read_only=true php -dapc.enable_cli=1 /srv/paquerette/www/app/current/occ \"$@\"; }; app=/srv/paquerette/www/app/kept/custom_apps/richdocuments";
+    machine.sh(&format!("{occ}; rm -rf $app; occ config:app:set richdocuments enabled --value=no; occ config:app:set richdocuments wopi_url --value="))?.success()?;
+    told("")?;
+    machine.sh(&format!("{occ}; mkdir $app; occ app:enable richdocuments"))?.success()?;
+    told("changed")?;
+    let set = machine.sh(&format!("{occ}; for key in wopi_url public_wopi_url wopi_allowlist; do occ config:app:get richdocuments $key; done"))?;
+    assert_eq!(set.success()?.stdout, "https://office.demo.test\nhttps://office.demo.test\n\n");
+    told("")?;
+    machine.write(host, inventory)
 }
 
 /// Dolibarr's stand-in.
@@ -157,8 +183,6 @@ pub fn dolibarr(machine: &Machine) -> Result<()> {
         "for path in install/ install/step5.php conf/conf.php conf/conf.php.example; do browser -o /dev/null -w '%{http_code}\\n' $url/$path; done",
     )?;
     assert_eq!(closed, "403\n".repeat(4));
-    Ok(())
-}
     // What follows a program's name reaches it, and nothing but a program is run for that.
     let api = says(machine, "browser $url/api/index.php/thirdparties/7; browser $url/api/index.php")?;
     assert_eq!(
@@ -189,3 +213,5 @@ fn parted(machine: &Machine, kept: &str, at: &str) -> Result<()> {
         ),
     )?;
     assert!(!answers.contains("42") && !answers.contains("200 "), "{answers}");
+    Ok(())
+}

@@ -11,6 +11,8 @@ $CONFIG = [
   'apps_paths' => [
     ['path' => OC::$SERVERROOT . '/apps', 'url' => '/apps', 'writable' => false],
     ['path' => '{{ kept.custom_apps }}', 'url' => '/custom_apps', 'writable' => true],
+    // no apps, but what paquerette keeps beside the release: its check of its own files leaves such places out
+    ['path' => OC::$SERVERROOT . '/.paquerette', 'url' => '/.paquerette', 'writable' => false],
   ],
   'appstoreenabled' => {{ 'true' if vars.app_store else 'false' }},
   'memcache.local' => '\OC\Memcache\APCu',
