@@ -98,17 +98,19 @@ fn tagged(machine: &Machine) -> Result<()> {
 fn directory(machine: &Machine) -> Result<String> {
     machine.sh(WHEELS)?.success()?;
     super::serve(machine, "/root/sources")?;
-    machine.sh("mkdir -p /srv/src/shop/.git /srv/src/shop/__pycache__; chmod 700 /srv/src; touch /srv/src/shop/.git/HEAD")?.success()?;
-    machine.write("/srv/src/shop/app.py", SHOP)?;
-    machine.write("/srv/src/shop/requirements.txt", REQUIREMENTS)?;
-    Ok(format!("{KEYS}, directory: {{ path: /srv/src/shop, version: \"1.2\" }}"))
+    machine
+        .sh("mkdir -p /root/src/shop/.git /root/src/shop/__pycache__; touch /root/src/shop/.git/HEAD")?
+        .success()?;
+    machine.write("/root/src/shop/app.py", SHOP)?;
+    machine.write("/root/src/shop/requirements.txt", REQUIREMENTS)?;
+    Ok(format!("{KEYS}, directory: {{ path: /root/src/shop, version: \"1.2\" }}"))
 }
 
 /// What is changed there is served with the next run, and what is not for it stays where it is.
 fn copied(machine: &Machine) -> Result<()> {
     let state = "cd /srv/paquerette/www/app/releases; ls; ls -A 1.2; cat 1.2/note 2>/dev/null || true; stat -c '%a %U' 1.2/app.py; systemctl show -p MainPID pq-app.service";
     let before = says(machine, state)?;
-    machine.sh("echo changed >> /srv/src/shop/note; chmod 4777 /srv/src/shop/app.py")?.success()?;
+    machine.sh("echo changed >> /root/src/shop/note; chmod 4777 /root/src/shop/app.py")?.success()?;
     pipe(machine, "pq-apply --text")?.success()?;
     let after = says(machine, state)?;
     let count = |text: &str| text.matches("changed\n").count();
