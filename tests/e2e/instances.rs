@@ -94,11 +94,15 @@ fn an_instance_keeps_to_itself_is_closed_and_goes_without_a_trace() -> Result<()
         "echo secret > /srv/paquerette/www/shop/data/secret; chown shop: /srv/paquerette/www/shop/data/secret
          for what in 'cat /srv/paquerette/www/shop/data/secret' 'ls /srv/paquerette/www/shop/data' 'ls /srv/paquerette/www/shop/kept' 'ls /srv/paquerette/tmp/shop' \
              'mariadb shop -e SELECT+1' 'mariadb -u shop shop -e SELECT+1' 'ls /etc/paquerette/tls/shop' \
-             'curl --unix-socket /run/php/shop.sock http://x/' 'cat /var/log/nginx/shop/access.log' 'ls /srv/paquerette/backups' 'kill -0 '$(pgrep -u shop | head -1); do
+             'curl --unix-socket /run/php/shop.sock http://x/' 'cat /var/log/nginx/shop/access.log' 'ls /srv/paquerette/backups' \
+             'cat /etc/paquerette/backup.d/shop.yml' 'cat /etc/paquerette/monitor.d/shop.yml' 'ls /etc/paquerette/backup.d' 'ls /etc/paquerette/monitor.d' 'kill -0 '$(pgrep -u shop | head -1); do
              runuser -u blog -- sh -c \"$(echo \"$what\" | tr + ' ')\" >/dev/null 2>&1 && echo \"blog can: $what\"
          done; true",
     )?;
     assert_eq!(tried.success()?.stdout, "");
+    machine.sh("ls /etc/paquerette/backup.d/shop.yml /etc/paquerette/monitor.d/shop.yml")?.success()?;
+    let read = machine.sh("cd /; runuser -u blog -- find /etc/paquerette /var/lib/paquerette -type f -readable 2>/dev/null; true")?;
+    assert_eq!(read.stdout, "");
     machine.sh("runuser -u blog -- mariadb blog -e 'SELECT 1' >/dev/null")?.success()?;
 
     // Closed: nothing of it runs, everything is kept, and the other one does not notice.

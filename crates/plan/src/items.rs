@@ -1,5 +1,6 @@
 //! What is backed up and watched: what recipes say of it becomes one file an owner, `/etc/paquerette/backup.d/<owner>.yml`
-//! and `monitor.d/<owner>.yml`, and the machine's strategies.
+//! and `monitor.d/<owner>.yml`, and the machine's strategies. Only root reads them: one instance's people have no business with
+//! what another's consists of.
 //!
 //! Always true here: what is written was read as the tools of backup and monitoring read it, so that a recipe's mistake is
 //! an error with its place; the same parts in another order make the same file.
@@ -143,11 +144,17 @@ impl Items {
         let directory = format!("{ETC}/{kind}.d");
         let title = format!("directory {directory}");
         // whoever needs it first writes it: it is the same for all
-        draft.step(&format!("platform/items-{kind}"), title, "directory", json!({ "path": directory }))?;
+        draft.step(
+            &format!("platform/items-{kind}"),
+            title,
+            "directory",
+            json!({ "path": directory, "mode": "0700" }),
+        )?;
         let owner = &self.backup.owner;
         let fields = json!({
             "path": format!("{directory}/{owner}.yml"),
             "content": format!("{ITEM}{}", pq_items::write(item)?),
+            "mode": "0600",
         });
         let name = if hardening { "hardening-item" } else { "item" };
         draft.push(
@@ -195,6 +202,7 @@ fn strategy<T: DeserializeOwned + Serialize>(
     let fields = json!({
         "path": format!("{ETC}/{name}.yml"),
         "content": format!("{STRATEGY}{}", pq_items::write(&read)?),
+        "mode": "0600",
     });
     draft.step(&format!("server/{name}-strategy"), about, "file", fields)
 }
