@@ -9,6 +9,7 @@ use pq_stream::{Diagnostic, Difference, Outcome, owner_of};
 
 use crate::Told;
 use crate::edits::{Decided, Edit, beside, beside_thing, sha256};
+use crate::foreign;
 use crate::host::{HostRun, Progress};
 use crate::tell::in_words;
 use crate::undo;
@@ -135,7 +136,10 @@ impl HostRun<'_> {
             if booked.is_some_and(|booked| booked.owners.contains(owner)) {
                 continue;
             }
-            let before = booked.is_none() && (in_sync || thing.is_there(&*self.machine)?);
+            let before = match foreign::booked(ledger, &thing) {
+                Some(other) => booked.is_none() && other.before,
+                None => in_sync || thing.is_there(&*self.machine)?,
+            };
             entries.push(Entry { thing, what: What::Wanted { owner: owner.to_owned(), before } });
         }
         Ok(entries)

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pq_steps::ledger::{Ledger, Thing, ThingKind};
+use pq_steps::ledger::{Booked, Ledger, Thing, ThingKind};
 use pq_steps::{AnyStep, Error, Probe};
 use pq_stream::{Diagnostic, owner_of};
 
@@ -38,7 +38,7 @@ pub(crate) fn refuse(machine: &dyn Probe, ledger: &Ledger, host: &WorkHost) -> R
                 outer.kind == ThingKind::Directory && thing.name.starts_with(&format!("{}/", outer.name))
             };
             let foreign = found.get(owner).is_some_and(|found| found.iter().any(within));
-            let known = is_shared(&thing) || ledger.get(&thing).is_some() || foreign;
+            let known = is_shared(&thing) || booked(ledger, &thing).is_some() || foreign;
             if known || !seen.insert(thing.clone()) {
                 continue;
             }
@@ -51,6 +51,13 @@ pub(crate) fn refuse(machine: &dyn Probe, ledger: &Ledger, host: &WorkHost) -> R
     }
     let first = host.host.instances.iter().find_map(|it| found.get_key_value(it.id.as_str()));
     first.map_or(Ok(()), |(id, found)| Err(foreign(id, found)))
+}
+
+/// What is booked of a thing, or of another kind at its path: what was made as a file may become a link.
+pub(crate) fn booked<'l>(ledger: &'l Ledger, thing: &Thing) -> Option<&'l Booked> {
+    let kinds = [ThingKind::File, ThingKind::Link, ThingKind::Directory, ThingKind::Tree];
+    let other = |kind: &ThingKind| ledger.get(&Thing { kind: *kind, name: thing.name.clone() });
+    ledger.get(thing).or_else(|| kinds.contains(&thing.kind).then(|| kinds.iter().find_map(other)).flatten())
 }
 
 /// Whether whoever was there first may have it, and nobody loses it to us.
