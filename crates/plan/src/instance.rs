@@ -58,6 +58,7 @@ fn closed(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     draft.part(life.id(), &format!("{} at https://{}, closed", life.app.name, life.domain()?));
     release::account(draft, life)?;
     removal::stop(draft, life.id())?;
+    process::rests(draft, life)?;
     tls::certificate(draft, life)?;
     site::closed(draft, life)?;
     tls::served(draft, life)?;

@@ -2,8 +2,8 @@
 
 use pq_testkit::lab::{Machine, Result};
 
-use super::{App, says};
-use crate::world::{serve, shown};
+use super::{App, HOST, says};
+use crate::world::{nothing_left, pipe, serve, shown};
 
 pub(super) const COLLABORA: App = App { name: "collabora", engines: &["none"], first, works };
 
@@ -26,8 +26,37 @@ fn first(machine: &Machine) -> Result<String> {
     ))
 }
 
-/// It is found, opens what allowed hosts have and nothing else, and its console with the password that pq-secret shows.
+/// It works, also once it was closed and opened again.
 fn works(machine: &Machine) -> Result<()> {
+    answers(machine)?;
+    if machine.sh("mkdir /root/was-closed")?.code != 0 {
+        return Ok(());
+    }
+    closed(machine)?;
+    answers(machine)
+}
+
+/// Closed, the service of its package rests, and nobody watches or starts it; opened, it runs again.
+fn closed(machine: &Machine) -> Result<()> {
+    let open = machine.read(HOST)?;
+    machine.write(HOST, open.replace("app: collabora,", "app: collabora, state: closed,"))?;
+    let run = pipe(machine, "pq-apply --text")?;
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let said = says(
+        machine,
+        "sleep 1; browser -o /dev/null -w '%{http_code}\n' $url/hosting/discovery; systemctl is-active coolwsd.service || true
+         systemctl is-enabled coolwsd.service || true; pgrep -u cool || true; grep coolwsd /etc/paquerette/monitor.d/app.yml || true",
+    )?;
+    assert_eq!(said, "503\ninactive\ndisabled\n");
+    nothing_left(machine)?;
+    machine.write(HOST, open)?;
+    let run = pipe(machine, "pq-apply --text")?;
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    nothing_left(machine)
+}
+
+/// It is found, opens what allowed hosts have and nothing else, and its console with the password that pq-secret shows.
+fn answers(machine: &Machine) -> Result<()> {
     machine.write("/root/password", shown(machine, "demo/app/admin")?)?;
     let said = says(
         machine,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use pq_recipes::{Node, Phase, WebKind};
+use pq_recipes::{Data, Node, Phase, WebKind};
 use pq_stream::Diagnostic;
 use serde_json::{Map, Value, json};
 
@@ -107,6 +107,25 @@ pub(super) fn service(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diag
     draft.step(&life.step("service"), format!("{unit} runs"), "service", fields)?;
     let fields: Value = json!({ "unit": unit, "reads": reads, "how": "restart" });
     draft.step(&life.step("restart"), format!("{unit} runs what is on the disk"), "reload", fields)
+}
+
+/// Services of one that is closed which its recipe starts and its package brings: they stay there, and rest. An application of which a
+/// machine can have several would stop those of another.
+pub(super) fn rests(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let app = life.app;
+    let all = [&app.before_packages, &app.configure, &app.install, &app.enable].into_iter().flatten();
+    for step in all.filter(|step| step.kind == "service" && app.single) {
+        let scalar = |value: Value| Node { mark: step.node.mark, data: Data::Scalar(value) };
+        let unit = step.fields.iter().find(|(name, _)| name == "unit").and_then(|(_, unit)| unit.text());
+        let mut rests = step.clone();
+        rests.title = scalar(format!("{} does not run", unit.unwrap_or_default()).into());
+        rests.fields.retain(|(name, _)| name == "unit");
+        for (name, value) in [("running", false), ("enabled", false), ("optional", true)] {
+            rests.fields.push((name.to_owned(), scalar(value.into())));
+        }
+        draft.recipe(&life.recipe(Some(Phase::InOrder)), &[rests], &life.scope)?;
+    }
+    Ok(())
 }
 
 /// The unit of systemd that listens for it, so that what is asked waits while it starts.

@@ -16,7 +16,9 @@ pub(super) fn items(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagno
     let (backup, monitor) = (backup(life)?, monitor(draft, life)?);
     items.know(backup, monitor)?;
     let app = life.app;
-    let blocks = Blocks { source: &app.source, backup: app.backup.as_ref(), monitor: app.monitor.as_ref() };
+    // What its recipe watches of one that is closed does not run, and is not to be started.
+    let watched = app.monitor.as_ref().filter(|_| life.state == State::Present);
+    let blocks = Blocks { source: &app.source, backup: app.backup.as_ref(), monitor: watched };
     items.add(draft.renderer, &blocks, &life.scope)?;
     items.write(draft, life.id(), false)
 }

@@ -31,6 +31,9 @@ pub struct Service {
     /// The TCP port on which it listens: while something else does, it is not started, and nothing is changed for its first start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listens: Option<u16>,
+    /// Whether there may be no such unit: then it neither runs nor starts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 impl Service {
@@ -51,15 +54,20 @@ impl Service {
         Err(taken.hint(hint).into())
     }
 
-    fn unit(&self, machine: &dyn Probe) -> Result<Unit, Error> {
-        let unit = machine.unit(&self.unit)?.ok_or_else(|| Error::absent("unit", self.unit.clone()))?;
+    fn unit(&self, machine: &dyn Probe) -> Result<Option<Unit>, Error> {
+        let Some(unit) = machine.unit(&self.unit)? else {
+            return match self.optional {
+                true => Ok(None),
+                false => Err(Error::absent("unit", self.unit.clone())),
+            };
+        };
         if unit.file == UnitFile::Masked && (self.running || self.enabled) {
             return Err(Diagnostic::new(format!("cannot have `{}` run", self.unit))
                 .cause("it is masked: somebody forbade it to start")
                 .hint(format!("`systemctl unmask {}` allows it again", self.unit))
                 .into());
         }
-        Ok(unit)
+        Ok(Some(unit))
     }
 
     fn boots(&self, unit: &Unit) -> bool {
@@ -81,8 +89,8 @@ impl Service {
 
 impl Converge for Service {
     fn check(&self, machine: &dyn Probe) -> Result<Check, Error> {
-        let unit = self.unit(machine)?;
         let mut found = Differences::new();
+        let Some(unit) = self.unit(machine)? else { return Ok(found.into_check()) };
         if !self.boots(&unit) {
             let word = |enabled| if enabled { "enabled" } else { "disabled" };
             found.push("at boot", Some(word(!self.enabled)), Some(word(self.enabled)));
@@ -100,7 +108,7 @@ impl Converge for Service {
     }
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
-        let unit = self.unit(machine)?;
+        let Some(unit) = self.unit(machine)? else { return Ok(()) };
         if !self.boots(&unit) {
             let verb = if self.enabled { UnitVerb::Enable } else { UnitVerb::Disable };
             machine.unit_do(verb, &self.unit)?;
@@ -123,6 +131,11 @@ impl Converge for Service {
 
     fn validate(&self) -> Result<(), String> {
         valid_unit_name("unit", &self.unit)?;
+        if self.optional && (self.running || self.enabled) {
+            return Err(
+                "`optional` is for what is not to run: a unit that is to run must be there".to_owned()
+            );
+        }
         self.reads.iter().try_for_each(|glob| valid_glob("reads", glob))
     }
 }
