@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pq_testkit::lab::{self, Image, Lab, Machine, Output, Result, Suite};
 use pq_tests::Matrix;
 
-use crate::world::{demo_inventory, install, pipe, quiet, serve};
+use crate::world::{canonical, demo_inventory, install, pipe, quiet, serve};
 
 /// What the authority's own site is signed by, and how it judges: certificates of 20 days are due at once for certbot.
 const AUTHORITY: &str = r#"
@@ -59,7 +59,7 @@ fn names(machine: &Machine, what: &str, body: &str) -> Result<()> {
     machine.sh(&format!("curl -sf -d '{body}' http://127.0.0.1:8055/{what}"))?.success().map(drop)
 }
 
-/// The instances of the machine.
+/// The instances of the machine, whose certificates are those of an authority where they say nothing else.
 fn inventory(machine: &Machine, server: &str, instances: &[(&str, &str)]) -> Result<()> {
     let digest = machine.sh("sha256sum < /root/sources/example.org/site.tar.gz")?.success()?.stdout;
     let digest = digest.split(' ').next().unwrap_or_default().to_owned();
@@ -75,7 +75,7 @@ fn inventory(machine: &Machine, server: &str, instances: &[(&str, &str)]) -> Res
     machine.write(
         "/root/paquerette/inventory/host_vars/demo.yml",
         format!(
-            "os: debian-12\nweb_server: {server}\nmemory_mb: 2048\nsource_mirror: http://127.0.0.1:8087\ntls: letsencrypt\n\
+            "os: debian-12\nweb_server: {server}\nmemory_mb: 2048\nsource_mirror: http://127.0.0.1:8087\n\
              acme_directory: https://localhost:14000/dir\nacme_ca_file: /root/ca/ca.pem\ninstances:\n{list}"
         ),
     )
@@ -146,7 +146,9 @@ fn prepared(lab: &Lab, name: &str) -> Result<Machine> {
     demo_inventory(lab, &machine)?;
     machine
         .sh(
-            "mkdir -p /root/sources/example.org /root/site && echo 'a page of our own' >/root/site/index.html
+            // the example's machine has no public authority, and this one has
+            "sed -i '/^tls: selfsigned$/d' /root/paquerette/inventory/group_vars/demo/demo.yml
+             mkdir -p /root/sources/example.org /root/site && echo 'a page of our own' >/root/site/index.html
              tar czf /root/sources/example.org/site.tar.gz -C /root site",
         )?
         .success()?;
@@ -162,10 +164,16 @@ const SERVERS: [(&str, &str); 2] =
 fn matrix_acme_a_public_certificate_is_had_as_soon_as_it_can_be_and_stays_served() -> Result<()> {
     let Some(lab) = lab::available() else { return Ok(()) };
     let mut matrix = Matrix::open("acme");
-    for point in matrix.draw(SERVERS.map(|(server, _)| server.to_owned()), 1) {
+    let points = SERVERS.iter().flat_map(|(server, _)| WAYS.map(|(way, _)| format!("{server}/{way}")));
+    // `PQ_POINT=nginx/chosen` tries that one alone.
+    let only = std::env::var("PQ_POINT").ok();
+    let points = points.filter(|point| only.as_ref().is_none_or(|only| only == point));
+    for point in matrix.draw(points, 1) {
         let begun = Instant::now();
-        for (server, broken) in SERVERS.iter().filter(|(server, _)| *server == point) {
-            all(&lab, server, broken)?;
+        for (server, broken) in SERVERS {
+            for (_, tried) in WAYS.iter().filter(|(way, _)| point == format!("{server}/{way}")) {
+                tried(&lab, server, broken)?;
+            }
         }
         matrix.note(&point, Ok(()), begun.elapsed());
     }
@@ -173,8 +181,165 @@ fn matrix_acme_a_public_certificate_is_had_as_soon_as_it_can_be_and_stays_served
     Ok(())
 }
 
-/// Everything, behind one web server; a file with nonsense in it breaks its configuration.
-fn all(lab: &Lab, server: &str, broken: &str) -> Result<()> {
+/// What is tried behind each web server.
+type Way = fn(&Lab, &str, &str) -> Result<()>;
+const WAYS: [(&str, Way); 2] = [("issued", issued), ("chosen", chosen)];
+
+/// Pairs of the operator's own, signed by the authority of the authority's own site.
+const PAIRS: &str = r#"
+    mkdir -p /root/pairs && cd /root/pairs
+    for pair in good:one:30 other:another:30 expired:one:-1; do
+        IFS=: read -r name site days <<<"$pair"
+        openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=own -keyout $name.key -out $name.csr 2>/dev/null
+        printf "subjectAltName=DNS:$site.demo.test\n" >san
+        openssl x509 -req -in $name.csr -CA /root/ca/ca.pem -CAkey /root/ca/ca.key -CAcreateserial -days $days -out $name.pem -extfile san 2>/dev/null
+        cat /root/ca/ca.pem >>$name.pem
+    done
+"#;
+
+/// Has somebody else's certbot be at work for a moment.
+const AT_WORK: &str = r#"
+    mkdir -p -m 0700 /var/log/letsencrypt
+    systemd-run --quiet --unit at-work python3 -c 'import fcntl, time; f = open("/var/log/letsencrypt/.certbot.lock", "w"); fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(8)'
+    sleep 0.5; systemctl is-active --quiet at-work.service
+"#;
+
+/// Each `tls` follows another on one instance, and what cannot be served is refused while what was served goes on. Another instance
+/// has its certificate throughout.
+fn chosen(lab: &Lab, server: &str, _: &str) -> Result<()> {
+    let begun = Instant::now();
+    let step = |what: &str| eprintln!("acme: {:>5.1} s {what}", begun.elapsed().as_secs_f32());
+    let machine = prepared(lab, &format!("tls{server}"))?;
+    machine.run(["bash", "-euc", PAIRS])?.success()?;
+    authority(&machine, 5)?;
+    let wants = |tls: &str| inventory(&machine, server, &[("one", tls), ("two", ", tls: selfsigned")]);
+    let own = |chain: &str, key: &str| {
+        format!(", tls: files, tls_chain: /root/pairs/{chain}.pem, tls_key: /root/pairs/{key}.key")
+    };
+    let left = |below: &str| -> Result<String> {
+        let list = format!("cd {below} 2>/dev/null && find . -mindepth 1 | sort | tr '\n' ' '; true");
+        Ok(machine.sh(&list)?.text().to_owned())
+    };
+    let tls = "/etc/paquerette/tls/one";
+
+    step("selfsigned, then public, as it is where nobody says otherwise; certbot is at work already");
+    wants(", tls: selfsigned")?;
+    run(&machine)?;
+    serves(&machine, "one", false)?;
+    let neighbour = serves(&machine, "two", false)?;
+    machine.sh(AT_WORK)?.success()?;
+    wants("")?;
+    let got = run(&machine)?;
+    assert!(!got.contains("pending"), "{got}");
+    assert_eq!(machine.sh("systemctl is-active at-work.service || true")?.text(), "inactive");
+    let number = serves(&machine, "one", true)?;
+    let modes = machine.sh("cd /etc/letsencrypt && stat -c %a archive live archive/one/privkey1.pem")?;
+    assert_eq!(modes.text(), "700\n700\n600");
+    settled(&machine)?;
+
+    step("a name more, which leads nowhere, then here");
+    names(&machine, "set-servfail", r#"{"host":"more.demo.test"}"#)?;
+    wants(", aliases: [more.demo.test]")?;
+    let more = run(&machine)?;
+    assert!(
+        more.contains("`more.demo.test` leads to no address") && more.contains("the one that it has"),
+        "{more}"
+    );
+    assert_eq!(serves(&machine, "one", true)?, number);
+    names(&machine, "clear-servfail", r#"{"host":"more.demo.test"}"#)?;
+    renew(&machine, "one")?;
+    let number = serves(&machine, "one", true)?;
+    let said = machine.sh(&format!("openssl x509 -noout -ext subjectAltName -in {tls}/chain.pem"))?.stdout;
+    assert!(said.contains("DNS:more.demo.test"), "{said}");
+    settled(&machine)?;
+
+    step("the authority has forgotten who asks");
+    machine.sh("cp -a /etc/letsencrypt/accounts /root/accounts")?.success()?;
+    authority(&machine, 5)?;
+    machine.sh("cp -a /root/accounts /etc/letsencrypt/accounts")?.success()?;
+    let told = renew(&machine, "one")?;
+    assert!(told.to_lowercase().contains("account"), "{told}");
+    assert_eq!(served(&machine, "one", PUBLIC)?.1, number);
+    authority(&machine, 5)?;
+
+    step("selfsigned again");
+    wants(", tls: selfsigned")?;
+    run(&machine)?;
+    let number = serves(&machine, "one", false)?;
+    settled(&machine)?;
+    assert_eq!(left(tls)?, "./chain.pem ./key.pem");
+    assert!(!left("/etc/letsencrypt")?.contains("one"), "{}", left("/etc/letsencrypt")?);
+
+    step("files that cannot be served");
+    let state = || canonical(&machine, &["/etc"]);
+    let before = state()?;
+    for (chain, key, why) in [
+        ("good", "other", "`/root/pairs/other.key` is not its key"),
+        ("expired", "expired", "`/root/pairs/expired.pem` has expired"),
+        ("other", "other", "`/root/pairs/other.pem` is for another.demo.test, and not for `one.demo.test`"),
+    ] {
+        wants(&own(chain, key))?;
+        let told = ends(pipe(&machine, "pq-apply --text")?, 1)?;
+        assert!(told.contains(why) && told.contains("put a chain and its key there"), "{told}");
+        assert_eq!(
+            (serves(&machine, "one", false)?, serves(&machine, "two", false)?),
+            (number.clone(), neighbour.clone())
+        );
+        assert_eq!(state()?, before, "{told}");
+    }
+
+    step("files that can");
+    wants(&own("good", "good"))?;
+    run(&machine)?;
+    let is_own = || -> Result<()> {
+        let good = machine.sh("openssl x509 -noout -serial -in /root/pairs/good.pem")?.text().to_owned();
+        let (mut page, mut number) = (String::new(), String::new());
+        // A process of the web server that is about to end may answer once more as it did.
+        for _ in 0..10 {
+            (page, number) = served(&machine, "one", "/root/ca/ca.pem")?;
+            if number == good && !page.is_empty() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        assert_eq!(number, good);
+        assert!(
+            page.contains("a page of our own") && page.to_lowercase().contains("strict-transport"),
+            "{page}"
+        );
+        Ok(())
+    };
+    is_own()?;
+    settled(&machine)?;
+    // What is put in its place later is looked at as well.
+    machine.sh("cd /root/pairs && cp -p good.key kept.key && cp other.key good.key")?.success()?;
+    let told = ends(pipe(&machine, "pq-apply --text")?, 1)?;
+    assert!(told.contains("`/root/pairs/good.key` is not its key"), "{told}");
+    is_own()?;
+    machine.sh("cd /root/pairs && mv kept.key good.key")?.success()?;
+    settled(&machine)?;
+
+    step("none");
+    wants(", tls: none")?;
+    run(&machine)?;
+    let page =
+        machine.sh("curl -sS -i --max-time 20 --resolve '*:80:127.0.0.1' http://one.demo.test/")?.stdout;
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("a page of our own"), "{page}");
+    let lower = page.to_lowercase();
+    assert!(!lower.contains("location:") && !lower.contains("strict-transport"), "{page}");
+    assert!(!served(&machine, "one", LOCAL)?.0.contains("a page of our own"));
+    assert_eq!(
+        machine.sh(&format!("test ! -e {tls} && ls /root/pairs/good.*"))?.success()?.stdout.lines().count(),
+        3
+    );
+    settled(&machine)?;
+    assert_eq!(serves(&machine, "two", false)?, neighbour);
+    step("the end");
+    Ok(())
+}
+
+/// Had, renewed, and what goes wrong on the way, behind one web server; a file with nonsense in it breaks its configuration.
+fn issued(lab: &Lab, server: &str, broken: &str) -> Result<()> {
     let begun = Instant::now();
     let step = |what: &str| eprintln!("acme: {:>5.1} s {what}", begun.elapsed().as_secs_f32());
     let machine = prepared(lab, &format!("acme{server}"))?;

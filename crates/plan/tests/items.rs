@@ -18,6 +18,7 @@ fn host(name: &str, os: &str, vars: Value) -> Host {
         "admin_email": "admin@demo.test",
         "master_key": "@secret{master_key}",
         "smtp_host": "relay.demo.test",
+        "tls": "selfsigned",
     });
     all.as_object_mut().unwrap().extend(vars.as_object().unwrap().clone());
     serde_json::from_value(json!({

@@ -23,7 +23,8 @@ fn demo() -> Value {
             "timezone": "Europe/Paris",
             "locales": ["fr_FR.UTF-8", "en_US.UTF-8"],
             "admin_email": "admin@demo.test",
-            "master_key": "@secret{master_key}"
+            "master_key": "@secret{master_key}",
+            "tls": "selfsigned"
         },
         "origins": {
             "timezone": "group_vars/all.yml:3:1",
@@ -117,7 +118,10 @@ fn services_that_instances_share_come_behind_the_files_of_all() {
         ["service", "reload", "sandbox-restart"].map(|step| format!("platform/{component}/{step}"))
     };
     assert_eq!(ids[..6], [of("php"), of("nginx")].concat());
-    assert_eq!(ids[6..], ["wiki/served", "wiki/health", "dav/served", "dav/health"]);
+    assert_eq!(
+        ids[6..],
+        ["wiki/served", "wiki/tls-unused", "wiki/health", "dav/served", "dav/tls-unused", "dav/health"]
+    );
 }
 
 #[test]

@@ -67,7 +67,9 @@ pub(super) fn closed(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagn
 /// Its site of a kind, which sees what all sites have and what is particular to it.
 fn answered(draft: &mut Draft<'_>, life: &Life<'_>, kind: &str, mut block: Value) -> Result<(), Diagnostic> {
     let (server, at) = draft.web_server();
-    let hsts = life.scope.var("hsts") == Some(&Value::Bool(true)) && life.tls() != "none";
+    // Who does not trust the machine's own authority would find no way back.
+    let hsts =
+        life.scope.var("hsts") == Some(&Value::Bool(true)) && ["letsencrypt", "files"].contains(&life.tls());
     block["names"] = json!(life.names()?);
     block["tls"] = json!(life.tls() != "none");
     block["hsts"] = json!(hsts);

@@ -45,6 +45,13 @@ pub(super) fn certificate(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), 
             hsts(draft, life)
         }
         "files" => {
+            // which tells whether the key is that of the certificate
+            draft.step(
+                &life.step("openssl"),
+                "package openssl",
+                "package",
+                json!({ "names": ["openssl"] }),
+            )?;
             let given = json!({ "chain": given(draft, life, "tls_chain")?, "key": given(draft, life, "tls_key")?, "required": true });
             pair(draft, life, given)
         }
@@ -124,7 +131,8 @@ pub(super) fn failed(life: &Life<'_>) -> String {
 /// Once its site is served: the public certificate, and whether what is served is what is on the disk.
 pub(super) fn served(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     if life.tls() == "none" {
-        return Ok(());
+        unused(draft, life)?;
+        return read(draft, life, "runs without a certificate");
     }
     let reload =
         draft.body(&format!("platform/{}/reload", draft.web_server().0)).cloned().unwrap_or_default();
@@ -149,15 +157,7 @@ pub(super) fn served(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagn
             fields.extend(value.map(|value| (field.to_owned(), value)));
         }
         later(draft, life, "acme", format!("public certificate of {all}"), "acme", fields)?;
-        let unit = reload.get("unit").and_then(Value::as_str).unwrap_or_default().to_owned();
-        later(
-            draft,
-            life,
-            "serve",
-            format!("{unit} has read the certificate of {}", life.id()),
-            "reload",
-            reload.clone(),
-        )?;
+        read(draft, life, "has read the certificate")?;
     }
     let mut fields = Map::from_iter([
         ("names".to_owned(), names.into()),
@@ -174,7 +174,36 @@ pub(super) fn served(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagn
         format!("{all} is served with its certificate"),
         "served_certificate",
         fields,
-    )
+    )?;
+    unused(draft, life)
+}
+
+/// The web server's reload once more: what it reads of an instance may be another than at the first.
+fn read(draft: &mut Draft<'_>, life: &Life<'_>, what: &str) -> Result<(), Diagnostic> {
+    let reload =
+        draft.body(&format!("platform/{}/reload", draft.web_server().0)).cloned().unwrap_or_default();
+    let unit = reload.get("unit").and_then(Value::as_str).unwrap_or_default();
+    let title = format!("{unit} {what} of {}", life.id());
+    later(draft, life, "serve", title, "reload", reload)
+}
+
+/// What another `tls` of before left: pairs and links that the web server reads no longer, and what would be renewed for nobody.
+fn unused(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let (id, tls) = (life.id(), &life.paths.tls);
+    let below = |names: &[&str]| names.iter().map(|name| format!("{tls}/{name}")).collect::<Vec<_>>();
+    let mut only = match life.tls() {
+        "letsencrypt" => return Ok(()),
+        "files" => below(&["local", "local/*", "given/hsts.conf"]),
+        "none" => [vec![tls.clone()], below(&["**"])].concat(),
+        _ => below(&["served", "given", "given/*", "local", "local/*"]),
+    };
+    only.extend([
+        format!("/etc/letsencrypt/*/{id}"),
+        format!("/etc/letsencrypt/renewal/{id}.conf"),
+        format!("/var/lib/paquerette/acme/{id}.json"),
+    ]);
+    let fields = Map::from_iter([("owner".to_owned(), id.into()), ("only".to_owned(), only.into())]);
+    later(draft, life, "tls-unused", format!("nothing is left of another `tls` of {id}"), "remove", fields)
 }
 
 /// A step behind the files of all.

@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use pq_stream::Diagnostic;
+use pq_stream::{Diagnostic, Difference};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,8 @@ pub struct Tls {
     pub chain: AbsPath,
     /// Its key.
     pub key: AbsPath,
-    /// Whether nothing else will do: then it is an error where the given pair is not good; else the one in `local` is served.
+    /// Whether nothing else will do: then it is an error where the given pair is not good, and there is no `local`; else the one in
+    /// `local` is served.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
 }
@@ -82,9 +83,20 @@ impl Tls {
             None if self.required => {
                 let said = machine.certificate(&self.chain)?;
                 let has: Vec<String> = said.map(|it| it.names).unwrap_or_default();
-                match self.names.iter().find(|name| !has.iter().any(|is| covers(is, name))) {
-                    Some(name) => Err(refused(format!("`{}` is not for `{name}`", self.chain)).into()),
-                    None => Ok(GIVEN),
+                if let Some(name) = self.names.iter().find(|name| !has.iter().any(|is| covers(is, name))) {
+                    let has = format!("`{}` is for {}, and not for `{name}`", self.chain, has.join(", "));
+                    return Err(refused(has).into());
+                }
+                match self.is_a_pair(machine) {
+                    Ok(true) => Ok(GIVEN),
+                    Ok(false) => Err(refused(format!("`{}` is not its key", self.key)).into()),
+                    // openssl comes with this run
+                    Err(error @ Error::Absent(_)) => Err(error),
+                    Err(_) => {
+                        let cause =
+                            format!("`{}` holds no key that can be read without a passphrase", self.key);
+                        Err(refused(cause).into())
+                    }
                 }
             }
             None => Ok(GIVEN),
@@ -113,6 +125,12 @@ impl Tls {
             links.push((self.at(name)?, format!("served/{name}")));
         }
         Ok(links)
+    }
+
+    /// The machine's own pair, where nothing will do but the given one.
+    fn unused(&self, machine: &dyn Probe) -> Result<Option<AbsPath>, Error> {
+        let local = self.at(LOCAL)?;
+        Ok((self.required && machine.stat(&local)?.is_some()).then_some(local))
     }
 
     /// A pair that was served as plain files goes on being served while links take their places: as the one in `local`.
@@ -183,23 +201,24 @@ impl Converge for Tls {
                 Some(is) => return Err(in_the_way("link", &path, &is)),
             }
         }
+        if self.unused(machine)?.is_some() {
+            found.push(LOCAL, Some("a pair that is not served"), Some(Difference::ABSENT));
+        }
         Ok(found.into_check())
     }
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
         let mut wanted = self.wanted(machine)?;
-        if wanted == GIVEN && !self.is_a_pair(machine)? {
-            if self.required {
-                return Err(Diagnostic::new(format!("`{}` cannot be served", self.chain))
-                    .cause(format!("`{}` is not its key", self.key))
-                    .hint("put a chain and its key there; the site was not touched")
-                    .into());
-            }
+        if wanted == GIVEN && !self.required && !self.is_a_pair(machine)? {
             wanted = LOCAL;
         }
         self.take_over(machine)?;
         machine.make_dir(&self.at(GIVEN)?, &Meta::new(Mode::from_bits(0o700), "root", "root"))?;
-        self.links(wanted)?.into_iter().try_for_each(|(path, target)| point(machine, &target, &path))
+        self.links(wanted)?.into_iter().try_for_each(|(path, target)| point(machine, &target, &path))?;
+        match self.unused(machine)? {
+            Some(local) => machine.remove(&local),
+            None => Ok(()),
+        }
     }
 
     fn validate(&self) -> Result<(), String> {
