@@ -204,7 +204,7 @@ fn write_inventory(directory: &Path, count: usize) -> Result<()> {
     }
     hosts.push_str("[base_server:children]\nprod\n[secret:children]\nbase_server\n");
     fs::write(inventory.join("hosts"), hosts)?;
-    let mut instances = String::from("instances:\n");
+    let mut instances = String::from("tls: selfsigned\ninstances:\n");
     for (app, id, more) in [
         ("radicale", "dav", ", users: [alice]"),
         ("dokuwiki", "wiki", ""),

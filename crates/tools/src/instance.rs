@@ -15,6 +15,9 @@ use crate::recipes;
 /// Reads the stream of pq-inventory and writes it on with the steps of each host, those of the platform that its
 /// instances need among them. No machine is looked at, unless the plan ends here with --check or --apply. Of the commands, `remove`, `renew`
 /// and `clean` are such planners, too; the others are about the recipes of applications, and read no stream.
+///
+/// The certificate of an instance is one of Let's Encrypt where its `tls` says nothing else. Until its names lead to the machine, it is
+/// served with one of the machine's own authority, and the run says so.
 #[derive(Debug, Parser)]
 #[command(
     name = "pq-instance",

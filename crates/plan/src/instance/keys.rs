@@ -68,8 +68,8 @@ pub(crate) fn engine(
     })
 }
 
-/// The certificates of an authority that the machine keeps.
-pub(crate) const SELFSIGNED: &str = "selfsigned";
+/// The certificates of a public authority, which an instance has where nobody says otherwise.
+pub(crate) const PUBLIC: &str = "letsencrypt";
 
 /// Whether an instance has a certificate from a public authority.
 ///
@@ -77,9 +77,9 @@ pub(crate) const SELFSIGNED: &str = "selfsigned";
 /// Where its `tls` is no word of the choice.
 pub(crate) fn is_public(draft: &Draft<'_>, instance: &Instance) -> Result<bool, Diagnostic> {
     let Some(variable) = draft.catalogue.instance.variables.get("tls") else { return Ok(false) };
-    let default = variable.default.as_ref().and_then(|node| node.text()).unwrap_or(SELFSIGNED);
+    let default = variable.default.as_ref().and_then(|node| node.text()).unwrap_or(PUBLIC);
     let chosen = set(draft, instance, variable, "tls", "tls")?;
-    Ok(chosen.as_ref().and_then(Value::as_str).unwrap_or(default) == "letsencrypt")
+    Ok(chosen.as_ref().and_then(Value::as_str).unwrap_or(default) == PUBLIC)
 }
 
 /// The extensions of PHP that an instance names itself.

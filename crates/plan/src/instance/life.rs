@@ -178,7 +178,7 @@ impl<'p> Life<'p> {
 
     /// Where its certificate comes from.
     pub fn tls(&self) -> &str {
-        self.scope.text("tls").unwrap_or(keys::SELFSIGNED)
+        self.scope.text("tls").unwrap_or(keys::PUBLIC)
     }
 
     /// How its web server is spoken to.
