@@ -27,8 +27,8 @@ pub struct Tls {
     pub chain: AbsPath,
     /// Its key.
     pub key: AbsPath,
-    /// Whether nothing else will do: then it is an error where the given pair is not good, and there is no `local`; else the one in
-    /// `local` is served.
+    /// Whether nothing else will do: then a copy of the given pair is served, it is an error where that is not good, and there is no
+    /// `local`; else the one in `local` is served where the given one is not good.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
 }
@@ -114,17 +114,81 @@ impl Tls {
         Ok(of_chain == of_key)
     }
 
-    /// Each link, and where it leads.
-    fn links(&self, served: &str) -> Result<Vec<(AbsPath, String)>, Error> {
-        let mut links = vec![
+    /// The links to the given pair.
+    fn given(&self) -> Result<Vec<(AbsPath, String)>, Error> {
+        Ok(vec![
             (self.at("given/key.pem")?, self.key.as_str().to_owned()),
             (self.at("given/chain.pem")?, self.chain.as_str().to_owned()),
-            (self.at("served")?, served.to_owned()),
-        ];
+        ])
+    }
+
+    /// Each link, and where it leads.
+    fn links(&self, served: &str) -> Result<Vec<(AbsPath, String)>, Error> {
+        let mut links = if self.required { Vec::new() } else { self.given()? };
+        links.push((self.at("served")?, served.to_owned()));
         for name in FILES {
             links.push((self.at(name)?, format!("served/{name}")));
         }
         Ok(links)
+    }
+
+    /// Whether a directory of ours holds a copy of the given pair.
+    fn holds(&self, machine: &dyn Probe, directory: &str) -> Result<bool, Error> {
+        for (from, name) in [(&self.key, "key.pem"), (&self.chain, "chain.pem")] {
+            let copy = self.at(&format!("{directory}/{name}"))?;
+            let is_file = machine.stat(&copy)?.is_some_and(|is| is.kind == Kind::File);
+            if !is_file || machine.sha256(&copy)? != machine.sha256(from)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Makes a directory that is not served hold a copy of the given pair, and nothing else.
+    fn copy(&self, machine: &mut dyn System, directory: &str) -> Result<(), Error> {
+        let into = self.at(directory)?;
+        if machine.stat(&into)?.is_some() {
+            machine.remove(&into)?;
+        }
+        machine.make_dir(&into, &Meta::new(Mode::from_bits(0o700), "root", "root"))?;
+        for (from, name, mode) in [(&self.key, "key.pem", 0o600), (&self.chain, "chain.pem", 0o644)] {
+            let content = machine.read(from)?.ok_or_else(|| Error::absent("file", from.as_str()))?;
+            let meta = Meta::new(Mode::from_bits(mode), "root", "root");
+            machine.write(&self.at(&format!("{directory}/{name}"))?, &content, &meta)?;
+        }
+        Ok(())
+    }
+
+    /// Has a copy of the given pair be served from where such a pair is: what is served meanwhile is whole, too.
+    fn serve_copy(&self, machine: &mut dyn System) -> Result<(), Error> {
+        if self.is_served(machine, GIVEN)? {
+            if self.holds(machine, GIVEN)? {
+                return Ok(());
+            }
+            self.copy(machine, LOCAL)?;
+            point(machine, LOCAL, &self.at("served")?)?;
+        }
+        self.copy(machine, GIVEN)
+    }
+
+    /// Where links to the given pair take the place of others: the machine's own pair is served meanwhile.
+    fn step_aside(&self, machine: &mut dyn System) -> Result<(), Error> {
+        let mut changes = false;
+        for (path, target) in self.given()? {
+            changes |= machine.read_link(&path)?.as_deref() != Some(target.as_str());
+        }
+        for name in FILES {
+            changes &= machine.sha256(&self.at(&format!("{LOCAL}/{name}"))?)?.is_some();
+        }
+        match changes && self.is_served(machine, GIVEN)? {
+            true => point(machine, LOCAL, &self.at("served")?),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the pair of a directory is the one that is served.
+    fn is_served(&self, machine: &dyn Probe, directory: &str) -> Result<bool, Error> {
+        Ok(machine.read_link(&self.at("served")?)?.as_deref() == Some(directory))
     }
 
     /// The machine's own pair, where nothing will do but the given one.
@@ -201,6 +265,9 @@ impl Converge for Tls {
                 Some(is) => return Err(in_the_way("link", &path, &is)),
             }
         }
+        if self.required && !self.holds(machine, GIVEN)? {
+            found.push(GIVEN, Some("another pair"), Some(&format!("that of `{}`", self.chain)));
+        }
         if self.unused(machine)?.is_some() {
             found.push(LOCAL, Some("a pair that is not served"), Some(Difference::ABSENT));
         }
@@ -213,7 +280,12 @@ impl Converge for Tls {
             wanted = LOCAL;
         }
         self.take_over(machine)?;
-        machine.make_dir(&self.at(GIVEN)?, &Meta::new(Mode::from_bits(0o700), "root", "root"))?;
+        if self.required {
+            self.serve_copy(machine)?;
+        } else {
+            self.step_aside(machine)?;
+            machine.make_dir(&self.at(GIVEN)?, &Meta::new(Mode::from_bits(0o700), "root", "root"))?;
+        }
         self.links(wanted)?.into_iter().try_for_each(|(path, target)| point(machine, &target, &path))?;
         match self.unused(machine)? {
             Some(local) => machine.remove(&local),
@@ -231,8 +303,13 @@ impl Converge for Tls {
 
     fn things(&self) -> Vec<Thing> {
         let mut things = vec![Thing::new(ThingKind::Directory, format!("{}/{GIVEN}", self.path))];
-        let names = ["given/key.pem", "given/chain.pem", "served", "key.pem", "chain.pem"];
-        things.extend(names.map(|name| Thing::new(ThingKind::Link, format!("{}/{name}", self.path))));
+        let given = if self.required { ThingKind::File } else { ThingKind::Link };
+        for (name, kind) in [("given/key.pem", given), ("given/chain.pem", given)]
+            .into_iter()
+            .chain(["served", "key.pem", "chain.pem"].map(|name| (name, ThingKind::Link)))
+        {
+            things.push(Thing::new(kind, format!("{}/{name}", self.path)));
+        }
         things
     }
 }
