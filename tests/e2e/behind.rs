@@ -82,7 +82,7 @@ fn an_installed_version_stays_and_a_first_install_takes_what_is_pinned() -> Resu
 
     // A newer one is pinned: the one that is there stays whole, the one that is not takes it.
     pins(&machine, &["1.2.3", "1.3.0"])?;
-    let behind = ["blog: 1.2.3 is installed, and stays; the plan has 1.3.0", "`pq-upgrade blog`"];
+    let behind = ["blog: 1.2.3 is installed, and stays; the plan has 1.3.0", "with 1.2.3 in the inventory"];
     told(&pipe(&machine, "pq-apply --check --text")?, 3, &behind);
     let run = pipe(&machine, "pq-apply --text")?;
     told(&run, 0, &behind);

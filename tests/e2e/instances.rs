@@ -166,7 +166,8 @@ fn an_instance_keeps_to_itself_is_closed_and_goes_without_a_trace() -> Result<()
     for version in ["8", "9", "10"] {
         let archive = archive.replace("version: \"7\"", &format!("version: \"{version}\""));
         instances(&machine, &archive, &[("blog", "")])?;
-        done(pipe(&machine, "pq-apply --text")?);
+        // without the step by which a version that is installed stays
+        done(pipe(&machine, "grep -v '\"do\":\"installed\"' | pq-apply --text")?);
     }
     machine.sh("cd /srv/paquerette/www/blog/releases && mkdir .tmp-9.old by-hand .tmp-by-hand")?.success()?;
     let releases = || machine.sh("ls -A /srv/paquerette/www/blog/releases | tr '\\n' ' '");
