@@ -112,13 +112,25 @@ fn served(machine: &Machine, id: &str, trusted: &str) -> Result<(String, String)
     Ok((machine.sh(&ask)?.stdout, machine.sh(&number)?.text().to_owned()))
 }
 
+/// Asks until it is so, three seconds at most: a process of the web server that is about to end may answer once more as it did.
+fn soon<T>(ask: impl Fn() -> Result<T>, is_so: impl Fn(&T) -> bool) -> Result<T> {
+    let begun = Instant::now();
+    loop {
+        let answer = ask()?;
+        if is_so(&answer) || begun.elapsed() > Duration::from_secs(3) {
+            return Ok(answer);
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
 const PUBLIC: &str = "/root/ca/root.pem";
 const LOCAL: &str = "/etc/paquerette/ca/ca.pem";
 
 /// Demands that a site is served with a public certificate, or with the machine's own; the certificate's number.
 fn serves(machine: &Machine, id: &str, public: bool) -> Result<String> {
     let (trusted, other) = if public { (PUBLIC, LOCAL) } else { (LOCAL, PUBLIC) };
-    let (page, number) = served(machine, id, trusted)?;
+    let (page, number) = soon(|| served(machine, id, trusted), |(page, _)| !page.is_empty())?;
     assert!(page.contains("a page of our own"), "{id}: {page}");
     assert_eq!(page.to_lowercase().contains("strict-transport-security"), public, "{id}: {page}");
     assert_eq!(served(machine, id, other)?.0, "", "{id}");
@@ -293,15 +305,8 @@ fn chosen(lab: &Lab, server: &str, _: &str) -> Result<()> {
     run(&machine)?;
     let is_own = || -> Result<()> {
         let good = machine.sh("openssl x509 -noout -serial -in /root/pairs/good.pem")?.text().to_owned();
-        let (mut page, mut number) = (String::new(), String::new());
-        // A process of the web server that is about to end may answer once more as it did.
-        for _ in 0..10 {
-            (page, number) = served(&machine, "one", "/root/ca/ca.pem")?;
-            if number == good && !page.is_empty() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(300));
-        }
+        let is_good = |(page, number): &(String, String)| *number == good && !page.is_empty();
+        let (page, number) = soon(|| served(&machine, "one", "/root/ca/ca.pem"), is_good)?;
         assert_eq!(number, good);
         assert!(
             page.contains("a page of our own") && page.to_lowercase().contains("strict-transport"),
