@@ -87,7 +87,7 @@ fn tagged(machine: &Machine) -> Result<()> {
     let key = says(
         machine,
         "cd /srv/paquerette/www/app; stat -c '%a %U' deploy_key; ls releases; cat releases/1.2/.paquerette/commit | wc -c; ls -d releases/.tmp* 2>/dev/null | wc -l
-         grep -c '\"kind\":\"tree\",\"name\":\"/srv/paquerette/www/app/releases/1.2\".*\"owner\":\"app\"' /var/lib/paquerette/ledger.ndjson",
+         grep -m 1 -c '\"kind\":\"tree\",\"name\":\"/srv/paquerette/www/app/releases/1.2\".*\"owner\":\"app\"' /var/lib/paquerette/ledger.ndjson",
     )?;
     // The ledger knows the release, whatever made it.
     assert_eq!(key, "600 root\n1.2\n41\n0\n1\n");
