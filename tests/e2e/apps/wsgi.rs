@@ -116,7 +116,13 @@ fn copied(machine: &Machine) -> Result<()> {
     let count = |text: &str| text.matches("changed\n").count();
     assert_eq!(count(&after), count(&before) + 1, "{before}{after}");
     assert!(after.starts_with("1.2\n.paquerette\napp.py\nnote\nrequirements.txt\n"), "{after}");
-    assert!(after.contains("755 root\n") && before.lines().last() != after.lines().last(), "{before}{after}");
+    assert!(after.contains("750 root\n") && before.lines().last() != after.lines().last(), "{before}{after}");
+    // Where somebody else chooses what is there, nothing is read.
+    machine.sh("mv /root/src/shop /root/src/theirs; ln -s theirs /root/src/shop")?.success()?;
+    let refused = pipe(machine, "pq-apply --text")?;
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(refused.code == 1 && said.contains("/root/src/shop is not read: it is a link"), "{said}");
+    machine.sh("rm /root/src/shop; mv /root/src/theirs /root/src/shop")?.success()?;
     shop(machine)
 }
 

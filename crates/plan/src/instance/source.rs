@@ -6,8 +6,10 @@ use pq_recipes::{ARCHIVE, DIRECTORY, GIT, Git, Node, Origin, PACKAGES, Pin};
 use pq_stream::Diagnostic;
 use serde_json::{Map, Value, json};
 
+use super::keys;
 use super::life::Life;
 use crate::draft::Draft;
+use crate::values;
 
 /// Where the environment of a release is, below it.
 const ENVIRONMENT: &str = ".paquerette/venv";
@@ -125,12 +127,23 @@ pub(super) fn checkout(draft: &mut Draft<'_>, life: &Life<'_>, git: &Git) -> Res
 /// The release that a copy of a directory of the machine is; made again where what is in the directory is no longer the same.
 pub(super) fn copied(draft: &mut Draft<'_>, life: &Life<'_>, directory: &str) -> Result<(), Diagnostic> {
     let release = &life.paths.release;
+    let (own, given) = (format!("{}/", life.paths.home), format!("{directory}/"));
+    if own.starts_with(&given) || given.starts_with(&own) {
+        let error = Diagnostic::new(format!(
+            "the `directory` of `{}` on `{}` cannot be copied",
+            life.id(),
+            draft.host.host
+        ))
+        .cause(format!("a copy of `{directory}` would be in `{}`, and in the next copy", life.paths.home));
+        let error = values::at(error, keys::place(draft.host, life.instance, "directory"));
+        return Err(error.hint("keep it elsewhere, as in `/srv/shop`"));
+    }
     let program = format!("{}/copied", life.paths.home);
     let script = &draft.catalogue.path("instance/copied.sh")?.text;
     let fields = json!({ "path": program, "content": script, "mode": "0755" });
     draft.step(&life.step("copied"), "what makes a release of a directory", "file", fields)?;
     let fields = json!({
-        "argv": [program, "make", release, directory],
+        "argv": [program, "make", release, directory, life.id()],
         "unless": [program, "same", release, directory],
         "timeout": 900,
         "makes": release,

@@ -8,6 +8,7 @@ set -eu
 release=$1 url=$2 tag=$3 commit=$4
 releases=${release%/*}
 fresh=$releases/.tmp-${release##*/}
+if [ ! -e "$release" ] && [ -e "$fresh.old" ]; then mv -T "$fresh.old" "$release"; fi
 rm -rf "$releases"/.tmp-*
 trap 'rm -rf "$fresh"' EXIT
 mkdir -m 755 "$fresh" "$fresh/.paquerette"

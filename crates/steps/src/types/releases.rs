@@ -34,7 +34,7 @@ fn default_keep() -> usize {
 }
 
 /// What a killed run can have left of a release: `.tmp-<release>`, and such an end.
-const ENDS: [&str; 4] = ["", ".archive", ".old", ".new"];
+const ENDS: [&str; 5] = ["", ".archive", ".old", ".new", ".tar"];
 
 /// Something that goes.
 struct Past {
@@ -95,8 +95,11 @@ impl Releases {
             let aside = self.below(&format!(".tmp-{name}.old"))?;
             past.push(Past { path: self.below(name)?, how: How::Old(aside) });
         }
-        // What is beside the release that is served may be what it was before: its own step brings it back, or takes it away.
-        for name in booked.keys().filter(|name| Some(name.as_str()) != served) {
+        for name in booked.keys() {
+            // Where the release that is served has no name, what is beside it may be what it was: its own step brings it back.
+            if Some(name.as_str()) == served && machine.stat(&self.below(name)?)?.is_none() {
+                continue;
+            }
             for end in ENDS {
                 let path = self.below(&format!(".tmp-{name}{end}"))?;
                 if machine.stat(&path)?.is_some() {
