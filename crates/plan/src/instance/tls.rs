@@ -81,16 +81,26 @@ fn pair(draft: &mut Draft<'_>, life: &Life<'_>, mut fields: Value) -> Result<(),
 
 /// One of the operator's files.
 fn given(draft: &Draft<'_>, life: &Life<'_>, key: &str) -> Result<String, Diagnostic> {
-    if let Some(path) = life.scope.text(key) {
-        return Ok(path.to_owned());
-    }
     let host = draft.host;
+    if let Some(path) = life.scope.text(key) {
+        let ours =
+            ["/etc/paquerette/", "/etc/letsencrypt/"].into_iter().find(|below| path.starts_with(below));
+        let Some(below) = ours else { return Ok(path.to_owned()) };
+        let error =
+            Diagnostic::new(format!("the `{key}` of `{}` on `{}` cannot be served", life.id(), host.host))
+                .cause(format!(
+                    "what is in `{below}` is changed and taken away by tools: `{path}` would not stay"
+                ));
+        let error = values::at(error, keys::place(host, life.instance, key));
+        return Err(error.hint("have the operator's own files elsewhere, as in `/etc/ssl/private/`"));
+    }
     let error = Diagnostic::new(format!("`{}` on `{}` has no `{key}`", life.id(), host.host))
         .cause("its `tls` is `files`: the certificate is one that lies on the machine");
     let error = values::at(error, keys::place(host, life.instance, "tls"));
     Err(error.hint(format!(
-        "set `{key}` of the instance: an absolute path, such as `/etc/ssl/private/{}.pem`",
-        life.id()
+        "set `{key}` of the instance: an absolute path, such as `/etc/ssl/private/{}.{}.pem`",
+        life.id(),
+        key.trim_start_matches("tls_")
     )))
 }
 

@@ -166,7 +166,7 @@ impl Acme {
         }
         let pair = self.pair()?;
         let flaw = match pair.flaw(machine)? {
-            None if pair.is_a_pair(machine)? => None,
+            None if pair.is_a_pair(machine, &pair.chain, &pair.key)? => None,
             None => Some(format!("`{}` is not the key of `{}`", pair.key, pair.chain)),
             flaw => flaw,
         };

@@ -87,7 +87,7 @@ impl Tls {
                     let has = format!("`{}` is for {}, and not for `{name}`", self.chain, has.join(", "));
                     return Err(refused(has).into());
                 }
-                match self.is_a_pair(machine) {
+                match self.is_a_pair(machine, &self.chain, &self.key) {
                     Ok(true) => Ok(GIVEN),
                     Ok(false) => Err(refused(format!("`{}` is not its key", self.key)).into()),
                     // openssl comes with this run
@@ -103,14 +103,19 @@ impl Tls {
         }
     }
 
-    /// Whether the given key is that of the given chain, as openssl reads them.
-    pub(super) fn is_a_pair(&self, machine: &dyn Probe) -> Result<bool, Error> {
+    /// Whether a key is that of a chain, as openssl reads them.
+    pub(super) fn is_a_pair(
+        &self,
+        machine: &dyn Probe,
+        chain: &AbsPath,
+        key: &AbsPath,
+    ) -> Result<bool, Error> {
         let ask = |argv: &[&str]| -> Result<String, Error> {
             let command = Command::new(argv.iter().copied());
             Ok(machine.ask(&command)?.success(&command)?.stdout)
         };
-        let of_chain = ask(&["openssl", "x509", "-noout", "-pubkey", "-in", self.chain.as_str()])?;
-        let of_key = ask(&["openssl", "pkey", "-pubout", "-passin", "pass:", "-in", self.key.as_str()])?;
+        let of_chain = ask(&["openssl", "x509", "-noout", "-pubkey", "-in", chain.as_str()])?;
+        let of_key = ask(&["openssl", "pkey", "-pubout", "-passin", "pass:", "-in", key.as_str()])?;
         Ok(of_chain == of_key)
     }
 
@@ -156,7 +161,18 @@ impl Tls {
             let meta = Meta::new(Mode::from_bits(mode), "root", "root");
             machine.write(&self.at(&format!("{directory}/{name}"))?, &content, &meta)?;
         }
-        Ok(())
+        // What was looked at before may have been exchanged meanwhile.
+        let (chain, key) =
+            (self.at(&format!("{directory}/chain.pem"))?, self.at(&format!("{directory}/key.pem"))?);
+        match self.is_a_pair(machine, &chain, &key)? {
+            true => Ok(()),
+            false => Err(Diagnostic::new(format!(
+                "`{}` and `{}` changed while they were copied",
+                self.chain, self.key
+            ))
+            .hint("run again: what was served before is served")
+            .into()),
+        }
     }
 
     /// Has a copy of the given pair be served from where such a pair is: what is served meanwhile is whole, too.
@@ -276,7 +292,7 @@ impl Converge for Tls {
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
         let mut wanted = self.wanted(machine)?;
-        if wanted == GIVEN && !self.required && !self.is_a_pair(machine)? {
+        if wanted == GIVEN && !self.required && !self.is_a_pair(machine, &self.chain, &self.key)? {
             wanted = LOCAL;
         }
         self.take_over(machine)?;
