@@ -17,12 +17,16 @@ class Cut(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(('127.0.0.1', 8088), Cut).serve_forever()
 "#;
 
-/// The inventory's machine: an instance that works, and these behind it, from archives that a port of the machine serves.
-fn instances(machine: &Machine, port: u16, archive: &str, more: &str) -> Result<()> {
+/// The mirror of the machine itself, and that of the lab.
+const OWN: &str = "127.0.0.1:8087";
+const LAB: &str = "10.77.0.1:8088";
+
+/// The inventory's machine: an instance that works, and these behind it, from archives that a mirror serves.
+fn instances(machine: &Machine, mirror: &str, archive: &str, more: &str) -> Result<()> {
     machine.write(
         "/root/paquerette/inventory/host_vars/demo.yml",
         format!(
-            "os: debian-12\nmemory_mb: 2048\nsource_mirror: http://127.0.0.1:{port}\nplatform: [python]\ninstances:\n  \
+            "os: debian-12\nmemory_mb: 2048\nsource_mirror: http://{mirror}\nplatform: [python]\ninstances:\n  \
              - {{ app: php, id: blog, domain: blog.demo.test, {archive} }}\n{more}"
         ),
     )
@@ -61,43 +65,44 @@ fn what_fails_of_one_instance_concerns_no_other_and_is_made_good_by_a_rerun() ->
     let shop = |archive: &str, more: &str| {
         format!("  - {{ app: php, id: shop, domain: shop.demo.test, {archive} {more} }}\n")
     };
-    instances(&machine, 8087, &archive, "")?;
+    instances(&machine, OWN, &archive, "")?;
     done(pipe(&machine, "pq-apply --text")?);
     machine.sh("apt-get install -y -qq curl >/dev/null")?.success()?;
 
     // Another digest than that of what comes.
     let (before, digest) = archive.split_once("sha256: ").unwrap_or_default();
     let other = format!("{before}sha256: {}{}", "0".repeat(8), &digest[8..]);
-    instances(&machine, 8087, &archive, &shop(&other, ""))?;
+    instances(&machine, OWN, &archive, &shop(&other, ""))?;
     fails(&machine, &["shop/release", "SHA-256", "00000000"])?;
 
     // The source is down, breaks off each time, or has nothing of that name.
-    for (port, words) in [(8089, "connection refused"), (8088, "broke off")] {
-        instances(&machine, port, &archive, &shop(&archive, ""))?;
+    for (mirror, words) in [("127.0.0.1:8089", "connection refused"), ("127.0.0.1:8088", "broke off")] {
+        instances(&machine, mirror, &archive, &shop(&archive, ""))?;
         fails(&machine, &["shop/release", words, "run again when the server answers"])?;
     }
-    instances(&machine, 8087, &archive, &shop(&archive.replace("site-7", "site-8"), ""))?;
+    instances(&machine, OWN, &archive, &shop(&archive.replace("site-7", "site-8"), ""))?;
     fails(&machine, &["shop/release", "404", "pin another version"])?;
 
     // The disk is full while it is unpacked.
     let releases = "/srv/paquerette/www/shop/releases";
     machine.sh(&format!("mount -t tmpfs -o size=12m tmpfs {releases}"))?.success()?;
-    instances(&machine, 8087, &archive, &shop(&archive, ""))?;
+    instances(&machine, OWN, &archive, &shop(&archive, ""))?;
     fails(&machine, &["shop/release", "no space left on device"])?;
     assert_eq!(machine.sh(&format!("ls {releases}"))?.text(), "");
     machine.sh(&format!("umount {releases}"))?.success()?;
 
-    // A port that somebody else has: refused, by name, before the first change.
+    // A port that somebody else has: nothing is started, and no site hands on to who listens there.
     let listens = "mkdir /root/theirs; systemd-run --unit theirs python3 -m http.server -d /root/theirs -b 127.0.0.1 5232";
     machine.sh(listens)?.success()?;
     let calendar = "  - { app: radicale, id: dav, domain: dav.demo.test }\n";
-    instances(&machine, 8087, &archive, calendar)?;
-    fails(&machine, &["`dav` cannot be installed", "`python3` listens on port 5232"])?;
-    assert_eq!(machine.sh("getent passwd dav; ls -d /srv/paquerette/www/dav")?.text(), "");
+    instances(&machine, LAB, &archive, calendar)?;
+    fails(&machine, &["cannot start `pq-dav.service`", "`python3` listens on port 5232"])?;
+    assert_eq!(machine.sh("ls /etc/nginx/sites-enabled | grep dav; true")?.text(), "");
     machine.sh("systemctl stop theirs.service")?.success()?;
 
     // Made good: the same command, and nothing is left to do.
-    instances(&machine, 8087, &archive, &shop(&archive, ""))?;
+    done(pipe(&machine, "pq-apply --text")?);
+    instances(&machine, OWN, &archive, &(shop(&archive, "") + calendar))?;
     done(pipe(&machine, "pq-apply --text")?);
     assert!(visits(&machine, "shop")?.is_some());
     nothing_left(&machine)

@@ -72,13 +72,13 @@ pub fn found(ssh: u16, users: &Users) -> Result<Found, Error> {
     Ok(Found { listeners, rules: rules(users)? })
 }
 
-/// What listens on a TCP port.
+/// What listens on a TCP port of 127.0.0.1, or of all addresses.
 pub fn listener(port: u16) -> Option<Listener> {
     let tables =
         ["tcp", "tcp6"].map(|table| fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default());
     let mut sockets =
         tables.iter().flat_map(|text| text.lines().skip(1)).filter_map(|line| socket(line, "tcp", LISTENS));
-    let found = sockets.find(|it| it.port == port)?;
+    let found = sockets.find(|it| it.port == port && (it.loopback || it.everywhere))?;
     let program = programs(BTreeSet::from([found.inode])).remove(&found.inode).unwrap_or_default();
     Some(Listener { port, protocol: "tcp".to_owned(), program })
 }
@@ -88,6 +88,7 @@ struct Socket {
     port: u16,
     protocol: &'static str,
     loopback: bool,
+    everywhere: bool,
     inode: u64,
 }
 
@@ -102,8 +103,9 @@ fn socket(line: &str, protocol: &'static str, state: &str) -> Option<Socket> {
     let loopback = (address.len() == 8 && address.ends_with("7F"))
         || address == "00000000000000000000000001000000"
         || address.starts_with("0000000000000000FFFF0000") && address.ends_with("7F");
+    let everywhere = address.bytes().all(|digit| digit == b'0');
     let inode = words.get(9)?.parse().ok()?;
-    Some(Socket { port: u16::from_str_radix(port, 16).ok()?, protocol, loopback, inode })
+    Some(Socket { port: u16::from_str_radix(port, 16).ok()?, protocol, loopback, everywhere, inode })
 }
 
 /// The program of each of these sockets, by its inode.

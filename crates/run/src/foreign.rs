@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pq_steps::ledger::{Booked, Ledger, Thing, ThingKind};
-use pq_steps::{AnyStep, Error, Probe};
+use pq_steps::{Error, Probe};
 use pq_stream::{Diagnostic, owner_of};
 
 use crate::behind::Behind;
@@ -26,12 +26,6 @@ pub(crate) fn refuse(machine: &dyn Probe, ledger: &Ledger, host: &WorkHost) -> R
         let owner = owner_of(&planned.record.id);
         if !ids.contains(owner) {
             continue;
-        }
-        if let AnyStep::Service(service) = &planned.step
-            && ledger.get(&Thing::new(ThingKind::Unit, service.unit.as_str())).is_none()
-        {
-            let what = || format!("`{owner}` cannot be installed: nothing was changed");
-            service.refuse_taken(machine, what).map_err(Error::into_diagnostic)?;
         }
         for thing in planned.step.converge().things() {
             let within = |outer: &Thing| {

@@ -114,7 +114,7 @@ pub trait Probe {
     /// Where who listens gives none.
     fn presented(&self, name: &str) -> Result<Option<Certificate>, Error>;
 
-    /// What listens on a TCP port of the machine; nothing where nothing does.
+    /// What listens on a TCP port of 127.0.0.1, or of all addresses; nothing where nothing does.
     ///
     /// # Errors
     /// Where the machine does not answer.

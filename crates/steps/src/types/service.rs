@@ -28,7 +28,7 @@ pub struct Service {
     /// put back as it was needs no reload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<String>,
-    /// The TCP port on which it listens: while something else does, it is not started, and nothing is changed for its first start.
+    /// The TCP port on which it listens: while something else does, it is not started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listens: Option<u16>,
     /// Whether there may be no such unit: then it neither runs nor starts.
@@ -37,19 +37,18 @@ pub struct Service {
 }
 
 impl Service {
-    /// Refuses to start it where somebody else listens already; `what` is what cannot be done then.
-    ///
-    /// # Errors
-    /// Where somebody does, or the machine does not answer.
-    pub fn refuse_taken(&self, machine: &dyn Probe, what: impl FnOnce() -> String) -> Result<(), Error> {
+    /// Refuses to start it where somebody else listens already.
+    fn refuse_taken(&self, machine: &dyn Probe) -> Result<(), Error> {
         let Some(port) = self.listens.filter(|_| self.running) else { return Ok(()) };
-        if machine.unit(&self.unit)?.is_some_and(|it| matches!(it.active, Active::Active | Active::Changing))
-        {
+        let active = machine.unit(&self.unit)?.map(|it| it.active);
+        // its own process may listen already
+        if matches!(active, Some(Active::Active | Active::Changing)) {
             return Ok(());
         }
         let Some(other) = machine.listener(port)? else { return Ok(()) };
         let who = if other.program.is_empty() { "something" } else { other.program.as_str() };
-        let taken = Diagnostic::new(what()).cause(format!("`{who}` listens on port {port} already"));
+        let taken = Diagnostic::new(format!("cannot start `{}`", self.unit))
+            .cause(format!("`{who}` listens on port {port} already"));
         let hint = format!("`ss -ltnp 'sport = :{port}'` shows it: stop it, or choose another `port`");
         Err(taken.hint(hint).into())
     }
@@ -114,7 +113,7 @@ impl Converge for Service {
             machine.unit_do(verb, &self.unit)?;
         }
         if !self.runs(&unit) {
-            self.refuse_taken(machine, || format!("cannot start `{}`", self.unit))?;
+            self.refuse_taken(machine)?;
             let hash = Reads::look(machine, &self.reads)?.digest();
             // What starts now is to start as its files say.
             if self.running && unit.needs_daemon_reload {
