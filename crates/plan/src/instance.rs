@@ -55,7 +55,7 @@ pub(crate) fn plan(draft: &mut Draft<'_>, chosen: &[&Instance]) -> Result<(), Di
 
 /// The steps of one that is closed: what people see of it, and what is kept.
 fn closed(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
-    draft.part(life.id(), &format!("{} at https://{}, closed", life.app.name, life.domain()?));
+    draft.part(life.id(), &format!("{} at {}://{}, closed", life.app.name, life.scheme(), life.domain()?));
     release::account(draft, life)?;
     removal::stop(draft, life.id())?;
     process::rests(draft, life)?;

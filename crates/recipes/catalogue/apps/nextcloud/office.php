@@ -4,7 +4,9 @@
 $wanted = [
     'wopi_url' => 'https://{{ linked_by.collabora[0].domain }}',
     'public_wopi_url' => 'https://{{ linked_by.collabora[0].domain }}',
+{% if vars.office_from %}
     'wopi_allowlist' => '{{ vars.office_from | join(',') }}',
+{% endif %}
 ];
 if ($argv[1] === 'set') {
     chdir('{{ paths.current }}');
