@@ -53,7 +53,10 @@ impl Visitor {
             while Instant::now() < end {
                 let answer = attempt(&login, password.clone(), &run);
                 let done = answer.as_ref().err().is_none_or(|why| is_final(why));
-                *why.lock().unwrap_or_else(PoisonError::into_inner) = answer.err();
+                // Who came in too late found what was undone already: why nobody did before is still to be told.
+                if answer.is_err() || Instant::now() < end {
+                    *why.lock().unwrap_or_else(PoisonError::into_inner) = answer.err();
+                }
                 if done {
                     return;
                 }
