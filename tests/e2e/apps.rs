@@ -305,6 +305,11 @@ fn try_one(lab: &Lab, app: &App, engine: &str, server: &str, suite: Suite) -> Re
     (app.works)(&machine)?;
     nothing_left(&machine)?;
     machine.reboot()?;
+    // A program that does not tell systemd when it listens may not do so yet.
+    says(
+        &machine,
+        "for i in $(seq 100); do case $(browser -o /dev/null -w '%{http_code}' $url/) in 502 | 503) sleep 0.1 ;; *) break ;; esac; done",
+    )?;
     (app.works)(&machine)?;
     nothing_left(&machine)?;
     // Gone without a trace, and there again.
