@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pq_testkit::lab::{self, Image, Lab, Machine, Output, Result, Suite};
 use pq_tests::Matrix;
 
-use crate::world::{canonical, demo_inventory, install, pipe, quiet, serve};
+use crate::world::{HOST, canonical, demo_inventory, install, pipe, quiet, serve};
 
 /// What the authority's own site is signed by, and how it judges: certificates of 20 days are due at once for certbot.
 const AUTHORITY: &str = r#"
@@ -73,7 +73,7 @@ fn inventory(machine: &Machine, server: &str, instances: &[(&str, &str)]) -> Res
         })
         .collect();
     machine.write(
-        "/root/paquerette/inventory/host_vars/demo.yml",
+        HOST,
         format!(
             "os: debian-12\nweb_server: {server}\nmemory_mb: 2048\nsource_mirror: http://127.0.0.1:8087\n\
              acme_directory: https://localhost:14000/dir\nacme_ca_file: /root/ca/ca.pem\ninstances:\n{list}"
@@ -180,15 +180,15 @@ fn matrix_acme_a_public_certificate_is_had_as_soon_as_it_can_be_and_stays_served
     // `PQ_POINT=nginx/chosen` tries that one alone.
     let only = std::env::var("PQ_POINT").ok();
     let points = points.filter(|point| only.as_ref().is_none_or(|only| only == point));
-    for point in matrix.draw(points, 1) {
-        let begun = Instant::now();
+    let drawn = matrix.draw(points, 1);
+    matrix.each(drawn, 1, |point| {
         for (server, broken) in SERVERS {
             for (_, tried) in WAYS.iter().filter(|(way, _)| point == format!("{server}/{way}")) {
-                tried(&lab, server, broken)?;
+                tried(&lab, server, broken).map_err(|error| error.to_string())?;
             }
         }
-        matrix.note(&point, Ok(()), begun.elapsed());
-    }
+        Ok(())
+    });
     matrix.finish();
     Ok(())
 }

@@ -11,7 +11,7 @@ use pq_tests::Matrix;
 
 use crate::groupware;
 use crate::instances::traces;
-use crate::world::{IDENTITY, bare_of, demo_inventory, nothing_left, pipe, serve, shown};
+use crate::world::{HOST, IDENTITY, bare_of, demo_inventory, nothing_left, pipe, serve, shown};
 
 /// How many are tried in each `make test`.
 const SAMPLE: usize = 1;
@@ -204,7 +204,7 @@ fn archive(machine: &Machine) -> Result<String> {
 }
 
 /// Packs and serves /root/site-7, always to the same bytes, and names it as an instance does.
-pub fn archived(machine: &Machine, more: &str) -> Result<String> {
+fn archived(machine: &Machine, more: &str) -> Result<String> {
     machine.sh("cd /root && tar c --sort=name --mtime=@1 --owner=0 --group=0 site-7 | gzip -n > sources/example.org/site-7.tar.gz")?.success()?;
     serve(machine, "/root/sources")?;
     let digest = machine.sh("sha256sum < /root/sources/example.org/site-7.tar.gz")?.success()?.stdout;
@@ -225,7 +225,7 @@ fn static_files(machine: &Machine) -> Result<()> {
 }
 
 /// A program that counts its visitors, in a file or in the database that its environment names.
-pub const COUNTER: &str = r#"<?php
+const COUNTER: &str = r#"<?php
 $engine = getenv('DATABASE_ENGINE');
 if ($engine === 'none') {
     $file = getenv('DATA_DIR') . '/count';
@@ -240,10 +240,15 @@ $base->exec('INSERT INTO visitors VALUES (1)');
 echo 'visitor ', $base->query('SELECT COUNT(*) FROM visitors')->fetchColumn(), ' of ', $engine;
 "#;
 
-fn program(machine: &Machine) -> Result<String> {
+/// Packs and serves that program, and names it as an instance does.
+pub fn counter(machine: &Machine, more: &str) -> Result<String> {
     machine.sh("mkdir -p /root/sources/example.org /root/site-7/public")?.success()?;
     machine.write("/root/site-7/public/index.php", COUNTER)?;
-    archived(machine, "extensions: [pdo_mysql, pdo_pgsql]")
+    archived(machine, more)
+}
+
+fn program(machine: &Machine) -> Result<String> {
+    counter(machine, "extensions: [pdo_mysql, pdo_pgsql]")
 }
 
 /// Visits the program of an instance once; the how manieth visit that was.
@@ -274,9 +279,6 @@ fn proxied(machine: &Machine) -> Result<()> {
     assert_eq!(page, "somebody else answers\n");
     Ok(())
 }
-
-/// The inventory's machine.
-const HOST: &str = "/root/paquerette/inventory/host_vars/demo.yml";
 
 fn try_one(lab: &Lab, app: &App, engine: &str, server: &str, suite: Suite) -> Result<()> {
     let (recipe, what) = app.name.split_once('-').unwrap_or((app.name, ""));

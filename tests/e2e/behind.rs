@@ -5,7 +5,7 @@ use pq_testkit::lab::{self, Machine, Output, Result};
 
 use crate::apps::says;
 use crate::instances::{pq_instance, traces};
-use crate::world::{bare, demo_inventory, nothing_left, pipe, serve};
+use crate::world::{HOST, bare, demo_inventory, nothing_left, pipe, serve};
 
 const RECIPE: &str = r#"app: page
 about: A page that says its version
@@ -45,7 +45,7 @@ fn instances(machine: &Machine, instances: &[(&str, &str)]) -> Result<()> {
     for (id, more) in instances {
         text += &format!("  - {{ app: page, id: {id}, domain: {id}.demo.test, {more} }}\n");
     }
-    machine.write("/root/paquerette/inventory/host_vars/demo.yml", text)
+    machine.write(HOST, text)
 }
 
 /// What is served, set and installed of an instance.

@@ -3,7 +3,7 @@
 
 use pq_testkit::lab::{self, Image, Lab, Machine, Output, Result, Suite};
 
-use crate::world::{demo_inventory, install};
+use crate::world::{HOST, demo_inventory, install};
 
 /// Where the services of others answer.
 const SERVICES: [u16; 2] = [8443, 9000];
@@ -32,7 +32,7 @@ fn server(machine: &Machine, options: &str, last: &str) -> Result<Output> {
 
 fn inventory(machine: &Machine, text: &str) -> Result<()> {
     let base = "platform: []\ninstances: []\n";
-    machine.write("/root/paquerette/inventory/host_vars/demo.yml", format!("{base}{text}"))
+    machine.write(HOST, format!("{base}{text}"))
 }
 
 /// What others get of the machine, from outside.

@@ -1,10 +1,10 @@
 //! What goes wrong while an instance is installed concerns no other one, is told with its cause and its cure, and leaves nothing
 //! half-installed that is served; once it is mended, the same command ends as if nothing had been.
 
-use pq_testkit::lab::{self, Machine, Output, Result};
+use pq_testkit::lab::{self, Machine, Result};
 
-use crate::apps::{COUNTER, archived, visits};
-use crate::world::{bare, demo_inventory, nothing_left, pipe};
+use crate::apps::{counter, visits};
+use crate::world::{HOST, bare, demo_inventory, done, nothing_left, pipe};
 
 /// A server of archives that breaks off after nine tenths of each.
 const CUTS: &str = r#"
@@ -24,7 +24,7 @@ const LAB: &str = "10.77.0.1:8088";
 /// The inventory's machine: an instance that works, and these behind it, from archives that a mirror serves.
 fn instances(machine: &Machine, mirror: &str, archive: &str, more: &str) -> Result<()> {
     machine.write(
-        "/root/paquerette/inventory/host_vars/demo.yml",
+        HOST,
         format!(
             "os: debian-12\nmemory_mb: 2048\nsource_mirror: http://{mirror}\nplatform: [python]\ninstances:\n  \
              - {{ app: php, id: blog, domain: blog.demo.test, {archive} }}\n{more}"
@@ -47,19 +47,13 @@ fn fails(machine: &Machine, words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn done(run: Output) {
-    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
-}
-
 #[test]
 fn what_fails_of_one_instance_concerns_no_other_and_is_made_good_by_a_rerun() -> Result<()> {
     let Some(lab) = lab::available() else { return Ok(()) };
     let machine = bare(&lab, "faults")?;
     demo_inventory(&lab, &machine)?;
-    machine.sh("mkdir -p /root/sources/example.org /root/site-7/public")?.success()?;
-    machine.write("/root/site-7/public/index.php", COUNTER)?;
-    machine.sh("head -c 8000000 /dev/urandom > /root/site-7/large")?.success()?;
-    let archive = archived(&machine, "")?;
+    machine.sh("mkdir -p /root/site-7; head -c 8000000 /dev/urandom > /root/site-7/large")?.success()?;
+    let archive = counter(&machine, "")?;
     machine.write("/root/cuts.py", CUTS)?;
     machine.sh("systemd-run --unit cuts python3 /root/cuts.py")?.success()?;
     let shop = |archive: &str, more: &str| {

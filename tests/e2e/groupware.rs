@@ -8,7 +8,7 @@ use pq_testkit::lab::{self, Machine, Result};
 
 use crate::apps::{jobs_run, not_run, says};
 use crate::instances::pq_instance;
-use crate::world::{serve, shown};
+use crate::world::{HOST, serve, shown};
 
 /// An IMAP server with mailboxes of everybody's, who come in with one password.
 pub fn mailboxes(machine: &Machine) -> Result<String> {
@@ -128,10 +128,9 @@ pub fn nextcloud(machine: &Machine) -> Result<()> {
 
 /// A Collabora of the same machine opens its documents, once the app for that is there; not before.
 fn office(machine: &Machine) -> Result<()> {
-    let host = "/root/paquerette/inventory/host_vars/demo.yml";
-    let inventory = machine.read(host)?;
+    let inventory = machine.read(HOST)?;
     let with = "  - { app: collabora, id: office, domain: office.demo.test, nextclouds: [app] }\n";
-    machine.write(host, format!("{inventory}{with}"))?;
+    machine.write(HOST, format!("{inventory}{with}"))?;
     let told = |outcome: &str| -> Result<()> {
         let run = pq_instance(machine, "app --apply")?;
         let said = run.stdout.lines().any(|line| line.contains(outcome) && line.contains("app/office-set"));
@@ -147,7 +146,7 @@ fn office(machine: &Machine) -> Result<()> {
     // Whom an administrator lets ask is theirs, where the inventory names nobody.
     assert_eq!(set.success()?.stdout, "https://office.demo.test\nhttps://office.demo.test\n192.0.2.7\n");
     told("")?;
-    machine.write(host, inventory)
+    machine.write(HOST, inventory)
 }
 
 /// Dolibarr's stand-in.

@@ -3,8 +3,8 @@
 
 use pq_testkit::lab::{self, Machine, Output, Result};
 
-use crate::apps::{COUNTER, archived, visits};
-use crate::world::{PIPE, bare, demo_inventory, nothing_left, pipe};
+use crate::apps::{counter, visits};
+use crate::world::{HOST, PIPE, bare, demo_inventory, done, nothing_left, pipe};
 
 /// The inventory's machine, with these instances.
 fn instances(machine: &Machine, archive: &str, instances: &[(&str, &str)]) -> Result<()> {
@@ -18,7 +18,7 @@ fn instances(machine: &Machine, archive: &str, instances: &[(&str, &str)]) -> Re
     if instances.is_empty() {
         text += "  []\n";
     }
-    machine.write("/root/paquerette/inventory/host_vars/demo.yml", text)
+    machine.write(HOST, text)
 }
 
 /// `pq-instance` with these words, at the end of a pipe.
@@ -35,11 +35,6 @@ fn more(machine: &Machine, id: &str, before: Option<u64>) -> Result<Option<u64>>
     let now = visits(machine, id)?;
     assert!(now.is_some() && now > before, "{id}: {now:?} after {before:?}");
     Ok(now)
-}
-
-fn done(run: Output) -> Output {
-    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
-    run
 }
 
 /// What a look that knows no ledger finds of an instance: files, accounts, databases.
@@ -61,9 +56,7 @@ fn an_instance_keeps_to_itself_is_closed_and_goes_without_a_trace() -> Result<()
     let Some(lab) = lab::available() else { return Ok(()) };
     let machine = bare(&lab, "instances")?;
     demo_inventory(&lab, &machine)?;
-    machine.sh("mkdir -p /root/sources/example.org /root/site-7/public")?.success()?;
-    machine.write("/root/site-7/public/index.php", COUNTER)?;
-    let archive = archived(&machine, "")?;
+    let archive = counter(&machine, "")?;
 
     // What is there and is not its own is named before anything is touched.
     machine.sh("useradd shop; mkdir -p /srv/paquerette/www/shop/data; echo theirs > /srv/paquerette/www/shop/data/x")?.success()?;

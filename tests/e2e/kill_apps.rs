@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use pq_testkit::lab::{self, Image, Lab, Machine, Result, Suite};
 use pq_tests::Matrix;
 
-use crate::apps::{COUNTER, archived, visits};
+use crate::apps::{counter, visits};
 use crate::kill::{unlike, within};
-use crate::world::{PIPE, apply, canonical, demo_inventory, install, pipe, quiet, serve, spawn_apply};
+use crate::world::{HOST, PIPE, apply, canonical, demo_inventory, install, pipe, quiet, serve, spawn_apply};
 
 /// How many moments of each are tried; one of all of them in each `make test`.
 const MOMENTS: usize = 20;
@@ -33,11 +33,7 @@ struct Installed {
 const APPS: [Installed; 2] = [
     Installed {
         name: "php",
-        keys: |machine| {
-            machine.sh("mkdir -p /root/sources/example.org /root/site-7/public")?.success()?;
-            machine.write("/root/site-7/public/index.php", COUNTER)?;
-            Ok(format!("database: mariadb, {}", archived(machine, "")?))
-        },
+        keys: |machine| Ok(format!("database: mariadb, {}", counter(machine, "")?)),
         state: |machine| {
             assert!(visits(machine, "app")?.is_some());
             Ok(machine.sh(DATABASE)?.success()?.stdout)
@@ -80,7 +76,6 @@ fn prepared(lab: &Lab, name: &str, app: &Installed) -> Result<(Machine, String)>
     Ok((machine, plan))
 }
 
-const HOST: &str = "/root/paquerette/inventory/host_vars/demo.yml";
 const ABOUT: &str = "os: debian-12\nmemory_mb: 2048\n";
 
 /// The machine's state, with what the application itself keeps.

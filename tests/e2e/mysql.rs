@@ -8,7 +8,7 @@ use pq_tests::Matrix;
 use serde_json::json;
 
 use crate::databases::{ends, plan};
-use crate::world::{apply, demo_inventory, install};
+use crate::world::{HOST, apply, demo_inventory, install};
 
 /// MySQL's own server, of the unstable suite of the machine's own source.
 const INSTALL: &str = "
@@ -41,7 +41,7 @@ fn as_found(lab: &Lab) -> Result<()> {
     demo_inventory(lab, &machine)?;
     machine.sh(INSTALL)?.success()?;
     let inventory = "platform: [mariadb]\ninstances: []\nos: debian-13\n";
-    machine.write("/root/paquerette/inventory/host_vars/demo.yml", inventory)?;
+    machine.write(HOST, inventory)?;
     let before = version(&machine)?;
     assert!(before.starts_with("active\ninstalled ") && !before.ends_with(" installed"), "{before}");
     eprintln!("mysql: {before}");

@@ -6,13 +6,10 @@ use pq_testkit::lab::{self, Machine, Result};
 
 use crate::apps::says;
 use crate::instances::traces;
-use crate::world::{IDENTITY, bare, demo_inventory, nothing_left, pipe, shown};
+use crate::world::{HOST, IDENTITY, bare, demo_inventory, nothing_left, pipe, shown};
 
 /// The directory of recipes, and the application in it: Trac, from PyPI.
 const RECIPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/apps/trac");
-
-/// The inventory's machine.
-const HOST: &str = "/root/paquerette/inventory/host_vars/demo.yml";
 
 /// Everybody reads its pages, and who has the password comes in.
 fn works(machine: &Machine) -> Result<()> {

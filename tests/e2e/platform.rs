@@ -8,7 +8,7 @@ use pq_testkit::lab::{self, Image, Lab, Machine, Result, Suite};
 use pq_tests::Matrix;
 
 use crate::dist::portable;
-use crate::world::{demo_inventory, install, install_from, nothing_left, pipe};
+use crate::world::{HOST, demo_inventory, install, install_from, nothing_left, pipe};
 
 /// How many of the four are tried in each `make test`.
 const SAMPLE: usize = 1;
@@ -78,7 +78,7 @@ fn machine(lab: &Lab, system: &System, server: &str) -> Result<Machine> {
     let (components, whole) = (components.join(", "), components.contains(&"python"));
     let instances = if whole { "" } else { ALONE };
     machine.write(
-        "/root/paquerette/inventory/host_vars/demo.yml",
+        HOST,
         format!(
             "os: {os}\nweb_server: {server}\nplatform: [{server}, {components}]\nmemory_mb: 2048\n{instances}"
         ),

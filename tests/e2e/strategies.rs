@@ -7,7 +7,7 @@ use pq_items::{BackupItem, BackupStrategy, Check, MonitorItem, MonitorStrategy, 
 use pq_testkit::lab::{self, Lab, Machine, Output, Result};
 use serde::de::DeserializeOwned;
 
-use crate::world::{PIPE, bare, demo_inventory, serve};
+use crate::world::{HOST, PIPE, bare, demo_inventory, serve};
 
 /// Where the tools of the test are, out of the way of those that the machine is to get.
 const TOOLS: &str = "/root/dist/paquerette-9.0.0/bin";
@@ -46,7 +46,7 @@ paquerette_tools:
   tools: [pq-inventory, pq-server, pq-platform, pq-instance, pq-apply, pq-secret, pq-monitor]
 "##
     );
-    machine.write("/root/paquerette/inventory/host_vars/demo.yml", own)?;
+    machine.write(HOST, own)?;
     Ok(machine)
 }
 

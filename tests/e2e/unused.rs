@@ -3,21 +3,16 @@
 
 use pq_testkit::lab::{self, Image, Machine, Output, Result, Suite};
 
-use crate::world::{demo_inventory, install};
+use crate::world::{HOST, demo_inventory, done, install};
 
 fn platform(machine: &Machine, components: &str, options: &str) -> Result<Output> {
     let text = format!("web_server: nginx\nplatform: [{components}]\ninstances: []\n");
-    machine.write("/root/paquerette/inventory/host_vars/demo.yml", text)?;
+    machine.write(HOST, text)?;
     let line = format!(
         "cd /root/paquerette && export PQ_IDENTITY=inventory/demo-identity.txt && \
          pq-inventory demo | pq-platform {options} --text"
     );
     machine.run(["bash", "-c", &line])
-}
-
-fn done(run: Output) -> Output {
-    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
-    run
 }
 
 /// Which of some packages are installed.

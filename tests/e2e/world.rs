@@ -59,6 +59,15 @@ pub fn canonical(machine: &Machine, below: &[&str]) -> Result<String> {
 /// Where [`demo_inventory`] puts the identity of the example's secrets.
 pub const IDENTITY: &str = "/root/paquerette/inventory/demo-identity.txt";
 
+/// The variables of the example inventory's machine, where [`demo_inventory`] puts it.
+pub const HOST: &str = "/root/paquerette/inventory/host_vars/demo.yml";
+
+/// A run that must have ended well.
+pub fn done(run: Output) -> Output {
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    run
+}
+
 /// Runs pq-apply on a plan.
 pub fn apply(machine: &Machine, plan: &str, options: &[&str]) -> Result<Output> {
     machine.command(["pq-apply"].iter().chain(options)).env("PQ_IDENTITY", IDENTITY).stdin(plan).output()

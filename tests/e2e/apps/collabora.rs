@@ -2,8 +2,8 @@
 
 use pq_testkit::lab::{Machine, Result};
 
-use super::{App, HOST, says};
-use crate::world::{nothing_left, pipe, serve, shown};
+use super::{App, says};
+use crate::world::{HOST, nothing_left, pipe, serve, shown};
 
 pub(super) const COLLABORA: App = App { name: "collabora", engines: &["none"], first, works };
 
