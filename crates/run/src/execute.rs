@@ -87,9 +87,9 @@ pub fn execute_here(
     }
     let (found, first) = found(&mut machine, records.ledger.ledger(), host, options.mode, told)
         .map_err(|error| Failure::failed(error.into_diagnostic().hint("nothing was touched")))?;
-    foreign::refuse(&machine, records.ledger.ledger(), host)
-        .map_err(|error| Failure::failed(error.hint("nothing was touched")))?;
     let behind = Behind::of(&machine, &host.steps);
+    foreign::refuse(&machine, records.ledger.ledger(), host, &behind)
+        .map_err(|error| Failure::failed(error.hint("nothing was touched")))?;
     let looked_at: Vec<&Planned> = host.steps.iter().filter(|it| !behind.holds(it)).collect();
     let run = HostRun {
         machine: &mut machine,

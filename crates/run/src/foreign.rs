@@ -13,12 +13,16 @@ use crate::work::WorkHost;
 /// Most things that are named.
 const NAMED: usize = 8;
 
-/// Refuses a plan whose instances would take what they did not make.
+/// Refuses a plan whose instances would take what they did not make; those that are `behind` take nothing.
 ///
 /// # Errors
 /// Where something is foreign, or the machine does not answer.
-pub(crate) fn refuse(machine: &dyn Probe, ledger: &Ledger, host: &WorkHost) -> Result<(), Diagnostic> {
-    let behind = Behind::of(machine, &host.steps);
+pub(crate) fn refuse(
+    machine: &dyn Probe,
+    ledger: &Ledger,
+    host: &WorkHost,
+    behind: &Behind<'_>,
+) -> Result<(), Diagnostic> {
     let ids: BTreeSet<&str> = host.host.instances.iter().map(|it| it.id.as_str()).collect();
     let mut found: BTreeMap<&str, Vec<Thing>> = BTreeMap::new();
     let mut seen = BTreeSet::new();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use pq_machine::{Machine, Until, upstream, usage};
 use pq_steps::ledger::{Ledger, ThingKind};
+use pq_steps::types::installed_version;
 use pq_steps::{AbsPath, Error, Probe};
 use pq_stream::{Diagnostic, HostInstalled, InstalledInstance, utc, valid_instance_id};
 
@@ -81,11 +82,10 @@ fn instance(
     home: &AbsPath,
     size: &dyn Fn(&AbsPath) -> Option<u64>,
 ) -> Result<Option<InstalledInstance>, Error> {
-    let served = machine.read_link(&below(home, "current")?)?;
-    if served.is_none() && !ledger.owners().contains(id) {
+    let version = installed_version(machine, &below(home, "current")?)?;
+    if version.is_none() && !ledger.owners().contains(id) {
         return Ok(None);
     }
-    let version = served.as_deref().and_then(|it| it.rsplit('/').next()).map(str::to_owned);
     let mut sizes = Vec::new();
     for directory in DATA {
         sizes.extend(size(&below(home, directory)?));

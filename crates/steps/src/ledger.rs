@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::types::{AuthorizedKey, FirewallRule, database_is_there, user_is_there};
-use crate::{AbsPath, Check, Converge, Error, Probe};
+use crate::{AbsPath, Check, Converge, Error, Meta, Mode, Probe, System};
 
 /// Where the ledger of a machine is.
 pub const LEDGER: &str = "/var/lib/paquerette/ledger.ndjson";
@@ -210,6 +210,43 @@ pub struct Ledger {
     things: BTreeMap<Thing, Booked>,
     /// How many lines it was read from and grew by.
     lines: usize,
+}
+
+/// The ledger's file, which a step that takes things away goes on with itself: what is gone is entered at once.
+pub(crate) struct LedgerFile {
+    text: Vec<u8>,
+}
+
+impl LedgerFile {
+    /// That of a machine; a last line that a kill cut is ended.
+    pub fn of(machine: &dyn Probe) -> Result<Self, Error> {
+        let mut text = machine.read(&AbsPath::known(LEDGER))?.unwrap_or_default();
+        if text.last().is_some_and(|byte| *byte != b'\n') {
+            text.push(b'\n');
+        }
+        Ok(LedgerFile { text })
+    }
+
+    /// What it says.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::parse(&self.text)
+    }
+
+    /// Enters these, all at once.
+    pub fn enter(
+        &mut self,
+        machine: &mut dyn System,
+        entries: impl IntoIterator<Item = Entry>,
+    ) -> Result<(), Error> {
+        for entry in entries {
+            let line = serde_json::to_string(&entry)
+                .map_err(|error| Error::failed("cannot write the ledger", error))?;
+            self.text.extend(line.bytes());
+            self.text.push(b'\n');
+        }
+        let meta = Meta::new(Mode::from_bits(0o600), "root", "root");
+        machine.write(&AbsPath::known(LEDGER), &self.text, &meta)
+    }
 }
 
 impl Ledger {

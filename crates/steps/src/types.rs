@@ -77,7 +77,7 @@ pub use firewall_rule::{Action, FirewallRule, Protocol};
 pub use gone::Gone;
 pub use group::Group;
 pub use http::Http;
-pub use installed::Installed;
+pub use installed::{Installed, installed_version};
 pub use instances::Instances;
 pub use line::Line;
 pub use locale::Locale;

@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rules;
-use super::tls::{Tls, valid_names};
+use super::tls::{Tls, is_a_pair, valid_names};
 use crate::ledger::{Thing, ThingKind};
 use crate::{AbsPath, Check, Command, Converge, Differences, Error, Output, Probe, System, Text};
 use tried::Tried;
@@ -166,7 +166,7 @@ impl Acme {
         }
         let pair = self.pair()?;
         let flaw = match pair.flaw(machine)? {
-            None if pair.is_a_pair(machine, &pair.chain, &pair.key)? => None,
+            None if is_a_pair(machine, &pair.chain, &pair.key)? => None,
             None => Some(format!("`{}` is not the key of `{}`", pair.key, pair.chain)),
             flaw => flaw,
         };

@@ -21,15 +21,23 @@ pub struct Installed {
     pub version: String,
 }
 
+/// The version that is installed, by the link to the release that is served.
+///
+/// # Errors
+/// Where the machine does not answer.
+pub fn installed_version(machine: &dyn Probe, current: &AbsPath) -> Result<Option<String>, Error> {
+    let target = machine.read_link(current)?;
+    let name = target.as_deref().and_then(|target| target.trim_end_matches('/').rsplit('/').next());
+    Ok(name.map(str::to_owned))
+}
+
 impl Installed {
     /// The version that is installed, where that is another one.
     ///
     /// # Errors
     /// Where the machine does not answer.
     pub fn another(&self, machine: &dyn Probe) -> Result<Option<String>, Error> {
-        let target = machine.read_link(&self.current)?;
-        let is = target.as_deref().and_then(|target| target.trim_end_matches('/').rsplit('/').next());
-        Ok(is.filter(|is| *is != self.version).map(str::to_owned))
+        Ok(installed_version(machine, &self.current)?.filter(|is| *is != self.version))
     }
 
     /// What people are told of an instance that stays at another version.

@@ -10,9 +10,9 @@ use pq_stream::{Difference, size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rules;
-use crate::ledger::{Entry, LEDGER, Ledger, Thing, What};
-use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System};
+use super::{installed_version, rules};
+use crate::ledger::{Entry, Ledger, LedgerFile, Thing, What};
+use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Probe, System};
 
 /// Releases of an owner that are past their time are gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -77,8 +77,8 @@ impl Releases {
 
     /// What goes: old releases, the newest first, and what is left over.
     fn past(&self, machine: &dyn Probe) -> Result<Vec<Past>, Error> {
-        let served = machine.read_link(&self.current)?;
-        let served = served.as_deref().and_then(|target| target.trim_end_matches('/').rsplit('/').next());
+        let served = installed_version(machine, &self.current)?;
+        let served = served.as_deref();
         let booked = self.booked(&Ledger::of(machine)?);
         let mut before: Vec<(&String, usize)> = Vec::new();
         if let Some(since) = served.and_then(|name| booked.get(name)) {
@@ -116,24 +116,15 @@ impl Releases {
 
     /// Enters that a release is gone, and all that was in it.
     fn forget(&self, machine: &mut dyn System, release: &AbsPath) -> Result<(), Error> {
-        let ledger = AbsPath::known(LEDGER);
-        let mut text = machine.read(&ledger)?.unwrap_or_default();
-        if text.last().is_some_and(|byte| *byte != b'\n') {
-            text.push(b'\n');
-        }
+        let mut file = LedgerFile::of(machine)?;
         let below = format!("{release}/");
-        let known = Ledger::parse(&text);
+        let known = file.ledger();
         let within = |thing: &Thing| {
             thing.kind.stands_at_a_path()
                 && (thing.name == release.as_str() || thing.name.starts_with(&below))
         };
-        for (thing, _) in known.things().filter(|(thing, _)| within(thing)) {
-            let line = serde_json::to_string(&Entry { thing: thing.clone(), what: What::Gone })
-                .map_err(|error| Error::failed("cannot write the ledger", error))?;
-            text.extend(line.bytes());
-            text.push(b'\n');
-        }
-        machine.write(&ledger, &text, &Meta::new(Mode::from_bits(0o600), "root", "root"))
+        let gone = known.things().filter(|(thing, _)| within(thing));
+        file.enter(machine, gone.map(|(thing, _)| Entry { thing: thing.clone(), what: What::Gone }))
     }
 }
 

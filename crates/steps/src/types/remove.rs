@@ -17,8 +17,8 @@ use super::drops::drop_thing;
 use super::firewall_rule::FirewallRule;
 use super::reads::{fits, valid_glob};
 use super::{rules, run};
-use crate::ledger::{Booked, Entry, LEDGER, Ledger, Thing, ThingKind, What};
-use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Mode, Probe, System, UnitVerb};
+use crate::ledger::{Booked, Entry, Ledger, LedgerFile, Thing, ThingKind, What};
+use crate::{AbsPath, Check, Converge, Differences, Error, Kind, Meta, Probe, System, UnitVerb};
 
 /// Nothing is left of what an owner wanted, but what is to be kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -287,12 +287,8 @@ impl Converge for Remove {
     }
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
-        let path = AbsPath::known(LEDGER);
-        let mut text = machine.read(&path)?.unwrap_or_default();
-        if text.last().is_some_and(|byte| *byte != b'\n') {
-            text.push(b'\n');
-        }
-        let ledger = Ledger::parse(&text);
+        let mut file = LedgerFile::of(machine)?;
+        let ledger = file.ledger();
         let fates = self.fates(machine, &ledger)?;
         // Packages go together: one may need another.
         let mut packages = Vec::new();
@@ -328,11 +324,7 @@ impl Converge for Remove {
                     What::Gone
                 }
             };
-            let line = serde_json::to_string(&Entry { thing, what })
-                .map_err(|error| Error::failed("cannot write the ledger", error))?;
-            text.extend(line.bytes());
-            text.push(b'\n');
-            machine.write(&path, &text, &Meta::new(Mode::from_bits(0o600), "root", "root"))?;
+            file.enter(machine, [Entry { thing, what }])?;
         }
         Ok(())
     }

@@ -38,11 +38,10 @@ pub struct Service {
 
 impl Service {
     /// Refuses to start it where somebody else listens already.
-    fn refuse_taken(&self, machine: &dyn Probe) -> Result<(), Error> {
+    fn refuse_taken(&self, machine: &dyn Probe, unit: &Unit) -> Result<(), Error> {
         let Some(port) = self.listens.filter(|_| self.running) else { return Ok(()) };
-        let active = machine.unit(&self.unit)?.map(|it| it.active);
         // its own process may listen already
-        if matches!(active, Some(Active::Active | Active::Changing)) {
+        if matches!(unit.active, Active::Active | Active::Changing) {
             return Ok(());
         }
         let Some(other) = machine.listener(port)? else { return Ok(()) };
@@ -113,7 +112,7 @@ impl Converge for Service {
             machine.unit_do(verb, &self.unit)?;
         }
         if !self.runs(&unit) {
-            self.refuse_taken(machine)?;
+            self.refuse_taken(machine, &unit)?;
             let hash = Reads::look(machine, &self.reads)?.digest();
             // What starts now is to start as its files say.
             if self.running && unit.needs_daemon_reload {

@@ -87,7 +87,7 @@ impl Tls {
                     let has = format!("`{}` is for {}, and not for `{name}`", self.chain, has.join(", "));
                     return Err(refused(has).into());
                 }
-                match self.is_a_pair(machine, &self.chain, &self.key) {
+                match is_a_pair(machine, &self.chain, &self.key) {
                     Ok(true) => Ok(GIVEN),
                     Ok(false) => Err(refused(format!("`{}` is not its key", self.key)).into()),
                     // openssl comes with this run
@@ -101,22 +101,6 @@ impl Tls {
             }
             None => Ok(GIVEN),
         }
-    }
-
-    /// Whether a key is that of a chain, as openssl reads them.
-    pub(super) fn is_a_pair(
-        &self,
-        machine: &dyn Probe,
-        chain: &AbsPath,
-        key: &AbsPath,
-    ) -> Result<bool, Error> {
-        let ask = |argv: &[&str]| -> Result<String, Error> {
-            let command = Command::new(argv.iter().copied());
-            Ok(machine.ask(&command)?.success(&command)?.stdout)
-        };
-        let of_chain = ask(&["openssl", "x509", "-noout", "-pubkey", "-in", chain.as_str()])?;
-        let of_key = ask(&["openssl", "pkey", "-pubout", "-passin", "pass:", "-in", key.as_str()])?;
-        Ok(of_chain == of_key)
     }
 
     /// The links to the given pair.
@@ -164,7 +148,7 @@ impl Tls {
         // What was looked at before may have been exchanged meanwhile.
         let (chain, key) =
             (self.at(&format!("{directory}/chain.pem"))?, self.at(&format!("{directory}/key.pem"))?);
-        match self.is_a_pair(machine, &chain, &key)? {
+        match is_a_pair(machine, &chain, &key)? {
             true => Ok(()),
             false => Err(Diagnostic::new(format!(
                 "`{}` and `{}` changed while they were copied",
@@ -247,6 +231,17 @@ fn point(machine: &mut dyn System, target: &str, path: &AbsPath) -> Result<(), E
     }
 }
 
+/// Whether a key is that of a chain, as openssl reads them.
+pub(super) fn is_a_pair(machine: &dyn Probe, chain: &AbsPath, key: &AbsPath) -> Result<bool, Error> {
+    let ask = |argv: &[&str]| -> Result<String, Error> {
+        let command = Command::new(argv.iter().copied());
+        Ok(machine.ask(&command)?.success(&command)?.stdout)
+    };
+    let of_chain = ask(&["openssl", "x509", "-noout", "-pubkey", "-in", chain.as_str()])?;
+    let of_key = ask(&["openssl", "pkey", "-pubout", "-passin", "pass:", "-in", key.as_str()])?;
+    Ok(of_chain == of_key)
+}
+
 /// Why a certificate is no good now; nothing where it is.
 pub(super) fn outside(said: &Certificate, now: SystemTime) -> Option<&'static str> {
     match now {
@@ -292,7 +287,7 @@ impl Converge for Tls {
 
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
         let mut wanted = self.wanted(machine)?;
-        if wanted == GIVEN && !self.required && !self.is_a_pair(machine, &self.chain, &self.key)? {
+        if wanted == GIVEN && !self.required && !is_a_pair(machine, &self.chain, &self.key)? {
             wanted = LOCAL;
         }
         self.take_over(machine)?;
