@@ -18,11 +18,15 @@ if [ ! -d "$directory" ]; then
     exit 1
 fi
 # Whoever may rename what is on the way there would choose what root reads.
+if [ -L "$directory" ]; then
+    echo "$directory is not read: it is a link" >&2
+    exit 1
+fi
 way=$directory
 while [ "$way" != / ]; do
     way=$(dirname "$way")
-    if [ -L "$directory" ] || [ -z "$(find "$way" -maxdepth 0 -type d -user root ! -perm /022)" ]; then
-        echo "$directory is not read: it is a link, or somebody beside root may change $way; a directory such as /srv/shop may be anybody's itself" >&2
+    if [ -z "$(find "$way" -maxdepth 0 -type d -user root ! -perm /022)" ]; then
+        echo "$directory is not read: somebody beside root may change $way; a directory such as /srv/shop may be anybody's itself" >&2
         exit 1
     fi
 done
