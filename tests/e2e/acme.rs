@@ -324,6 +324,24 @@ fn chosen(lab: &Lab, server: &str, _: &str) -> Result<()> {
     machine.sh("cd /root/pairs && mv kept.key good.key")?.success()?;
     settled(&machine)?;
 
+    step("public, which cannot be had yet: the operator's own goes on; then it can");
+    names(&machine, "set-servfail", r#"{"host":"one.demo.test"}"#)?;
+    wants("")?;
+    let told = run(&machine)?;
+    assert!(
+        told.contains("is pending: the site goes on with the operator's own, which is good until"),
+        "{told}"
+    );
+    let good = machine.sh("openssl x509 -noout -serial -in /root/pairs/good.pem")?.text().to_owned();
+    let is = soon(|| served(&machine, "one", "/root/ca/ca.pem"), |(_, number)| *number == good)?;
+    assert!(is.1 == good && is.0.contains("a page of our own"), "{is:?}");
+    settled(&machine)?;
+    names(&machine, "clear-servfail", r#"{"host":"one.demo.test"}"#)?;
+    renew(&machine, "one")?;
+    serves(&machine, "one", true)?;
+    settled(&machine)?;
+    assert!(!left(tls)?.contains("before"), "{}", left(tls)?);
+
     step("none");
     wants(", tls: none")?;
     run(&machine)?;

@@ -194,6 +194,76 @@ fn a_certificate_is_renewed_when_two_thirds_of_its_life_are_over() {
     assert_eq!(check(&machine, fields), Ok(Check::InSync));
 }
 
+/// A machine that serves a copy of the operator's own pair for a name, and has a pair of its own authority beside; what asks for a public one.
+fn with_own_pair(name: &str) -> (MemoryMachine, Value) {
+    let mut machine = laws::machine();
+    let tls = "/etc/paquerette/tls/law";
+    let pair = |chain: &str, key: &str| json!({"do": "certificate", "names": [name], "chain": chain, "key": key, "authority": "/etc/law"});
+    for fields in [
+        json!({"do": "directory", "path": "/etc/paquerette/tls"}),
+        json!({"do": "directory", "path": tls, "mode": "0700"}),
+        json!({"do": "directory", "path": "/var/www/acme/.well-known/acme-challenge"}),
+        pair("/etc/own.pem", "/etc/own.key"),
+        json!({"do": "tls", "path": tls, "names": [name], "chain": "/etc/own.pem", "key": "/etc/own.key", "required": true}),
+        json!({"do": "directory", "path": format!("{tls}/local"), "mode": "0700"}),
+        pair(&format!("{tls}/local/chain.pem"), &format!("{tls}/local/key.pem")),
+    ] {
+        apply(&mut machine, fields).unwrap();
+    }
+    let acme = json!({"do": "acme", "name": "law", "names": [name], "path": tls, "directory": "https://acme.law.test/dir", "webroot": "/var/www/acme"});
+    (machine, acme)
+}
+
+#[test]
+fn the_operators_pair_goes_on_while_a_public_one_is_pending_until_it_ends() {
+    let (mut machine, acme) = with_own_pair("a.other.test");
+    let own = text(&machine, "/etc/own.pem");
+    let served = "/etc/paquerette/tls/law/chain.pem";
+    let before = AbsPath::new("/etc/paquerette/tls/law/before").unwrap();
+    for path in ["/etc/own.pem", "/etc/own.key"] {
+        apply(&mut machine, json!({"do": "absent", "path": path})).unwrap();
+    }
+    apply(&mut machine, acme.clone()).unwrap();
+    assert_eq!(check(&machine, acme.clone()), Ok(Check::InSync));
+    assert_eq!(text(&machine, served), own);
+    let told = step(acme.clone()).converge().notice(&machine).unwrap().unwrap();
+    assert!(
+        told.message.contains("pending: the site goes on with the operator's own, which is good until 2"),
+        "{told}"
+    );
+
+    let mut other = machine.clone();
+    let mut names = acme.clone();
+    names["names"] = json!(["a.other.test", "b.other.test"]);
+    apply(&mut other, names).unwrap();
+    assert_ne!(text(&other, served), own, "it is for one of two names");
+
+    machine.wait(Duration::from_secs(398 * 86_400));
+    apply(&mut machine, acme.clone()).unwrap();
+    assert_eq!(text(&machine, served), text(&machine, "/etc/paquerette/tls/law/local/chain.pem"));
+    assert_eq!(machine.stat(&before), Ok(None));
+    let told = step(acme).converge().notice(&machine).unwrap().unwrap();
+    assert!(told.message.ends_with("served with one of the machine's own authority"), "{told}");
+}
+
+#[test]
+fn a_public_certificate_takes_the_place_of_the_operators() {
+    let (mut machine, acme) = with_own_pair("a.law.test");
+    let own = text(&machine, "/etc/own.pem");
+    let live = "/etc/letsencrypt/live/law";
+    let tls = json!({"do": "tls", "path": "/etc/paquerette/tls/law", "names": ["a.law.test"],
+                     "chain": format!("{live}/fullchain.pem"), "key": format!("{live}/privkey.pem")});
+    apply(&mut machine, tls.clone()).unwrap();
+    assert_eq!(text(&machine, "/etc/paquerette/tls/law/chain.pem"), own);
+    apply(&mut machine, acme.clone()).unwrap();
+    assert_eq!(
+        text(&machine, "/etc/paquerette/tls/law/chain.pem"),
+        text(&machine, &format!("{live}/fullchain.pem"))
+    );
+    assert_eq!(machine.stat(&AbsPath::new("/etc/paquerette/tls/law/before").unwrap()), Ok(None));
+    assert_eq!((check(&machine, tls), check(&machine, acme)), (Ok(Check::InSync), Ok(Check::InSync)));
+}
+
 #[test]
 fn a_line_with_a_secret_closes_its_file_to_others() {
     let mut machine = laws::machine();

@@ -203,9 +203,9 @@ fn unused(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     let below = |names: &[&str]| names.iter().map(|name| format!("{tls}/{name}")).collect::<Vec<_>>();
     let mut only = match life.tls() {
         "letsencrypt" => return Ok(()),
-        "files" => below(&["local", "local/*", "given/hsts.conf"]),
+        "files" => below(&["local", "local/*", "before", "before/*", "given/hsts.conf"]),
         "none" => [vec![tls.clone()], below(&["**"])].concat(),
-        _ => below(&["served", "given", "given/*", "local", "local/*"]),
+        _ => below(&["served", "given", "given/*", "local", "local/*", "before", "before/*"]),
     };
     only.extend([
         format!("/etc/letsencrypt/*/{id}"),

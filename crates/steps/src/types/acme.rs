@@ -1,7 +1,7 @@
 //! A certificate from a public authority, through certbot: asked for once each name is seen to lead here, served once it is there.
 //!
-//! What cannot be had yet is *pending*, and no failure: the site goes on with the machine's own certificate (or the public one that it
-//! has), and the authority is asked again after a while that doubles each time.
+//! What cannot be had yet is *pending*, and no failure: the site goes on with the public certificate that it has, the operator's own of
+//! before, or the machine's, and the authority is asked again after a while that doubles each time.
 //!
 //! Always true here: nobody is asked before the names were tried from here, nor before the while is over; a certificate is served only
 //! where it, its key and its names are whole. What a killed run left of certbot's is found by looking, and taken away.
@@ -269,9 +269,16 @@ impl Converge for Acme {
             }
             Standing::Good | Standing::Due(_) => return Ok(None),
         };
-        let serves = match self.pair()?.flaw(machine)? {
-            Some(_) => "the site is served with one of the machine's own authority",
-            None => "the site is served with the one that it has",
+        let pair = self.pair()?;
+        let serves = match (pair.flaw(machine)?, pair.before(machine)?) {
+            (None, _) => "the site is served with the one that it has".to_owned(),
+            (Some(_), Some(own)) => {
+                format!(
+                    "the site goes on with the operator's own, which is good until {}",
+                    utc(own.not_after)
+                )
+            }
+            (Some(_), None) => "the site is served with one of the machine's own authority".to_owned(),
         };
         let told = Diagnostic::new(format!("the certificate of {names} is pending: {serves}"));
         let told = tried.said.iter().cloned().fold(told, Diagnostic::cause);

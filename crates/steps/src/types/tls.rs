@@ -1,4 +1,5 @@
-//! Which pair of certificate and key the servers of a site read: a given one where it is good, else the machine's own.
+//! Which pair of certificate and key the servers of a site read: a given one where it is good, else the operator's own that was served
+//! before, as long as that is good, else the machine's own.
 //!
 //! Always true here: `chain.pem` and `key.pem` of the directory both lead through one link, `served`, to a directory with a whole
 //! pair. So a pair takes the place of another at once, and no server ever starts with the key of one and the chain of another.
@@ -28,7 +29,7 @@ pub struct Tls {
     /// Its key.
     pub key: AbsPath,
     /// Whether nothing else will do: then a copy of the given pair is served, it is an error where that is not good, and there is no
-    /// `local`; else the one in `local` is served where the given one is not good.
+    /// `local`; else, where the given one is not good, what is served is a copy of before that still is (in `before`), or the one in `local`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
 }
@@ -39,6 +40,7 @@ const FILES: [&str; 2] = ["key.pem", "chain.pem"];
 /// Where a pair may be.
 const GIVEN: &str = "given";
 const LOCAL: &str = "local";
+const BEFORE: &str = "before";
 
 impl Tls {
     /// A path below the directory.
@@ -79,7 +81,7 @@ impl Tls {
         }
         match self.flaw(machine)? {
             Some(flaw) if self.required => Err(refused(flaw).into()),
-            Some(_) => Ok(LOCAL),
+            Some(_) => self.instead(machine),
             None if self.required => {
                 let said = machine.certificate(&self.chain)?;
                 let has: Vec<String> = said.map(|it| it.names).unwrap_or_default();
@@ -124,6 +126,38 @@ impl Tls {
     /// Whether a directory of ours holds a copy of the given pair.
     fn holds(&self, machine: &dyn Probe, directory: &str) -> Result<bool, Error> {
         for (from, name) in [(&self.key, "key.pem"), (&self.chain, "chain.pem")] {
+    /// The first name that those of a certificate do not stand for.
+    fn lacks(&self, has: &[String]) -> Option<&String> {
+        self.names.iter().find(|name| !has.iter().any(|is| covers(is, name)))
+    }
+
+    /// The directory of what is served while the given pair is no good.
+    fn instead(&self, machine: &dyn Probe) -> Result<&'static str, Error> {
+        Ok(if self.before(machine)?.is_some() { BEFORE } else { LOCAL })
+    }
+
+    /// What the operator's own pair says, of which a copy was served before and still is, where it is good for every name.
+    pub(super) fn before(&self, machine: &dyn Probe) -> Result<Option<Certificate>, Error> {
+        for directory in [GIVEN, BEFORE] {
+            if !self.is_served(machine, directory)? {
+                continue;
+            }
+            for name in FILES {
+                let is = machine.stat(&self.at(&format!("{directory}/{name}"))?)?;
+                if is.is_none_or(|is| is.kind != Kind::File) {
+                    return Ok(None);
+                }
+            }
+            // One that cannot be read is no good.
+            let said = machine.certificate(&self.at(&format!("{directory}/chain.pem"))?).ok().flatten();
+            let good = |said: &Certificate| {
+                outside(said, machine.now()).is_none() && self.lacks(&said.names).is_none()
+            };
+            return Ok(said.filter(good));
+        }
+        Ok(None)
+    }
+
             let copy = self.at(&format!("{directory}/{name}"))?;
             let is_file = machine.stat(&copy)?.is_some_and(|is| is.kind == Kind::File);
             if !is_file || machine.sha256(&copy)? != machine.sha256(from)? {
@@ -133,14 +167,19 @@ impl Tls {
         Ok(true)
     }
 
-    /// Makes a directory that is not served hold a copy of the given pair, and nothing else.
-    fn copy(&self, machine: &mut dyn System, directory: &str) -> Result<(), Error> {
+    /// Makes a directory that is not served hold a copy of a pair, and nothing else.
+    fn copy(
+        &self,
+        machine: &mut dyn System,
+        directory: &str,
+        (from_chain, from_key): (&AbsPath, &AbsPath),
+    ) -> Result<(), Error> {
         let into = self.at(directory)?;
         if machine.stat(&into)?.is_some() {
             machine.remove(&into)?;
         }
         machine.make_dir(&into, &Meta::new(Mode::from_bits(0o700), "root", "root"))?;
-        for (from, name, mode) in [(&self.key, "key.pem", 0o600), (&self.chain, "chain.pem", 0o644)] {
+        for (from, name, mode) in [(from_key, "key.pem", 0o600), (from_chain, "chain.pem", 0o644)] {
             let content = machine.read(from)?.ok_or_else(|| Error::absent("file", from.as_str()))?;
             let meta = Meta::new(Mode::from_bits(mode), "root", "root");
             machine.write(&self.at(&format!("{directory}/{name}"))?, &content, &meta)?;
@@ -151,8 +190,7 @@ impl Tls {
         match is_a_pair(machine, &chain, &key)? {
             true => Ok(()),
             false => Err(Diagnostic::new(format!(
-                "`{}` and `{}` changed while they were copied",
-                self.chain, self.key
+                "`{from_chain}` and `{from_key}` changed while they were copied"
             ))
             .hint("run again: what was served before is served")
             .into()),
@@ -165,10 +203,20 @@ impl Tls {
             if self.holds(machine, GIVEN)? {
                 return Ok(());
             }
-            self.copy(machine, LOCAL)?;
+            self.copy(machine, LOCAL, pair)?;
             point(machine, LOCAL, &self.at("served")?)?;
         }
-        self.copy(machine, GIVEN)
+        self.copy(machine, GIVEN, pair)
+    }
+
+    /// The operator's own pair goes on being served, from where no link takes its place.
+    fn keep_before(&self, machine: &mut dyn System) -> Result<(), Error> {
+        if self.is_served(machine, GIVEN)? {
+            let (chain, key) = (self.at("given/chain.pem")?, self.at("given/key.pem")?);
+            self.copy(machine, BEFORE, (&chain, &key))?;
+            point(machine, BEFORE, &self.at("served")?)?;
+        }
+        Ok(())
     }
 
     /// Where links to the given pair take the place of others: the machine's own pair is served meanwhile.
@@ -182,6 +230,7 @@ impl Tls {
         }
         match changes && self.is_served(machine, GIVEN)? {
             true => point(machine, LOCAL, &self.at("served")?),
+        let pair = (&self.chain, &self.key);
             false => Ok(()),
         }
     }
@@ -191,10 +240,18 @@ impl Tls {
         Ok(machine.read_link(&self.at("served")?)?.as_deref() == Some(directory))
     }
 
-    /// The machine's own pair, where nothing will do but the given one.
-    fn unused(&self, machine: &dyn Probe) -> Result<Option<AbsPath>, Error> {
-        let local = self.at(LOCAL)?;
-        Ok((self.required && machine.stat(&local)?.is_some()).then_some(local))
+    /// The directories of pairs that are not needed where that of `wanted` is served.
+    fn unused(&self, machine: &dyn Probe, wanted: &str) -> Result<Vec<AbsPath>, Error> {
+        let mut unused = Vec::new();
+        for directory in [LOCAL, BEFORE] {
+            let path = self.at(directory)?;
+            // the machine's own is there for what may come
+            let needed = directory == wanted || directory == LOCAL && !self.required;
+            if !needed && machine.stat(&path)?.is_some() {
+                unused.push(path);
+            }
+        }
+        Ok(unused)
     }
 
     /// A pair that was served as plain files goes on being served while links take their places: as the one in `local`.
@@ -270,7 +327,8 @@ impl Converge for Tls {
                 Some(is) if is.kind == Kind::Symlink => {
                     found.between(&name, &machine.read_link(&path)?.unwrap_or_default(), &target);
                 }
-                Some(is) if is.kind == Kind::File && FILES.contains(&name.as_str()) => {
+                // a pair of before
+                Some(is) if is.kind == Kind::File && path.name() != "served" => {
                     found.push(&name, Some("a file"), Some(&target));
                 }
                 Some(is) => return Err(in_the_way("link", &path, &is)),
@@ -279,8 +337,8 @@ impl Converge for Tls {
         if self.required && !self.holds(machine, GIVEN)? {
             found.push(GIVEN, Some("another pair"), Some(&format!("that of `{}`", self.chain)));
         }
-        if self.unused(machine)?.is_some() {
-            found.push(LOCAL, Some("a pair that is not served"), Some(Difference::ABSENT));
+        for unused in self.unused(machine, wanted)? {
+            found.push(unused.name(), Some("a pair that is not served"), Some(Difference::ABSENT));
         }
         Ok(found.into_check())
     }
@@ -288,7 +346,7 @@ impl Converge for Tls {
     fn apply(&self, machine: &mut dyn System) -> Result<(), Error> {
         let mut wanted = self.wanted(machine)?;
         if wanted == GIVEN && !self.required && !is_a_pair(machine, &self.chain, &self.key)? {
-            wanted = LOCAL;
+            wanted = self.instead(machine)?;
         }
         self.take_over(machine)?;
         if self.required {
@@ -298,10 +356,7 @@ impl Converge for Tls {
             machine.make_dir(&self.at(GIVEN)?, &Meta::new(Mode::from_bits(0o700), "root", "root"))?;
         }
         self.links(wanted)?.into_iter().try_for_each(|(path, target)| point(machine, &target, &path))?;
-        match self.unused(machine)? {
-            Some(local) => machine.remove(&local),
-            None => Ok(()),
-        }
+        self.unused(machine, wanted)?.iter().try_for_each(|path| machine.remove(path))
     }
 
     fn validate(&self) -> Result<(), String> {
@@ -315,6 +370,9 @@ impl Converge for Tls {
     fn things(&self) -> Vec<Thing> {
         let mut things = vec![Thing::new(ThingKind::Directory, format!("{}/{GIVEN}", self.path))];
         let given = if self.required { ThingKind::File } else { ThingKind::Link };
+            if wanted == BEFORE {
+                self.keep_before(machine)?;
+            }
         for (name, kind) in [("given/key.pem", given), ("given/chain.pem", given)]
             .into_iter()
             .chain(["served", "key.pem", "chain.pem"].map(|name| (name, ThingKind::Link)))
@@ -342,6 +400,12 @@ pub(super) fn valid_names(names: &[String]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::covers;
+        if !self.required {
+            things.push(Thing::new(ThingKind::Directory, format!("{}/{BEFORE}", self.path)));
+            things.extend(
+                FILES.map(|name| Thing::new(ThingKind::File, format!("{}/{BEFORE}/{name}", self.path))),
+            );
+        }
 
     #[test]
     fn a_wildcard_stands_for_one_label() {
