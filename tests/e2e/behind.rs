@@ -116,5 +116,6 @@ fn an_installed_version_stays_and_a_first_install_takes_what_is_pinned() -> Resu
     instances(&machine, &[("shop", "")])?;
     pq_instance(&machine, "remove blog --with-data --apply")?.success()?;
     assert_eq!(traces(&machine, "blog")?, "");
+    assert!(!says(&machine, "cat /etc/paquerette/monitor.d/blog.yml")?.contains("id: health"));
     nothing_left(&machine)
 }

@@ -64,8 +64,9 @@ fn closed(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     tls::served(draft, life)?;
     site::says_closed(draft, life)?;
     // It is closed whatever is installed; what is backed up names a version.
+    watched::watched_closed(draft, life)?;
     release::installed(draft, life)?;
-    watched::items(draft, life)
+    watched::backed_up(draft, life)
 }
 
 /// The steps of one instance, in the order of its life.

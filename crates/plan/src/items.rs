@@ -125,13 +125,45 @@ impl Items {
     /// # Errors
     /// Where one cannot be written.
     pub fn write(&self, draft: &mut Draft<'_>, steps: &str, hardening: bool) -> Result<(), Diagnostic> {
-        if !self.backup.is_empty() {
-            self.file(draft, (steps, hardening), ("backup", "what is backed up"), &self.backup)?;
+        self.write_backup(draft, steps, hardening)?;
+        self.write_monitor(draft, steps, hardening)
+    }
+
+    /// Writes the file of what is backed up.
+    ///
+    /// # Errors
+    /// As [`Items::write`].
+    pub fn write_backup(
+        &self,
+        draft: &mut Draft<'_>,
+        steps: &str,
+        hardening: bool,
+    ) -> Result<(), Diagnostic> {
+        match self.backup.is_empty() {
+            true => Ok(()),
+            false => self.file(draft, (steps, hardening), ("backup", "what is backed up"), &self.backup),
         }
-        if !self.monitor.checks.is_empty() {
-            self.file(draft, (steps, hardening), ("monitor", "what is watched"), &self.monitor)?;
+    }
+
+    /// Writes the file of what is watched.
+    ///
+    /// # Errors
+    /// As [`Items::write`].
+    pub fn write_monitor(
+        &self,
+        draft: &mut Draft<'_>,
+        steps: &str,
+        hardening: bool,
+    ) -> Result<(), Diagnostic> {
+        match self.watches() {
+            true => self.file(draft, (steps, hardening), ("monitor", "what is watched"), &self.monitor),
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Whether anything is watched.
+    pub fn watches(&self) -> bool {
+        !self.monitor.checks.is_empty()
     }
 
     fn file<T: Serialize>(

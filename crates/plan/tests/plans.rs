@@ -359,6 +359,15 @@ fn one_that_is_closed_runs_nothing_and_one_that_is_absent_is_removed_without_its
     assert!(body(&closed, "wiki/site")["content"].as_str().unwrap().contains("return 503"));
     let only = body(&closed, "wiki/stopped")["only"].to_string();
     assert!(only.contains("/fpm/pool.d/wiki.conf") && !only.contains("sites-"), "{only}");
+    // Whatever version is installed, what is watched is what one that is closed has; what is backed up names the version.
+    let at = |id: &str| of_wiki.iter().position(|it| *it == id).unwrap();
+    assert!(at("wiki/monitor-item") < at("wiki/installed") && at("wiki/installed") < at("wiki/backup-item"));
+    let bare = instances(|host| {
+        host["instances"][0]["state"] = json!("closed");
+        host["instances"][0]["tls"] = json!("none");
+    });
+    let unwatched = body(&bare.unwrap(), "wiki/monitor-item");
+    assert_eq!(unwatched["only"], json!(["/etc/paquerette/monitor.d/wiki.yml"]));
 
     let absent = state("absent");
     let of_wiki: Vec<&str> = ids(&absent).into_iter().filter(|id| id.starts_with("wiki/")).collect();

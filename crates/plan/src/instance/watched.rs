@@ -12,6 +12,27 @@ use crate::items::{Blocks, Items};
 
 /// Writes its two items.
 pub(super) fn items(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    of(draft, life)?.write(draft, life.id(), false)
+}
+
+/// Writes what is watched of one that is closed, whatever is installed: what was watched of it before does not answer any more.
+pub(super) fn watched_closed(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    let items = of(draft, life)?;
+    if items.watches() {
+        return items.write_monitor(draft, life.id(), false);
+    }
+    let fields =
+        json!({ "owner": life.id(), "only": [format!("/etc/paquerette/monitor.d/{}.yml", life.id())] });
+    draft.step(&life.step("monitor-item"), format!("nothing is watched of {}", life.id()), "remove", fields)
+}
+
+/// Writes what is backed up of one that is closed.
+pub(super) fn backed_up(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    of(draft, life)?.write_backup(draft, life.id(), false)
+}
+
+/// Its two items.
+fn of(draft: &Draft<'_>, life: &Life<'_>) -> Result<Items, Diagnostic> {
     let mut items = Items::of(life.id())?;
     let (backup, monitor) = (backup(life)?, monitor(draft, life)?);
     items.know(backup, monitor)?;
@@ -20,7 +41,7 @@ pub(super) fn items(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagno
     let watched = app.monitor.as_ref().filter(|_| life.state == State::Present);
     let blocks = Blocks { source: &app.source, backup: app.backup.as_ref(), monitor: watched };
     items.add(draft.renderer, &blocks, &life.scope)?;
-    items.write(draft, life.id(), false)
+    Ok(items)
 }
 
 /// What survives a new release, and its certificate: code comes again from where it came.
