@@ -82,7 +82,10 @@ fn an_installed_version_stays_and_a_first_install_takes_what_is_pinned() -> Resu
 
     // A newer one is pinned: the one that is there stays whole, the one that is not takes it.
     pins(&machine, &["1.2.3", "1.3.0"])?;
-    let behind = ["blog: 1.2.3 is installed, and stays; the plan has 1.3.0", "with 1.2.3 in the inventory"];
+    let behind = [
+        "blog: 1.2.3 is installed, and stays; the plan has 1.3.0",
+        "with `version: \"1.2.3\"` in the inventory",
+    ];
     told(&pipe(&machine, "pq-apply --check --text")?, 3, &behind);
     let run = pipe(&machine, "pq-apply --text")?;
     told(&run, 0, &behind);
@@ -113,9 +116,9 @@ fn an_installed_version_stays_and_a_first_install_takes_what_is_pinned() -> Resu
     told(&pipe(&machine, "pq-apply --text")?, 0, &behind);
     let closed = "sleep 1; browser -o /dev/null -w '%{http_code} ' https://blog.demo.test/; grep version: /etc/paquerette/backup.d/blog.yml | tr -d '\"'";
     assert_eq!(says(&machine, closed)?, "503   version: 1.2.3\n");
+    assert!(!says(&machine, "cat /etc/paquerette/monitor.d/blog.yml")?.contains("id: health"));
     instances(&machine, &[("shop", "")])?;
     pq_instance(&machine, "remove blog --with-data --apply")?.success()?;
     assert_eq!(traces(&machine, "blog")?, "");
-    assert!(!says(&machine, "cat /etc/paquerette/monitor.d/blog.yml")?.contains("id: health"));
     nothing_left(&machine)
 }

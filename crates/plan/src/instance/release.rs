@@ -23,7 +23,10 @@ pub(super) fn installed(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Di
         return Ok(());
     }
     let title = format!("{} is {} {}, or not installed yet", life.id(), life.app.name, life.version);
-    let fields = json!({ "current": life.paths.current, "version": life.version });
+    let mut fields = json!({ "current": life.paths.current, "version": life.version });
+    if let Some(key) = source::key(life) {
+        fields["key"] = key.into();
+    }
     draft.step(&life.step("installed"), title, "installed", fields)
 }
 

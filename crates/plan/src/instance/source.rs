@@ -2,7 +2,7 @@
 //!
 //! What comes from an archive, a repository or a directory has its Python environment below its release, and goes with it.
 
-use pq_recipes::{ARCHIVE, DIRECTORY, GIT, Git, Node, Origin, PACKAGES, Pin};
+use pq_recipes::{ARCHIVE, DIRECTORY, GIT, Git, Node, Origin, PACKAGES, Pin, Releases};
 use pq_stream::Diagnostic;
 use serde_json::{Map, Value, json};
 
@@ -32,6 +32,16 @@ pub(super) fn of(values: &Map<String, Value>) -> Result<Option<(String, Pin)>, (
         DIRECTORY => text("version").map(|version| (version, Pin { directory: text("path"), ..nothing() })),
         _ => text("version").map(|version| (version, Pin { packages: text("requirements"), ..nothing() })),
     })
+}
+
+/// The key in which an instance says where its code comes from; nothing where that is pinned.
+pub(super) fn key(life: &Life<'_>) -> Option<&'static str> {
+    let is_set = |key: &&str| life.scope.var(key).is_some_and(|value| !value.is_null());
+    match life.app.releases {
+        Releases::Own => Some(ARCHIVE),
+        Releases::Python => [ARCHIVE, GIT, PACKAGES, DIRECTORY].into_iter().find(is_set),
+        Releases::Pinned | Releases::None => None,
+    }
 }
 
 /// What an archive says of itself.

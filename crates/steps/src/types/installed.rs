@@ -19,6 +19,9 @@ pub struct Installed {
     pub current: AbsPath,
     /// The version of the plan.
     pub version: String,
+    /// The key of the instance in which that stands, where it says itself where its code comes from; else it is `version`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// The version that is installed, by the link to the release that is served.
@@ -43,7 +46,14 @@ impl Installed {
     /// What people are told of an instance that stays at another version.
     pub fn told(&self, id: &str, is: &str) -> Diagnostic {
         let want = &self.version;
-        let stays = format!("with {is} in the inventory, `{id}` is planned as it is installed");
+        let stays = match &self.key {
+            None => {
+                format!("with `version: \"{is}\"` in the inventory, `{id}` is planned as it is installed")
+            }
+            Some(key) => format!(
+                "with `{key}: {{ …, version: \"{is}\" }}` in the inventory, and the rest of it as it was for that, `{id}` is planned as it is installed"
+            ),
+        };
         match compare(is, want) {
             Ordering::Greater => {
                 Diagnostic::new(format!("{id}: {is} is installed, which is newer than {want}, and stays"))
@@ -87,10 +97,14 @@ mod tests {
         let installed = |version: &str| Installed {
             current: AbsPath::known("/srv/paquerette/www/blog/current"),
             version: version.to_owned(),
+            key: None,
         };
         let behind = installed("1.3.0").told("blog", "1.2.3");
         assert_eq!(behind.message, "blog: 1.2.3 is installed, and stays; the plan has 1.3.0");
-        assert_eq!(behind.hints, ["with 1.2.3 in the inventory, `blog` is planned as it is installed"]);
+        let stays = "with `version: \"1.2.3\"` in the inventory, `blog` is planned as it is installed";
+        assert_eq!(behind.hints, [stays]);
+        let own = Installed { key: Some("archive".to_owned()), ..installed("1.3.0") }.told("blog", "1.2.3");
+        assert!(own.hints[0].starts_with("with `archive: { …, version: \"1.2.3\" }` in"), "{own}");
         let ahead = installed("1.2.3").told("blog", "1.10");
         assert_eq!(ahead.message, "blog: 1.10 is installed, which is newer than 1.2.3, and stays");
         assert!(ahead.hints[0].contains("from a backup"));
