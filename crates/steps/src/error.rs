@@ -11,6 +11,8 @@ pub struct Absent {
     pub what: &'static str,
     /// Its name.
     pub name: String,
+    /// What helps where no earlier step makes it.
+    pub hint: Option<String>,
 }
 
 impl fmt::Display for Absent {
@@ -31,7 +33,12 @@ pub enum Error {
 impl Error {
     /// Something that does not exist.
     pub fn absent(what: &'static str, name: impl Into<String>) -> Self {
-        Error::Absent(Absent { what, name: name.into() })
+        Error::Absent(Absent { what, name: name.into(), hint: None })
+    }
+
+    /// Something that does not exist, and what helps where no earlier step makes it.
+    pub fn absent_for(what: &'static str, name: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Absent(Absent { what, name: name.into(), hint: Some(hint.into()) })
     }
 
     /// A failure that names its thing and its cause.
@@ -42,7 +49,10 @@ impl Error {
     /// The error as people read it.
     pub fn into_diagnostic(self) -> Diagnostic {
         match self {
-            Error::Absent(absent) => Diagnostic::new(absent.to_string()),
+            Error::Absent(absent) => {
+                let said = Diagnostic::new(absent.to_string());
+                absent.hint.into_iter().fold(said, Diagnostic::hint)
+            }
             Error::Failed(diagnostic) => *diagnostic,
         }
     }

@@ -247,6 +247,22 @@ fn the_operators_pair_goes_on_while_a_public_one_is_pending_until_it_ends() {
 }
 
 #[test]
+fn a_pair_of_ones_own_that_cannot_be_served_is_told_with_its_cure() {
+    let mut machine = laws::machine();
+    let tls = json!({"do": "tls", "path": "/etc/law", "names": ["a.law.test"], "chain": "/etc/own.pem", "key": "/etc/own.key", "required": true});
+    let told = |machine: &MemoryMachine| check(machine, tls.clone()).unwrap_err().into_diagnostic();
+    let said = told(&machine);
+    assert_eq!(said.message, "there is no file `/etc/own.pem`");
+    assert!(said.hints[0].contains("correct `tls_chain` of the instance"), "{said}");
+    let chain =
+        |of: &str| format!("certificate in memory\n{of}not before: 0\nnot after: 9000000000\nkey: 7\n");
+    machine.put("/etc/own.pem", chain("common name: a.law.test\n"));
+    let said = told(&machine);
+    assert_eq!(said.message, "there is no file `/etc/own.key`");
+    assert!(said.hints[0].contains("mode 0600, or correct `tls_key`"), "{said}");
+}
+
+#[test]
 fn a_public_certificate_takes_the_place_of_the_operators() {
     let (mut machine, acme) = with_own_pair("a.law.test");
     let own = text(&machine, "/etc/own.pem");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
-use pq_steps::{AbsPath, Absent, Error, Kind, Meta, Mode, Probe, System};
+use pq_steps::{AbsPath, Error, Kind, Meta, Mode, Probe, System};
 
 use crate::{World, mode, root, told};
 
@@ -128,7 +128,7 @@ fn a_missing_directory_is_absent_and_a_missing_owner_too() {
     assert_eq!(error, Error::absent("directory", world.at("no").as_str()));
     let nobody = Meta::new(Mode::from_bits(0o644), "no-such-user", "root");
     let error = world.machine.write(&world.at("file"), b"", &nobody).unwrap_err();
-    assert_eq!(error, Error::Absent(Absent { what: "user", name: "no-such-user".to_owned() }));
+    assert_eq!(error, Error::absent("user", "no-such-user"));
     assert!(world.tree(".").is_empty());
 }
 

@@ -73,9 +73,17 @@ impl Tls {
                 .hint("put a chain and its key there, or choose another `tls` for the instance; the site was not touched")
         };
         if self.required {
-            for path in [&self.chain, &self.key] {
+            for (path, key, what) in [
+                (
+                    &self.chain,
+                    "tls_chain",
+                    "the certificate there, with those of its authorities behind it, mode 0644",
+                ),
+                (&self.key, "tls_key", "the key of the certificate there, of root and mode 0600"),
+            ] {
                 if machine.sha256(path)?.is_none() {
-                    return Err(Error::absent("file", path.as_str()));
+                    let hint = format!("put {what}, or correct `{key}` of the instance in the inventory");
+                    return Err(Error::absent_for("file", path.as_str(), hint));
                 }
             }
         }
