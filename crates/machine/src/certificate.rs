@@ -15,7 +15,6 @@ use sha2::{Digest, Sha256};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer, X509Certificate};
-use x509_parser::x509::X509Version;
 
 use crate::files;
 use crate::fresh::Numbers;
@@ -49,9 +48,6 @@ fn parse(path: &AbsPath, bytes: &[u8]) -> Result<Certificate, Error> {
 /// What a certificate says, in DER.
 pub(crate) fn said(der: &[u8], none: &dyn Fn(String) -> Error) -> Result<Certificate, Error> {
     let (_, found) = X509Certificate::from_der(der).map_err(|error| none(error.to_string()))?;
-    if found.version() != X509Version::V3 {
-        return Err(none("it is of an old version, which names no host".to_owned()));
-    }
     let (mut names, mut authority, mut subject) = (Vec::new(), String::new(), String::new());
     for extension in found.extensions() {
         match extension.parsed_extension() {
@@ -73,6 +69,12 @@ pub(crate) fn said(der: &[u8], none: &dyn Fn(String) -> Error) -> Result<Certifi
     Ok(Certificate {
         digest: hex(&Sha256::digest(der)),
         names,
+        common_name: found
+            .subject()
+            .iter_common_name()
+            .next()
+            .and_then(|name| name.as_str().ok())
+            .map(str::to_owned),
         not_after: time(found.validity().not_after.timestamp()),
         not_before: time(found.validity().not_before.timestamp()),
         key: hex(&Sha256::digest(found.public_key().raw)),

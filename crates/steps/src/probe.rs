@@ -340,6 +340,8 @@ pub struct Certificate {
     pub digest: String,
     /// DNS names that it is for, sorted.
     pub names: Vec<String>,
+    /// The common name of its subject, by which nobody is trusted any more.
+    pub common_name: Option<String>,
     /// Until when it is valid.
     pub not_after: SystemTime,
     /// From when it is valid.

@@ -260,6 +260,17 @@ fn a_pair_of_ones_own_that_cannot_be_served_is_told_with_its_cure() {
     let said = told(&machine);
     assert_eq!(said.message, "there is no file `/etc/own.key`");
     assert!(said.hints[0].contains("mode 0600, or correct `tls_key`"), "{said}");
+    machine.put("/etc/own.key", "key: 7\n");
+    let said = told(&machine);
+    assert_eq!(
+        said.causes,
+        [
+            "`/etc/own.pem` has no DNS name as subjectAltName, only the common name `a.law.test`, by which browsers take none"
+        ]
+    );
+    assert!(said.hints[1].contains("subjectAltName=DNS:a.law.test"), "{said}");
+    machine.put("/etc/own.pem", chain("names: b.law.test\n"));
+    assert_eq!(told(&machine).causes, ["`/etc/own.pem` is for b.law.test, and not for `a.law.test`"]);
 }
 
 #[test]

@@ -157,3 +157,26 @@ fn a_served_certificate_is_trusted_by_its_authority_and_its_name_only() {
     assert!(said.contains("UnknownIssuer"), "{said}");
     assert_eq!(no_authority, Err(Error::absent("file", world.at("none.pem").as_str())));
 }
+
+#[test]
+fn one_that_names_its_host_only_as_common_name_is_for_no_name() {
+    let world = World::new();
+    let openssl = |line: &str| {
+        Command::new("openssl").args(line.split(' ')).current_dir(world.directory.path()).output()
+    };
+    let key =
+        "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=wiki.demo.test -keyout own.key";
+    let Ok(output) = openssl(&format!("req -x509 {key} -out own.pem")) else {
+        eprintln!("skipped: there is no openssl here");
+        return;
+    };
+    assert!(output.status.success(), "{output:?}");
+    // What is signed without extensions is of version 1.
+    for line in [&format!("req {key} -out own.csr"), "x509 -req -in own.csr -signkey own.key -out old.pem"] {
+        assert!(openssl(line).unwrap().status.success(), "{line}");
+    }
+    for file in ["own.pem", "old.pem"] {
+        let said = world.machine.certificate(&world.at(file)).unwrap().unwrap();
+        assert_eq!((said.names.as_slice(), said.common_name.as_deref()), (&[][..], Some("wiki.demo.test")));
+    }
+}

@@ -72,6 +72,12 @@ impl Tls {
                 .cause(cause)
                 .hint("put a chain and its key there, or choose another `tls` for the instance; the site was not touched")
         };
+        let nameless = |cause: String| {
+            let name = self.names.first().map(String::as_str).unwrap_or_default();
+            refused(cause).hint(format!(
+                "have it issued with its names as subjectAltName: `openssl req -addext subjectAltName=DNS:{name}` asks for that"
+            ))
+        };
         if self.required {
             for (path, key, what) in [
                 (
@@ -92,8 +98,15 @@ impl Tls {
             Some(_) => self.instead(machine),
             None if self.required => {
                 let said = machine.certificate(&self.chain)?;
-                let has: Vec<String> = said.map(|it| it.names).unwrap_or_default();
-                if let Some(name) = self.names.iter().find(|name| !has.iter().any(|is| covers(is, name))) {
+                let (has, common) = said.map(|it| (it.names, it.common_name)).unwrap_or_default();
+                if has.is_empty() {
+                    let only = common.map_or_else(String::new, |name| {
+                        format!(", only the common name `{name}`, by which browsers take none")
+                    });
+                    let cause = format!("`{}` has no DNS name as subjectAltName{only}", self.chain);
+                    return Err(nameless(cause).into());
+                }
+                if let Some(name) = self.lacks(&has) {
                     let has = format!("`{}` is for {}, and not for `{name}`", self.chain, has.join(", "));
                     return Err(refused(has).into());
                 }
@@ -113,27 +126,6 @@ impl Tls {
         }
     }
 
-    /// The links to the given pair.
-    fn given(&self) -> Result<Vec<(AbsPath, String)>, Error> {
-        Ok(vec![
-            (self.at("given/key.pem")?, self.key.as_str().to_owned()),
-            (self.at("given/chain.pem")?, self.chain.as_str().to_owned()),
-        ])
-    }
-
-    /// Each link, and where it leads.
-    fn links(&self, served: &str) -> Result<Vec<(AbsPath, String)>, Error> {
-        let mut links = if self.required { Vec::new() } else { self.given()? };
-        links.push((self.at("served")?, served.to_owned()));
-        for name in FILES {
-            links.push((self.at(name)?, format!("served/{name}")));
-        }
-        Ok(links)
-    }
-
-    /// Whether a directory of ours holds a copy of the given pair.
-    fn holds(&self, machine: &dyn Probe, directory: &str) -> Result<bool, Error> {
-        for (from, name) in [(&self.key, "key.pem"), (&self.chain, "chain.pem")] {
     /// The first name that those of a certificate do not stand for.
     fn lacks(&self, has: &[String]) -> Option<&String> {
         self.names.iter().find(|name| !has.iter().any(|is| covers(is, name)))
@@ -166,6 +158,27 @@ impl Tls {
         Ok(None)
     }
 
+    /// The links to the given pair.
+    fn given(&self) -> Result<Vec<(AbsPath, String)>, Error> {
+        Ok(vec![
+            (self.at("given/key.pem")?, self.key.as_str().to_owned()),
+            (self.at("given/chain.pem")?, self.chain.as_str().to_owned()),
+        ])
+    }
+
+    /// Each link, and where it leads.
+    fn links(&self, served: &str) -> Result<Vec<(AbsPath, String)>, Error> {
+        let mut links = if self.required { Vec::new() } else { self.given()? };
+        links.push((self.at("served")?, served.to_owned()));
+        for name in FILES {
+            links.push((self.at(name)?, format!("served/{name}")));
+        }
+        Ok(links)
+    }
+
+    /// Whether a directory of ours holds a copy of the given pair.
+    fn holds(&self, machine: &dyn Probe, directory: &str) -> Result<bool, Error> {
+        for (from, name) in [(&self.key, "key.pem"), (&self.chain, "chain.pem")] {
             let copy = self.at(&format!("{directory}/{name}"))?;
             let is_file = machine.stat(&copy)?.is_some_and(|is| is.kind == Kind::File);
             if !is_file || machine.sha256(&copy)? != machine.sha256(from)? {
@@ -207,6 +220,7 @@ impl Tls {
 
     /// Has a copy of the given pair be served from where such a pair is: what is served meanwhile is whole, too.
     fn serve_copy(&self, machine: &mut dyn System) -> Result<(), Error> {
+        let pair = (&self.chain, &self.key);
         if self.is_served(machine, GIVEN)? {
             if self.holds(machine, GIVEN)? {
                 return Ok(());
@@ -238,7 +252,6 @@ impl Tls {
         }
         match changes && self.is_served(machine, GIVEN)? {
             true => point(machine, LOCAL, &self.at("served")?),
-        let pair = (&self.chain, &self.key);
             false => Ok(()),
         }
     }
@@ -360,6 +373,9 @@ impl Converge for Tls {
         if self.required {
             self.serve_copy(machine)?;
         } else {
+            if wanted == BEFORE {
+                self.keep_before(machine)?;
+            }
             self.step_aside(machine)?;
             machine.make_dir(&self.at(GIVEN)?, &Meta::new(Mode::from_bits(0o700), "root", "root"))?;
         }
@@ -378,14 +394,17 @@ impl Converge for Tls {
     fn things(&self) -> Vec<Thing> {
         let mut things = vec![Thing::new(ThingKind::Directory, format!("{}/{GIVEN}", self.path))];
         let given = if self.required { ThingKind::File } else { ThingKind::Link };
-            if wanted == BEFORE {
-                self.keep_before(machine)?;
-            }
         for (name, kind) in [("given/key.pem", given), ("given/chain.pem", given)]
             .into_iter()
             .chain(["served", "key.pem", "chain.pem"].map(|name| (name, ThingKind::Link)))
         {
             things.push(Thing::new(kind, format!("{}/{name}", self.path)));
+        }
+        if !self.required {
+            things.push(Thing::new(ThingKind::Directory, format!("{}/{BEFORE}", self.path)));
+            things.extend(
+                FILES.map(|name| Thing::new(ThingKind::File, format!("{}/{BEFORE}/{name}", self.path))),
+            );
         }
         things
     }
@@ -408,12 +427,6 @@ pub(super) fn valid_names(names: &[String]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::covers;
-        if !self.required {
-            things.push(Thing::new(ThingKind::Directory, format!("{}/{BEFORE}", self.path)));
-            things.extend(
-                FILES.map(|name| Thing::new(ThingKind::File, format!("{}/{BEFORE}/{name}", self.path))),
-            );
-        }
 
     #[test]
     fn a_wildcard_stands_for_one_label() {

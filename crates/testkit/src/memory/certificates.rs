@@ -25,6 +25,7 @@ pub(super) fn parse(path: &AbsPath, content: &[u8]) -> Result<Certificate, Error
     Ok(Certificate {
         digest: sha256(content),
         names: value("names").split_whitespace().map(str::to_owned).collect(),
+        common_name: Some(value("common name")).filter(|name| !name.is_empty()),
         not_after: time("not after")?,
         not_before: time("not before")?,
         key: value("key"),
