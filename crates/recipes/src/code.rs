@@ -196,6 +196,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_with_a_directory_is_said_by_its_key() {
+        let wrong = |value: Value| Kind::Directory.wrong(&value).unwrap();
+        assert_eq!(wrong(json!("/srv/shop")), "it is no mapping of keys to values");
+        assert_eq!(wrong(json!({ "path": "/srv/shop" })), "it has no `version`");
+        let version = |version: Value| wrong(json!({ "path": "/srv/shop", "version": version }));
+        assert_eq!(version(json!(1.2)), "its `version` is no text: write it in quotes, \"1.2\"");
+        assert_eq!(version(json!(null)), "its `version` has no value");
+        assert_eq!(version(json!(["1.2"])), "its `version` is no text");
+        assert_eq!(
+            wrong(json!({ "path": "/srv/shop", "versoin": "1" })),
+            "it has the key `versoin`, and may have `path`, `version`"
+        );
+        let strip = json!({ "url": "https://example.org/a.tgz", "version": "1", "sha256": "a".repeat(64), "strip": 300 });
+        assert_eq!(Kind::Archive.wrong(&strip).unwrap(), "its `strip` is no whole number that it may be");
+    }
+
+    #[test]
     fn an_environment_has_names_and_texts_of_one_line() {
         let good = json!({ "SHOP_PORT": 5, "_x": "a b", "DEBUG": false });
         assert_eq!(

@@ -33,8 +33,49 @@ pub(crate) fn read(kind: Kind, value: &Value) -> Option<Result<Value, String>> {
 }
 
 fn typed<T: DeserializeOwned + Serialize>(value: &Value) -> Result<Value, String> {
-    let read: T = serde_json::from_value(value.clone()).map_err(|error| error.to_string())?;
+    let read: T =
+        serde_json::from_value(value.clone()).map_err(|error| ours::<T>(value, &error.to_string()))?;
     serde_json::to_value(read).map_err(|error| error.to_string())
+}
+
+/// What serde says of a mapping, in words for whoever wrote it: which of its keys is meant.
+fn ours<T: DeserializeOwned>(value: &Value, said: &str) -> String {
+    let Value::Object(map) = value else { return "it is no mapping of keys to values".to_owned() };
+    let named: Vec<&str> = said.split('`').skip(1).step_by(2).collect();
+    if let (true, Some(name)) = (said.starts_with("missing field"), named.first()) {
+        return format!("it has no `{name}`");
+    }
+    if let (true, Some((name, known))) = (said.starts_with("unknown field"), named.split_first()) {
+        return format!("it has the key `{}`, and may have `{}`", name.escape_debug(), known.join("`, `"));
+    }
+    if !said.starts_with("invalid type") && !said.starts_with("invalid value") {
+        return said.to_owned();
+    }
+    // What is wrong with a key alone is no matter of the others.
+    let alone = |(name, value): &(&String, &Value)| {
+        let one = Value::Object([((*name).clone(), (*value).clone())].into_iter().collect());
+        serde_json::from_value::<T>(one).is_err_and(|error| error.to_string() == said)
+    };
+    match map.iter().find(alone) {
+        Some((name, Value::Null)) => format!("its `{name}` has no value"),
+        Some((name, value @ (Value::Number(_) | Value::Bool(_)))) if said.ends_with("a string") => {
+            format!("its `{name}` is no text: write it in quotes, \"{value}\"")
+        }
+        Some((name, _)) => format!("its `{name}` is {}", is_not(said)),
+        None => said.to_owned(),
+    }
+}
+
+/// What serde expected and did not find.
+fn is_not(said: &str) -> &'static str {
+    match said.rsplit_once("expected ").map_or("", |(_, expected)| expected) {
+        "a string" => "no text",
+        "a sequence" => "no list",
+        "a map" => "no mapping",
+        "a boolean" => "neither `true` nor `false`",
+        "u8" | "u16" | "u32" | "u64" => "no whole number that it may be",
+        _ => "not what it must be",
+    }
 }
 
 /// A person who looks after the machine.
