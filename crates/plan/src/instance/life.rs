@@ -1,7 +1,7 @@
 //! What is known of one instance before its steps are written: its version, its paths, what its templates see.
 
 use pq_recipes::{ARCHIVE, App, Engine, Os, Phase, Pin, Releases, Variable, compare};
-use pq_stream::{Diagnostic, Instance, valid_instance_id};
+use pq_stream::{Diagnostic, Host, Instance, valid_instance_id};
 use serde_json::{Map, Value, json};
 
 use super::state::State;
@@ -14,6 +14,8 @@ use crate::values::at;
 
 /// One instance.
 pub(crate) struct Life<'p> {
+    /// Its host.
+    pub host: &'p Host,
     /// As the inventory has it.
     pub instance: &'p Instance,
     /// Its application.
@@ -157,7 +159,7 @@ impl<'p> Life<'p> {
             env.insert(name.clone(), draft.renderer.text(&app.source, node, &scope)?.into());
         }
         let directory = format!("apps/{}", app.name);
-        Ok(Life { instance, app, state, version, pin, directory, paths, engine, scope, env })
+        Ok(Life { host, instance, app, state, version, pin, directory, paths, engine, scope, env })
     }
 
     /// Its id, which is also its user and what its steps' ids begin with.
@@ -192,7 +194,8 @@ impl<'p> Life<'p> {
     /// Where it has none.
     pub fn domain(&self) -> Result<&str, Diagnostic> {
         self.scope.text("domain").ok_or_else(|| {
-            Diagnostic::new(format!("the instance `{}` has no `domain`", self.instance.id))
+            let text = format!("`{}` on `{}` has no `domain`", self.instance.id, self.host.host);
+            at(Diagnostic::new(text), keys::place(self.host, self.instance, "app"))
                 .hint("set it beside its `app` and `id`, as in `domain: wiki.example.org`")
         })
     }

@@ -1,12 +1,13 @@
 //! An instance's user, directories and code, and what of it survives a new release.
 
-use pq_recipes::{Brings, Keep, Mark, Merge, Node, Origin, Pin, Releases, Source};
+use pq_recipes::{Brings, Keep, Mark, Merge, Node, Origin, PACKAGES, Pin, Releases, Source};
 use pq_stream::Diagnostic;
 use serde_json::{Map, Value, json};
 
 use super::life::Life;
-use super::source;
+use super::{keys, source};
 use crate::draft::Draft;
+use crate::values;
 
 /// Its own group and user.
 pub(super) fn account(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
@@ -81,7 +82,11 @@ pub(super) fn code(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
         Some(Origin::Packages(listed)) => {
             let whose = json!({ "path": life.paths.release, "requirements": source::mirrored(life, listed) });
             let fields = source::environment_fields(draft, life, whose)?;
-            draft.step(&life.step("release"), title, "venv", fields)
+            draft.step(&life.step("release"), title, "venv", fields).map_err(|error| {
+                let error =
+                    error.hint("`pip-compile --generate-hashes` writes a list with every version and digest");
+                values::at(error, keys::place(life.host, life.instance, PACKAGES))
+            })
         }
         Some(Origin::Git(git)) => {
             source::checkout(draft, life, git)?;
