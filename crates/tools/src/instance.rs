@@ -8,7 +8,7 @@ use pq_plan::{Choice, Data, Plan, Planner};
 use pq_stream::{Diagnostic, Host, Status, nearest, valid_instance_id};
 
 use crate::filter::{self, FilterArgs, Layer};
-use crate::recipes;
+use crate::{recipes, verbs};
 
 /// Plan instances: download, configure and start applications, each for itself
 ///
@@ -161,7 +161,7 @@ impl Layer for Instances {
 /// # Errors
 /// Where the stream is not whole, a host cannot be planned, or none has what was asked for.
 pub fn run() -> Result<Status, Failure> {
-    let args = Args::parse();
+    let args: Args = verbs::parse();
     match args.verb {
         Some(Verb::Recipes(verb)) => return verb.run(),
         Some(Verb::Remove(RemoveArgs { id, with_data, filter })) => {

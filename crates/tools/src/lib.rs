@@ -11,6 +11,7 @@ pub mod secret;
 pub mod server;
 mod status;
 mod upkeep;
+mod verbs;
 
 /// The command lines of all tools, for their man pages and completions.
 pub fn commands() -> Vec<clap::Command> {

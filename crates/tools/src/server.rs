@@ -7,6 +7,7 @@ use pq_stream::{Diagnostic, Host, Status};
 
 use crate::filter::{self, FilterArgs, Layer};
 use crate::upkeep::Verb;
+use crate::verbs;
 
 /// Plan the server base: directories, locales, mail, firewall, updates, people who may log in
 ///
@@ -43,7 +44,7 @@ impl Layer for Server {
 /// # Errors
 /// Where the stream is not whole, a host cannot be planned, or nobody can be asked.
 pub fn run() -> Result<Status, Failure> {
-    let args = Args::parse();
+    let args: Args = verbs::parse();
     match args.verb {
         Some(verb) => verb.run(),
         None => filter::run(&args.filter, &mut Server(Unused::when(args.remove_unused))),
