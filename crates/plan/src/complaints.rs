@@ -29,6 +29,7 @@ pub fn complaints(host: &Host, catalogue: &Catalogue) -> Vec<Diagnostic> {
                 found.extend(keys::strangers(host, instance, app, &catalogue.instance.variables));
                 of_instance(host, instance, &catalogue.instance.variables, &mut found);
                 of_instance(host, instance, &app.variables, &mut found);
+                found.extend(keys::idle(host, instance, &catalogue.instance.variables));
             }
         }
     }

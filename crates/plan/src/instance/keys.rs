@@ -150,6 +150,26 @@ pub(crate) fn strangers(
     instance.keys.keys().filter(|key| !known.contains(key)).map(error).collect()
 }
 
+/// What an instance says of a certificate that its `tls` does not serve.
+pub(crate) fn idle(host: &Host, instance: &Instance, shared: &BTreeMap<String, Variable>) -> Vec<Diagnostic> {
+    let own = instance.keys.get("tls").filter(|value| !value.is_null());
+    let set = own.or_else(|| host.vars.get("tls").filter(|value| !value.is_null()));
+    let default = shared.get("tls").and_then(|tls| tls.default.as_ref()).and_then(|node| node.text());
+    let tls = set.map_or(default, Value::as_str).unwrap_or(PUBLIC);
+    if tls == "files" {
+        return Vec::new();
+    }
+    let error = |key: &&str| {
+        let error =
+            Diagnostic::new(format!("`{key}` of `{}` on `{}` is read by nothing", instance.id, host.host))
+                .cause(format!("its `tls` is `{tls}`"));
+        values::at(error, place(host, instance, key))
+            .hint("`tls: files` serves it; leave it out where that is not meant")
+    };
+    let is_set = |key: &&str| instance.keys.get(*key).is_some_and(|value| !value.is_null());
+    ["tls_chain", "tls_key"].iter().filter(|key| is_set(key)).map(error).collect()
+}
+
 /// Where a key of an instance is set, as exactly as the inventory says.
 pub(crate) fn place(host: &Host, instance: &Instance, key: &str) -> Option<pq_stream::Place> {
     let index = host.instances.iter().position(|it| it.id == instance.id).unwrap_or_default();
