@@ -19,9 +19,10 @@ pub(crate) enum Verb {
     /// List the applications that there are recipes for
     ///
     /// With the newest version that is pinned, and what each needs: PHP or Python of that version or newer, one of these databases.
-    /// Recipes of the inventory's own are among them; `show` says more of one.
+    /// Recipes of the inventory's own are among them; `show` says more of one. With --variables it lists what a host may set for all of
+    /// them: `acme_email`, `source_mirror`, `timezone`; `pq-inventory --explain NAME HOST` says what a host sets.
     #[command(after_help = EXIT_STATUS)]
-    Catalogue(RecipeArgs),
+    Catalogue(list::Args),
     /// Explain an application's recipe: versions, needs, variables, what survives an upgrade, what is set and what is only seeded, what runs
     #[command(after_help = EXIT_STATUS)]
     Show(show::Args),

@@ -40,6 +40,12 @@ pub fn of_hosts(catalogue: &Catalogue) -> Vec<Declared<'_>> {
     all.filter(|it| !(it.reader == "every instance" && pq_plan::is_of_one(&it.name))).collect()
 }
 
+/// The variables of a host that are not for one application.
+pub fn for_all(catalogue: &Catalogue) -> Vec<Declared<'_>> {
+    let apps: Vec<String> = catalogue.apps().map(|app| format!("every `{}`", app.name)).collect();
+    of_hosts(catalogue).into_iter().filter(|it| !apps.contains(&it.reader)).collect()
+}
+
 /// The keys of instances that recipes read.
 pub fn of_instances(catalogue: &Catalogue) -> Vec<Declared<'_>> {
     let shared = (&catalogue.instance.variables, "every instance".to_owned());

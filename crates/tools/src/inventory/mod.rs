@@ -1,7 +1,7 @@
 //! `pq-inventory`: the machines of an inventory directory, as the stream's first records.
 
 mod ansible;
-mod declared;
+pub(crate) mod declared;
 mod explain;
 mod facts;
 mod held;

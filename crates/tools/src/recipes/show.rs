@@ -64,6 +64,7 @@ fn text(catalogue: &Catalogue, app: &App) -> String {
     variables(&mut text, &app.variables);
     text.push_str("keys that every instance may have\n");
     variables(&mut text, &catalogue.instance.variables);
+    text.push_str("variables of its host: `pq-instance catalogue --variables`\n");
     printable(&text)
 }
 
@@ -135,13 +136,16 @@ fn written(node: &Node) -> String {
 }
 
 fn variables(text: &mut String, variables: &BTreeMap<String, Variable>) {
-    for (name, variable) in variables {
-        let default = match &variable.default {
-            Some(default) => format!("default {}", written(default)),
-            None => "no default".to_owned(),
-        };
-        let _ = writeln!(text, "  {name}: {}\n      {}; {default}", variable.about, variable.words());
-    }
+    variables.iter().for_each(|(name, it)| variable(text, name, it));
+}
+
+/// What a variable is for, what it must be, and what it is without being set.
+pub(super) fn variable(text: &mut String, name: &str, variable: &Variable) {
+    let default = match &variable.default {
+        Some(default) => format!("default {}", written(default)),
+        None => "no default".to_owned(),
+    };
+    let _ = writeln!(text, "  {name}: {}\n      {}; {default}", variable.about, variable.words());
 }
 
 /// For programs.
@@ -157,17 +161,19 @@ fn record(catalogue: &Catalogue, app: &App) -> Value {
         "web": match app.web.kind { WebKind::Static => "static", WebKind::Php => "php", WebKind::Proxy => "proxy" },
         "keep": app.keep.iter().map(|keep| &keep.path).collect::<Vec<_>>(),
         "recipe": app.source.shown,
-        "variables": described(&app.variables),
-        "keys": described(&catalogue.instance.variables),
+        "variables": all(&app.variables),
+        "keys": all(&catalogue.instance.variables),
     })
 }
 
-fn described(variables: &BTreeMap<String, Variable>) -> BTreeMap<&String, Value> {
-    let one = |variable: &Variable| {
-        json!({
-            "about": variable.about, "must_be": variable.words(),
-            "default": variable.default.as_ref().map(Node::to_json),
-        })
-    };
-    variables.iter().map(|(name, variable)| (name, one(variable))).collect()
+fn all(variables: &BTreeMap<String, Variable>) -> BTreeMap<&String, Value> {
+    variables.iter().map(|(name, variable)| (name, described(variable))).collect()
+}
+
+/// A variable for programs.
+pub(super) fn described(variable: &Variable) -> Value {
+    json!({
+        "about": variable.about, "must_be": variable.words(),
+        "default": variable.default.as_ref().map(Node::to_json),
+    })
 }
