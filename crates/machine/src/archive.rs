@@ -14,6 +14,7 @@ mod tree;
 mod zip;
 
 use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,7 @@ use crate::fresh::{Numbers, set};
 use crate::look;
 use crate::place::Place;
 
+use entry::{Entry, What};
 use format::Format;
 use tree::Tree;
 
@@ -88,11 +90,33 @@ fn begin(place: &Place) -> Result<OwnedFd, Error> {
 
 fn take_out(archive: &Archive, file: File, root: &OwnedFd) -> Result<(), Refused> {
     let mut tree = Tree::new(root, archive);
+    if let Some(name) = &archive.program {
+        program(&mut tree, name, file, archive.max_bytes)?;
+        return tree.finish();
+    }
     match format::open(file)? {
         Format::Tar(mut reader) => tarball::each(&mut reader, |entry, content| tree.take(entry, content))?,
         Format::Zip(file) => zip::each(file, archive, |entry, content| tree.take(entry, content))?,
     }
     tree.finish()
+}
+
+/// Takes out a program that is compressed by itself. How long it is shows only at its end: it is read twice.
+fn program(tree: &mut Tree<'_>, name: &str, file: File, most: u64) -> Result<(), Refused> {
+    let mut again = file.try_clone().map_err(Refused::damaged)?;
+    let compressed = |file| match format::open(file)? {
+        Format::Tar(reader) => Ok(reader),
+        Format::Zip(_) => {
+            Err(Refused::Unwanted("it is a zip archive, not one compressed program".to_owned()))
+        }
+    };
+    let size = io::copy(&mut compressed(file)?.take(most + 1), &mut io::sink()).map_err(Refused::damaged)?;
+    if size > most {
+        return Err(Refused::Limit(format!("more than {most} bytes come out of it")));
+    }
+    io::Seek::rewind(&mut again).map_err(Refused::damaged)?;
+    let entry = Entry { name: name.as_bytes().to_vec(), what: What::File { size, executable: true } };
+    tree.take(&entry, &mut compressed(again)?)
 }
 
 /// Why an archive is not unpacked.

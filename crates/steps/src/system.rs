@@ -168,6 +168,8 @@ pub struct Archive {
     pub sha256: String,
     /// How many leading directories of each entry's name are dropped.
     pub strip: usize,
+    /// Where it is no archive but one compressed program: what that is called.
+    pub program: Option<String>,
     /// Most bytes that may come out.
     pub max_bytes: u64,
     /// Most entries that may come out.

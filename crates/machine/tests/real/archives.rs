@@ -51,6 +51,7 @@ fn unpack(world: &mut World, bytes: &[u8], change: impl FnOnce(&mut Archive)) ->
         path: world.at("archive"),
         sha256: Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
         strip: 1,
+        program: None,
         max_bytes: 1 << 20,
         max_entries: 100,
         links: BTreeMap::new(),
@@ -105,6 +106,28 @@ fn every_compression_gives_the_same_tree_of_plain_modes() {
         assert_eq!(world.text("out/README"), "hello");
         assert_eq!(world.text("out/lib/link"), "#!/bin/sh\n");
     }
+}
+
+#[test]
+fn one_compressed_program_comes_out_as_a_whole() {
+    let mut bz2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::default());
+    bz2.write_all(b"#!/bin/sh\necho hello\n").unwrap();
+    let bytes = bz2.finish().unwrap();
+    let mut world = World::new();
+    let single = |archive: &mut Archive| (archive.strip, archive.program) = (0, Some("hello".to_owned()));
+    unpack(&mut world, &bytes, single).unwrap();
+    assert_eq!(world.tree("out"), ["hello 0755"]);
+    assert_eq!(world.text("out/hello"), "#!/bin/sh\necho hello\n");
+    let mut world = World::new();
+    let said = unpack(&mut world, &bytes[..bytes.len() - 5], single).unwrap_err();
+    assert!(said.contains("damaged"), "{said}");
+    let mut world = World::new();
+    let said = unpack(&mut world, &bytes, |it| {
+        single(it);
+        it.max_bytes = 5;
+    })
+    .unwrap_err();
+    assert!(said.contains("more than 5 bytes"), "{said}");
 }
 
 /// What a directory holds below, without what is kept apart.

@@ -29,6 +29,9 @@ pub struct Release {
     /// How many leading directories of each entry's name are dropped, 1 by default.
     #[serde(default = "default_strip")]
     pub strip: usize,
+    /// Where it is no archive but one program, compressed by itself: what that is called in the release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
     /// What is a symbolic link: path below the release → its target. What the archive has there is kept in
     /// `.paquerette/shipped/<path>`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -67,7 +70,8 @@ impl Release {
         let archive = Archive {
             path: fetched,
             sha256: self.sha256.clone(),
-            strip: self.strip,
+            strip: if self.program.is_some() { 0 } else { self.strip },
+            program: self.program.clone(),
             max_bytes: self.max_bytes,
             max_entries: self.max_entries,
             links: self.links.clone(),

@@ -111,6 +111,7 @@ impl Converge for Unpack {
             path: self.archive.clone(),
             sha256: sha256.clone(),
             strip: self.strip,
+            program: None,
             max_bytes: self.max_bytes,
             max_entries: self.max_entries,
             links: std::collections::BTreeMap::new(),
