@@ -25,12 +25,18 @@ pub struct BackupItem {
     /// Databases, which are dumped; never copied as files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub databases: Vec<Database>,
+    /// Files of SQLite: copied by SQLite itself, wherever they are; never as they lie there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sqlite: Vec<AbsolutePath>,
     /// Commands before it is read, in order: what is written meanwhile would not fit together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quiesce: Vec<Command>,
     /// Commands afterwards, in order, also where reading failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resume: Vec<Command>,
+    /// Commands once it was restored in its place, in order, such as one that finds files which came back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restored: Vec<Command>,
     /// How many are kept, where that is not what the strategy says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
@@ -110,15 +116,22 @@ impl BackupItem {
             versions: BTreeMap::new(),
             paths: Paths::default(),
             databases: Vec::new(),
+            sqlite: Vec::new(),
             quiesce: Vec::new(),
             resume: Vec::new(),
+            restored: Vec::new(),
             retention: None,
         }
     }
 
     /// Whether nothing is backed up.
     pub fn is_empty(&self) -> bool {
-        self.paths.include.is_empty() && self.databases.is_empty()
+        self.paths.include.is_empty() && self.dumps() == 0
+    }
+
+    /// How many dumps belong to it.
+    pub fn dumps(&self) -> usize {
+        self.databases.len() + self.sqlite.len()
     }
 
     /// Takes in another part of the same owner's; where both say how many are kept, its own counts.
@@ -127,12 +140,15 @@ impl BackupItem {
         self.paths.include.extend(other.paths.include);
         self.paths.exclude.extend(other.paths.exclude);
         self.databases.extend(other.databases);
+        self.sqlite.extend(other.sqlite);
         self.quiesce.extend(other.quiesce);
         self.resume.extend(other.resume);
+        self.restored.extend(other.restored);
         self.retention = self.retention.or(other.retention);
         sort(&mut self.paths.include);
         sort(&mut self.paths.exclude);
         sort(&mut self.databases);
+        sort(&mut self.sqlite);
     }
 }
 

@@ -27,7 +27,7 @@ pub use schedule::{Schedule, cron_time};
 pub use schema::schema;
 pub use span::Span;
 pub use strategies::{
-    BackupAlerts, BackupStrategy, BackupTimes, MonitorAlerts, MonitorStrategy, MonitorTimes, Target,
+    BackupAlerts, BackupStrategy, BackupTimes, MonitorAlerts, MonitorStrategy, MonitorTimes, Place, Target,
     Thresholds, Used,
 };
 pub use texts::{

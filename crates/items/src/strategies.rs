@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AbsolutePath, Damping, Id, MailAddress, Percent, Retention, Schedule, Span, TargetUrl, Window};
+use crate::{
+    AbsolutePath, Damping, Id, Line, MailAddress, Percent, Retention, Schedule, Span, TargetUrl, Url, Window,
+};
 
 /// How a machine is backed up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +17,15 @@ pub struct BackupStrategy {
     pub retention: Retention,
     /// Where to, the first one first.
     pub targets: Vec<Target>,
+    /// Which of them a run writes to, and whether copies follow.
+    #[serde(default, skip_serializing_if = "Place::is_both")]
+    pub repository: Place,
+    /// The restic that is used, `/usr/bin/restic` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<AbsolutePath>,
+    /// Who can open the recovery kit: age recipients whose identities are kept away from every machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recovery_recipients: Vec<Line>,
     /// How old the newest backup of an item may grow before it is told.
     pub max_age: Span,
     /// How much of a file system must stay free for a target on it.
@@ -57,6 +68,9 @@ pub struct Target {
     /// A file with variables of the transport, such as `AWS_ACCESS_KEY_ID`, which only root reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env_file: Option<AbsolutePath>,
+    /// It takes, and lets nobody here delete: what it keeps is decided where it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub append_only: bool,
 }
 
 /// Who is told of a backup that failed.
@@ -66,12 +80,43 @@ pub struct BackupAlerts {
     /// By mail.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mail: Vec<MailAddress>,
+    /// A page that is asked for after each run, with `/start` before it and `/fail` where it failed, as healthchecks has it:
+    /// who is there tells of a run that did not come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ping: Option<Url>,
 }
 
 impl BackupAlerts {
     /// Whether nobody is.
     pub fn is_empty(&self) -> bool {
-        self.mail.is_empty()
+        self.mail.is_empty() && self.ping.is_none()
+    }
+}
+
+/// Where backups are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// On this machine, and copied to the other targets.
+    #[default]
+    Both,
+    /// On this machine alone.
+    Local,
+    /// Elsewhere alone: nothing of them is on this machine.
+    Offsite,
+}
+
+impl Place {
+    /// Whether they are here and elsewhere.
+    pub fn is_both(&self) -> bool {
+        *self == Place::Both
+    }
+}
+
+impl Target {
+    /// The directory of this machine that it is; nothing where it is elsewhere.
+    pub fn directory(&self) -> Option<&str> {
+        Some(self.url.as_str()).filter(|url| url.starts_with('/'))
     }
 }
 

@@ -1,4 +1,7 @@
-//! The host's lock: one run changes a machine at a time.
+//! Locks: one run changes a machine at a time, and one makes its backups.
+//!
+//! Two are there. The machine's is held alone by who changes it, and is shared by who must not find it being changed; that of the
+//! backups is held alone. Who takes both takes that of the backups first.
 //!
 //! The kernel lets go of it when its holder dies, however it dies. The file's text names the holder; one that lets go
 //! by itself takes its name out, so a name that is left is that of a run that was killed.
@@ -54,8 +57,28 @@ impl HostLock {
     /// # Errors
     /// Where somebody has it, or the file cannot be used.
     pub fn take(dir: &Path) -> Result<Self, Locked> {
-        let path = dir.join("host.lock");
+        Self::open(dir.join(HOST), FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// Takes the host's lock in `dir` together with others, without waiting: nobody changes the machine meanwhile.
+    ///
+    /// # Errors
+    /// Where somebody changes it, or the file cannot be used.
+    pub fn share(dir: &Path) -> Result<Self, Locked> {
+        Self::open(dir.join(HOST), FlockOperation::NonBlockingLockShared)
+    }
+
+    /// Takes the lock of the backups in `dir`, without waiting.
+    ///
+    /// # Errors
+    /// Where somebody has it, or the file cannot be used.
+    pub fn backups(dir: &Path) -> Result<Self, Locked> {
+        Self::open(dir.join(BACKUPS), FlockOperation::NonBlockingLockExclusive)
+    }
+
+    fn open(path: PathBuf, how: FlockOperation) -> Result<Self, Locked> {
         let unusable = |error: io::Error| Locked::Unusable(path.clone(), error);
+        let dir = path.parent().unwrap_or(Path::new("/"));
         fs::DirBuilder::new().recursive(true).mode(0o755).create(dir).map_err(unusable)?;
         // Nobody else may open it: who can open it can hold it.
         let mut file = OpenOptions::new()
@@ -68,7 +91,7 @@ impl HostLock {
             .open(&path)
             .map_err(unusable)?;
         file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(unusable)?;
-        let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        let locked = flock(&file, how);
         match locked {
             Ok(()) => {
                 let before = text(&mut file).map_err(unusable)?;
@@ -86,7 +109,7 @@ impl HostLock {
     /// # Errors
     /// Where that cannot be read.
     pub fn holder(dir: &Path) -> io::Result<Option<String>> {
-        let mut file = match File::open(dir.join("host.lock")) {
+        let mut file = match File::open(dir.join(HOST)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -136,6 +159,12 @@ impl HostLock {
         self.write("").map_err(|error| Locked::Unusable(self.path.clone(), error))
     }
 }
+
+/// The machine's lock.
+const HOST: &str = "host.lock";
+
+/// The lock of its backups.
+const BACKUPS: &str = "backup.lock";
 
 /// Most bytes of the file that are read.
 const MOST: usize = 2_000;
