@@ -25,7 +25,7 @@ const SPARSE: usize = 12;
 /// A host with everything that reads a variable.
 const HOST: &str = r#"{
   "os": "debian-12", "locales": ["fr_FR.UTF-8"], "timezone": "Europe/Paris", "admin_email": "a@example.org",
-  "smtp_host": "relay.example.org", "smtp_user": "u", "smtp_password": "p",
+  "smtp_host": "relay.example.org", "smtp_user": "u", "smtp_password": "p", "backup_jobs": true, "backup_password": "p",
   "platform": ["nginx", "php", "python", "mariadb", "postgres", "redis", "docker"]
 }"#;
 

@@ -118,6 +118,9 @@ impl Draft<'_> {
         let own = self.values(&declared, facts.clone())?;
         let mut vars = self.scope.get("vars").and_then(Value::as_object).cloned().unwrap_or_default();
         vars.extend(own);
-        Ok(self.scope.with("vars", vars).with("facts", facts))
+        let mut scope = self.scope.with("vars", vars).with("facts", facts);
+        // what a component derives is the machine's own
+        scope.derive(&format!("{}/server", self.host.host));
+        Ok(scope)
     }
 }

@@ -147,7 +147,7 @@ fn cron_calls_no_program_that_is_not_there() {
     let jobs = |tools: Value| {
         let release =
             json!({ "url": "https://a.org/a.tar.xz", "version": "9.0.0", "sha256": "a".repeat(64) });
-        let mut vars = json!({});
+        let mut vars = json!({ "backup_password": "sesame" });
         if !tools.is_null() {
             vars["paquerette_tools"] = release;
             vars["paquerette_tools"]["tools"] = tools;

@@ -16,6 +16,9 @@ pub struct Os {
     pub locale: String,
     /// The package that sets the clock; part of systemd where there is none.
     pub clock_package: Option<String>,
+    /// `package` where the system's own restic is new enough for backups, else `release`.
+    #[serde(default = "release")]
+    pub restic: String,
     /// The user and group as whom web servers read files.
     pub web: Account,
     /// The ssh server.
@@ -38,6 +41,10 @@ pub struct Os {
     pub python: Python,
     /// Names that no instance may have, since its user would be one of the system's.
     pub reserved: Vec<String>,
+}
+
+fn release() -> String {
+    "release".to_owned()
 }
 
 /// A user and its group.

@@ -11,8 +11,8 @@ use crate::Kind;
 use crate::code::{Directory, Environment, Git, Packages};
 
 /// What a release of these tools brings.
-pub const TOOLS: [&str; 6] =
-    ["pq-inventory", "pq-server", "pq-platform", "pq-instance", "pq-apply", "pq-secret"];
+pub const TOOLS: [&str; 7] =
+    ["pq-inventory", "pq-server", "pq-platform", "pq-instance", "pq-apply", "pq-backup", "pq-secret"];
 
 /// A value in its normal form, or what is wrong with it; nothing where its type is none of these.
 pub(crate) fn read(kind: Kind, value: &Value) -> Option<Result<Value, String>> {

@@ -1,5 +1,6 @@
 //! The command lines of the tools.
 pub mod apply;
+pub mod backup;
 mod facts;
 mod filter;
 pub mod instance;
@@ -22,6 +23,7 @@ pub fn commands() -> Vec<clap::Command> {
         platform::Args::command(),
         instance::Args::command(),
         apply::Args::command(),
+        backup::Args::command(),
         secret::Args::command(),
     ]
 }

@@ -170,12 +170,12 @@ impl Asking {
 }
 
 /// The first line of a stream that no inventory wrote.
-fn nobodys_run() -> Run {
+pub(crate) fn nobodys_run() -> Run {
     Run { format: FORMAT, inventory: String::new(), digest: String::new(), time: utc(SystemTime::now()) }
 }
 
 /// This machine, of which no inventory says anything.
-fn this_host() -> Host {
+pub(crate) fn this_host() -> Host {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let connection = Connection { kind: ConnectionKind::Local, address: None, port: None, user: None };
     Host {
@@ -191,6 +191,6 @@ fn this_host() -> Host {
 }
 
 /// A number of things.
-fn counted(count: usize, one: &str, many: &str) -> String {
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

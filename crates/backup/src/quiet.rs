@@ -1,0 +1,72 @@
+//! An application is quieted before it is read, and woken afterwards.
+//!
+//! Always true here: what was quieted is noted before it is, so that whoever is killed in between is made good by the next call.
+
+use std::path::Path;
+use std::time::Duration;
+
+use pq_items::{BackupItem, Command};
+use pq_machine::Machine;
+use pq_steps::System as _;
+use pq_stream::Diagnostic;
+
+use crate::state::State;
+
+/// How long a command may take where the item does not say.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Quiets an item, as its commands say. Where one fails, it is woken again.
+///
+/// # Errors
+/// Where a command fails.
+pub fn quiet(item: &BackupItem, state: &mut State, dir: &Path) -> Result<(), Diagnostic> {
+    if item.quiesce.is_empty() {
+        return Ok(());
+    }
+    state.quiet.push(item.owner.as_str().to_owned());
+    save(state, dir)?;
+    item.quiesce.iter().try_for_each(|command| run(command, "quiet", item))
+}
+
+/// Wakes an item that was quieted, every command of it also where one fails.
+///
+/// # Errors
+/// Where a command fails.
+pub fn wake(item: &BackupItem, state: &mut State, dir: &Path) -> Result<(), Diagnostic> {
+    if !state.quiet.iter().any(|owner| owner == item.owner.as_str()) {
+        return Ok(());
+    }
+    let ran: Vec<_> = item.resume.iter().map(|command| run(command, "wake", item)).collect();
+    ran.into_iter().collect::<Result<Vec<()>, _>>()?;
+    state.quiet.retain(|owner| owner != item.owner.as_str());
+    save(state, dir)
+}
+
+/// Runs a command of an item, as who it says.
+///
+/// # Errors
+/// Where it cannot be run, takes too long or ends badly.
+pub fn run(command: &Command, what: &str, item: &BackupItem) -> Result<(), Diagnostic> {
+    let mut machine = Machine::local();
+    let mut run = pq_steps::Command::new(command.argv.words());
+    run.user = command.user.as_ref().map(|user| user.as_str().to_owned());
+    run.timeout = command.timeout.as_ref().map_or(LIMIT, |it| Duration::from_secs(it.seconds()));
+    let cannot = || Diagnostic::new(format!("cannot {what} `{}`", item.owner));
+    let output = machine.run(&run).map_err(|error| {
+        let error = error.into_diagnostic();
+        error.causes.into_iter().fold(cannot().cause(error.message), Diagnostic::cause)
+    })?;
+    match output.status {
+        0 => Ok(()),
+        status => {
+            let said = format!("{}{}", output.stdout, output.stderr);
+            let last = said.trim().lines().next_back().unwrap_or_default();
+            let error = cannot().cause(format!("`{}` ended with status {status}", run.shown()));
+            Err(if last.is_empty() { error } else { error.cause(last.to_owned()) })
+        }
+    }
+}
+
+fn save(state: &State, dir: &Path) -> Result<(), Diagnostic> {
+    state.save(dir).map_err(|error| crate::unnoted(&error))
+}
