@@ -22,7 +22,7 @@ IGNORED = -- --include-ignored
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz build dist tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory bench-fleet bench-apply bench-hardening check schema bless
+.PHONY: help fuzz build dist tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory bench-fleet bench-apply bench-backup bench-hardening check schema bless
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,10 @@ bench-fleet: tools build ## a run over ssh on six machines beside plain ssh; a p
 
 bench-apply: tools build ## a run beside Ansible, pyinfra and a floor: without a change, the first one, one template
 	$(CARGO) bench --quiet --workspace --bench apply
+
+bench-backup: tools build ## a day of backups beside plain restic and the old way: about 25 minutes
+	tests/demo/sources $(LAB) >/dev/null
+	$(CARGO) bench --quiet --workspace --bench backup
 
 bench-hardening: tools build ## what Lynis, systemd-analyze and testssl.sh say of a machine
 	$(CARGO) bench --quiet --workspace --bench hardening

@@ -4,6 +4,9 @@
 
 mod acme;
 mod apps;
+mod backup;
+mod backup_away;
+mod backup_kill;
 mod behind;
 mod carried;
 mod databases;
