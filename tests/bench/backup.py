@@ -43,7 +43,7 @@ def make_set():
     rows = int(1_200_000 * SCALE)
     table = "CREATE DATABASE bench; USE bench; CREATE TABLE t (n INTEGER PRIMARY KEY, at INTEGER, words VARCHAR(300) NOT NULL);"
     sql(f"DROP DATABASE IF EXISTS bench; {table}")
-    sql(f"INSERT INTO bench.t SELECT seq, seq * 7, CONCAT(MD5(seq), ' ', SHA2(seq, 256), ' ', REPEAT(MD5(seq * 3), 2)) FROM seq_1_to_{rows}")
+    sql(f"USE bench; INSERT INTO t SELECT seq, seq * 7, CONCAT(MD5(seq), ' ', SHA2(seq, 256), ' ', REPEAT(MD5(seq * 3), 2)) FROM seq_1_to_{rows}")
 
 
 def change_set(day):
@@ -53,7 +53,7 @@ def change_set(day):
     for path in chance.sample(files, len(files) // 50):
         path.write_text(path.read_text() + f" changed on day {day}")
     (SET / f"large/new-{day}.bin").write_bytes(chance.randbytes(20 << 20))
-    sql(f"UPDATE bench.t SET words = CONCAT('day {day} ', words) WHERE n % 5000 BETWEEN 0 AND 90")
+    sql(f"USE bench; UPDATE t SET words = CONCAT('day {day} ', words) WHERE n % 5000 BETWEEN 0 AND 90")
 
 
 def sql(text):
