@@ -8,7 +8,7 @@ mod rows;
 use std::fs;
 use std::io::{self, Read, Write, stdout};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use pq_items::{Database, Engine};
 use pq_stream::{Diagnostic, system_cause};
@@ -272,9 +272,24 @@ pub fn helper(source: &Source, scratch: &Path, report: &Path) -> io::Result<Vec<
     ])
 }
 
-/// A program that a server's administrator runs, with what it reads from a file.
-pub fn load(engine: Engine, argv: &[String], from: fs::File) -> io::Result<Child> {
-    as_admin(engine, argv).stdin(from).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
+/// Has a client of a server read a dump, as who administers it.
+///
+/// # Errors
+/// Where it cannot be run or ends badly: its first words.
+pub fn load(engine: Engine, argv: &[String], file: &Path) -> Result<(), String> {
+    let cannot = |error: io::Error| system_cause(&error);
+    let from = fs::File::open(file).map_err(cannot)?;
+    let mut client = as_admin(engine, argv);
+    let mut child =
+        client.stdin(from).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(cannot)?;
+    let mut said = String::new();
+    if let Some(err) = child.stderr.take() {
+        let _ = err.take(64 << 10).read_to_string(&mut said);
+    }
+    match child.wait().map_err(cannot)?.success() {
+        true => Ok(()),
+        false => Err(said.trim().lines().next().unwrap_or("the client said nothing").to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! the same command again. Files that were there stay, under another name.
 
 use std::fs;
-use std::io::Read as _;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -267,16 +266,7 @@ fn exchange_database(dump: &Dumped, file: &Path, told: &mut dyn Teller) -> Resul
 fn pour(engine: Engine, argv: &[String], file: &Path, dump: &Dumped) -> Result<(), Diagnostic> {
     let cannot =
         |cause: String| Diagnostic::new(format!("cannot bring back {}", dump.of.words())).cause(cause);
-    let from = fs::File::open(file).map_err(|error| cannot(system_cause(&error)))?;
-    let mut child = load(engine, argv, from).map_err(|error| cannot(system_cause(&error)))?;
-    let mut said = String::new();
-    if let Some(err) = child.stderr.take() {
-        let _ = err.take(64 << 10).read_to_string(&mut said);
-    }
-    match child.wait().map_err(|error| cannot(system_cause(&error)))?.success() {
-        true => Ok(()),
-        false => Err(cannot(said.trim().lines().next().unwrap_or("the client said nothing").to_owned())),
-    }
+    load(engine, argv, file).map_err(cannot)
 }
 
 /// A file of SQLite gets its place, with the owner and mode that the one before has.

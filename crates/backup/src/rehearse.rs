@@ -4,7 +4,6 @@
 //! one was killed. What is proven is noted with the time that it took.
 
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
@@ -188,17 +187,7 @@ pub(crate) fn load_into(engine: Engine, name: &str, file: &Path, words: &str) ->
         Engine::Postgres => vec!["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", name],
     };
     let argv: Vec<String> = argv.into_iter().map(str::to_owned).collect();
-    let from = fs::File::open(file).map_err(|error| cannot(system_cause(&error)))?;
-    let mut child = load(engine, &argv, from).map_err(|error| cannot(system_cause(&error)))?;
-    let mut said = String::new();
-    if let Some(err) = child.stderr.take() {
-        let _ = err.take(64 << 10).read_to_string(&mut said);
-    }
-    let ended = child.wait().map_err(|error| cannot(system_cause(&error)))?;
-    match ended.success() {
-        true => Ok(()),
-        false => Err(cannot(said.trim().lines().next().unwrap_or("the client said nothing").to_owned())),
-    }
+    load(engine, &argv, file).map_err(cannot)
 }
 
 /// Counts the rows of each table, and holds them against the manifest.

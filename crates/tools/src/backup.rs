@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use pq_backup::{ETC, Kit, RunOptions, Session, Setup, Source, What};
+use pq_backup::{ETC, Kit, RunOptions, Session, Setup, Source, Unbegun, What};
 use pq_cli::{EXIT_STATUS, Failure, OutputArgs};
 use pq_items::Span;
 use pq_secrets::{Identities, KeyFiles};
@@ -215,6 +215,17 @@ struct BeginArgs {
     quiet: bool,
 }
 
+impl BeginArgs {
+    /// Begins, once nobody else is at work; with `machine`, nobody changes the machine meanwhile.
+    fn session(&self, setup: Setup, machine: bool, voice: &mut Voice) -> Result<Session, Failure> {
+        let command = std::env::args().collect::<Vec<_>>().join(" ");
+        Session::begin(setup, &command, self.wait, machine, voice).map_err(|why| match why {
+            Unbegun::Busy(why) => Failure::busy(why),
+            Unbegun::Input(why) => Failure::input(why),
+        })
+    }
+}
+
 /// Which target is read.
 #[derive(Debug, clap::Args)]
 struct FromArgs {
@@ -386,12 +397,7 @@ fn begun(
     act: impl FnOnce(&mut Session, &mut Voice) -> Result<Status, Diagnostic>,
 ) -> Result<Status, Failure> {
     let mut voice = Voice::new(output.form()?, begin.quiet);
-    let command = std::env::args().collect::<Vec<_>>().join(" ");
-    let session = Session::begin(setup, &command, begin.wait, machine, &mut voice);
-    let mut session = session.map_err(|why| match why {
-        pq_backup::Unbegun::Busy(why) => Failure::busy(why),
-        pq_backup::Unbegun::Input(why) => Failure::input(why),
-    })?;
+    let mut session = begin.session(setup, machine, &mut voice)?;
     voice.begin(&session.setup.host)?;
     let ended = act(&mut session, &mut voice);
     let status = match &ended {

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Read as _, stdin};
 use std::path::Path;
 
-use pq_backup::{ETC, Session, Setup, Unbegun, rebuild};
+use pq_backup::{ETC, Session, Setup, rebuild};
 use pq_cli::{Failure, Form, OutputArgs};
 use pq_fleet::Crew;
 use pq_run::{Mode, Options, Take};
@@ -102,12 +102,7 @@ fn with(
     if let Some(from) = from {
         setup.strategy.targets.clone_from(&from.strategy.targets);
     }
-    let command = std::env::args().collect::<Vec<_>>().join(" ");
-    let session = Session::begin(setup, &command, begin.wait, true, voice);
-    let mut session = session.map_err(|why| match why {
-        Unbegun::Busy(why) => Failure::busy(why),
-        Unbegun::Input(why) => Failure::input(why),
-    })?;
+    let mut session = begin.session(setup, true, voice)?;
     let done = act(&mut session, voice);
     voice.over();
     session.end();
