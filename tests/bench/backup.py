@@ -47,13 +47,15 @@ def make_set():
 
 
 def change_set(day):
-    """Two of a hundred files are others, one is new, and some rows."""
+    """Two of a hundred files are others, one is new; as an application writes, a hundredth of the rows is new, and some of the newest are others."""
     chance = random.Random(day)
     files = sorted(SET.glob("small/*/*.txt"))
     for path in chance.sample(files, len(files) // 50):
         path.write_text(path.read_text() + f" changed on day {day}")
     (SET / f"large/new-{day}.bin").write_bytes(chance.randbytes(20 << 20))
-    sql(f"USE bench; UPDATE t SET words = CONCAT('day {day} ', words) WHERE n % 5000 BETWEEN 0 AND 90")
+    rows, new = int(1_200_000 * SCALE), int(12_000 * SCALE)
+    sql(f"USE bench; REPLACE INTO t SELECT {rows} + {day} * {new} + seq, {day}, CONCAT(MD5(seq), ' ', SHA2(seq + {day}, 256)) FROM seq_1_to_{new}")
+    sql(f"USE bench; UPDATE t SET words = CONCAT('day {day} ', words) WHERE n > {rows} * 0.95 AND n % 20 = 0")
 
 
 def sql(text):

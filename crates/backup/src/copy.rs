@@ -2,6 +2,7 @@
 //!
 //! Always true here: of a set, the snapshot that makes it whole is copied last, so a copy that was cut leaves whole sets and no other.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use pq_items::Target;
@@ -71,11 +72,48 @@ fn one(
 ) -> Result<Copied, Diagnostic> {
     let name = target.name.as_str();
     let away = session.open(target, Some(source), told)?;
-    let known = sets(&away, None).map_err(|failed| failed.why)?;
-    let lacking = |set: &&Set| {
-        set.is_whole() && !known.iter().any(|it| it.id == set.id && it.item == set.item && it.is_whole())
-    };
-    let lacking: Vec<&Set> = there.iter().filter(lacking).collect();
+    // What was seen there last is where to begin, and what is seen there afterwards is what counts: to open a repository takes longer
+    // than a day's copy.
+    let mut seen = session.state.targets.get(name).map(|known| known.seen.clone()).unwrap_or_default();
+    let mut copied = BTreeSet::new();
+    loop {
+        let lacking: Vec<&Set> =
+            there.iter().filter(|set| set.is_whole() && !seen.contains(&mark(set))).collect();
+        let again = lacking.iter().filter(|set| copied.contains(&mark(set))).count();
+        if again > 0 {
+            return Err(Diagnostic::new(format!(
+                "{again} sets are not in target `{name}`, although restic copied them"
+            )));
+        }
+        all(&away, source, &lacking, name, told)?;
+        copied.extend(lacking.into_iter().map(mark));
+        let now = sets(&away, None).map_err(|failed| failed.why)?;
+        seen = now.iter().filter(|set| set.is_whole()).map(mark).collect();
+        if there.iter().all(|set| !set.is_whole() || seen.contains(&mark(set))) {
+            break;
+        }
+    }
+    if let Some(known) = session.state.targets.get_mut(name) {
+        known.written = Some(utc(SystemTime::now()));
+        known.seen = seen;
+    }
+    session.save()?;
+    Ok(Copied { target: name.to_owned(), sets: copied.len() })
+}
+
+/// What a set is called among all that are in a repository.
+fn mark(set: &Set) -> String {
+    format!("{}/{}", set.item, set.id)
+}
+
+/// Copies sets, many in a call.
+fn all(
+    away: &Restic,
+    source: &Restic,
+    lacking: &[&Set],
+    name: &str,
+    told: &mut dyn Teller,
+) -> Result<(), Diagnostic> {
     let mut ids = Vec::new();
     for (done, set) in lacking.iter().enumerate() {
         ids.extend(set.snapshots().map(|it| it.id.clone()));
@@ -87,18 +125,5 @@ fn one(
                 .map_err(|failed| failed.why)?;
         }
     }
-    // What is believed of a copy is what is read there.
-    let now_there = sets(&away, None).map_err(|failed| failed.why)?;
-    let missing =
-        lacking.iter().filter(|set| !now_there.iter().any(|it| it.id == set.id && it.is_whole())).count();
-    if missing > 0 {
-        return Err(Diagnostic::new(format!(
-            "{missing} sets are not in target `{name}`, although restic copied them"
-        )));
-    }
-    if let Some(known) = session.state.targets.get_mut(name) {
-        known.written = Some(utc(SystemTime::now()));
-    }
-    session.save()?;
-    Ok(Copied { target: name.to_owned(), sets: lacking.len() })
+    Ok(())
 }

@@ -7,9 +7,13 @@ mod rows;
 
 use std::fs;
 use std::io::{self, Read, Write, stdout};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
+use nix::fcntl::{FcntlArg, fcntl};
 use pq_items::{Database, Engine};
 use pq_stream::{Diagnostic, system_cause};
 use serde::{Deserialize, Serialize};
@@ -20,6 +24,13 @@ use rows::Rows;
 
 /// How much of the end of a dump is kept, to find its last line in.
 const END: usize = 4096;
+
+/// What a pipe holds, and what is read of it at once.
+const PIPE: usize = 1 << 20;
+
+/// How long a server's program may fill a pipe before it is read again: it writes 4 KB at a time, and to be woken for each costs
+/// more than all that is done with them.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// Where programs are looked for.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -120,14 +131,17 @@ fn server(engine: Engine, argv: &[String]) -> Result<Report, String> {
         return Err("it has no output".to_owned());
     };
     // What it complains about is read beside, lest it wait for us.
-    let words = std::thread::spawn(move || {
+    let words = thread::spawn(move || {
         let mut words = Vec::new();
         let _ = (&mut err).take(64 << 10).read_to_end(&mut words);
         let _ = io::copy(&mut err, &mut io::sink());
         String::from_utf8_lossy(&words).into_owned()
     });
+    // Where a pipe cannot be made larger, it is as it was.
+    let _ = fcntl(&out, FcntlArg::F_SETPIPE_SZ(PIPE as i32));
+    let _ = fcntl(stdout(), FcntlArg::F_SETPIPE_SZ(PIPE as i32));
     let mut counted = Counted::of(engine);
-    let passed = counted.pass(&mut out, &mut stdout().lock());
+    let passed = counted.pass(&mut out, &mut plain_stdout()?);
     if passed.is_err() {
         let _ = child.kill();
     }
@@ -143,6 +157,12 @@ fn server(engine: Engine, argv: &[String]) -> Result<Report, String> {
         });
     }
     counted.whole(engine)
+}
+
+/// Standard output, without a buffer that cuts what is written into lines.
+fn plain_stdout() -> Result<fs::File, String> {
+    let fd = stdout().as_fd().try_clone_to_owned().map_err(|error| system_cause(&error))?;
+    Ok(fs::File::from(fd))
 }
 
 /// A copy of a file of SQLite as SQLite itself makes one, never of the live file.
@@ -193,7 +213,7 @@ fn sqlite(path: &str, scratch: &Path) -> Result<Report, String> {
     let mut counted = Counted::of(Engine::Postgres);
     let mut file = fs::File::open(&copied).map_err(|error| system_cause(&error))?;
     counted
-        .pass(&mut file, &mut stdout().lock())
+        .pass(&mut file, &mut plain_stdout()?)
         .map_err(|error| format!("it could not be passed on: {}", system_cause(&error)))?;
     Ok(Report { rows, ..counted.report() })
 }
@@ -213,7 +233,7 @@ impl Counted {
 
     /// Passes on all that there is.
     fn pass(&mut self, from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
-        let mut buffer = vec![0; 128 << 10];
+        let mut buffer = vec![0; PIPE];
         loop {
             let read = match from.read(&mut buffer) {
                 Ok(0) => break,
@@ -224,6 +244,9 @@ impl Counted {
             let bytes = &buffer[..read];
             to.write_all(bytes)?;
             self.take(bytes);
+            if read < PIPE / 8 {
+                thread::sleep(GATHER);
+            }
         }
         to.flush()
     }

@@ -71,20 +71,29 @@ pub struct Chosen {
 /// # Errors
 /// Where there is no such set, or nothing of it can be had.
 pub fn restore(session: &Session, what: &What, told: &mut dyn Teller) -> Result<Restored, Diagnostic> {
-    let chosen = choose(session, what)?;
+    let (restic, set) = pick(session, what)?;
     let into = match &what.into {
         Some(into) => into.clone(),
-        None => place(session, &chosen.set),
+        None => place(session, &set),
     };
     empty(&into)?;
-    let mut restored = Restored {
-        into: into.clone(),
-        set: chosen.set.id.clone(),
-        time: chosen.set.time.clone(),
-        missing: chosen.manifest.missing.clone(),
-        ..Restored::default()
+    let mut restored =
+        Restored { into: into.clone(), set: set.id.clone(), time: set.time.clone(), ..Restored::default() };
+    // Where all files come back, the manifest comes with them: no call for it alone.
+    let with = !what.database_only && what.paths.is_empty();
+    if with {
+        files(&restic, &set, &[], true, &into, &mut restored, told)?;
+    }
+    let manifest = match with.then(|| taken(&set, &into)).flatten() {
+        Some(manifest) => {
+            restored.files = restored.files.saturating_sub(1);
+            manifest
+        }
+        None => manifest(&restic, &set)?,
     };
-    if !what.database_only {
+    let chosen = Chosen { restic, set, manifest };
+    restored.missing.clone_from(&chosen.manifest.missing);
+    if !what.database_only && !with {
         chosen.files(&what.paths, &into, &mut restored, told)?;
     }
     if !what.files_only && what.paths.is_empty() {
@@ -93,11 +102,33 @@ pub fn restore(session: &Session, what: &What, told: &mut dyn Teller) -> Result<
     Ok(restored)
 }
 
+/// The manifest that came back with the files of a set, taken away from among them.
+fn taken(set: &Set, into: &Path) -> Option<Manifest> {
+    let dir = into.join(manifest::DIR.trim_start_matches('/'));
+    let file = into.join(manifest::path(&set.item).trim_start_matches('/'));
+    let read = fs::read(&file).ok().and_then(|text| understood(set, &text).ok());
+    let _ = fs::remove_dir_all(&dir);
+    // Directories that are there for it alone go too.
+    for dir in dir.ancestors().skip(1).take_while(|dir| *dir != into) {
+        if fs::remove_dir(dir).is_err() {
+            break;
+        }
+    }
+    read
+}
+
 /// Chooses a set, and reads its manifest.
 ///
 /// # Errors
 /// Where there is none.
 pub fn choose(session: &Session, what: &What) -> Result<Chosen, Diagnostic> {
+    let (restic, set) = pick(session, what)?;
+    let manifest = manifest(&restic, &set)?;
+    Ok(Chosen { restic, set, manifest })
+}
+
+/// Chooses a set.
+fn pick(session: &Session, what: &What) -> Result<(Restic, Set), Diagnostic> {
     let target = session.setup.target(what.target.as_deref())?;
     let restic = session.setup.restic(target)?;
     let all = sets(&restic, Some(&what.item)).map_err(|failed| failed.why)?;
@@ -118,8 +149,7 @@ pub fn choose(session: &Session, what: &What) -> Result<Chosen, Diagnostic> {
             _ => error.hint("`pq-backup list` shows what there is; `--target` names another place"),
         });
     };
-    let manifest = manifest(&restic, &set)?;
-    Ok(Chosen { restic, set, manifest })
+    Ok((restic, set))
 }
 
 /// The manifest of a set.
@@ -134,16 +164,22 @@ pub fn manifest(restic: &Restic, set: &Set) -> Result<Manifest, Diagnostic> {
         .try_clone()
         .map_err(|error| Diagnostic::new("cannot read a manifest").cause(system_cause(&error)))?;
     restic.dump(files, &manifest::path(&set.item), copy).map_err(|failed| failed.why)?;
-    let unread = |cause: String| {
-        Diagnostic::new(format!("the manifest of `{}` in set {} cannot be read", set.item, set.id))
-            .cause(cause)
-    };
-    io::Seek::rewind(&mut file).map_err(|error| unread(system_cause(&error)))?;
-    let manifest: Manifest =
-        serde_json::from_reader(io::BufReader::new(file)).map_err(|error| unread(error.to_string()))?;
+    let mut text = Vec::new();
+    io::Seek::rewind(&mut file)
+        .and_then(|()| io::Read::read_to_end(&mut file, &mut text))
+        .map_err(|error| unread(set, system_cause(&error)))?;
+    understood(set, &text)
+}
+
+fn unread(set: &Set, cause: String) -> Diagnostic {
+    Diagnostic::new(format!("the manifest of `{}` in set {} cannot be read", set.item, set.id)).cause(cause)
+}
+
+fn understood(set: &Set, text: &[u8]) -> Result<Manifest, Diagnostic> {
+    let manifest: Manifest = serde_json::from_slice(text).map_err(|error| unread(set, error.to_string()))?;
     match manifest.format <= manifest::FORMAT && manifest.set == set.id.trim_end_matches('+') {
         true => Ok(manifest),
-        false => Err(unread(format!("it is of set {}, in form {}", manifest.set, manifest.format))
+        false => Err(unread(set, format!("it is of set {}, in form {}", manifest.set, manifest.format))
             .hint("a newer pq-backup made it: take that one")),
     }
 }
@@ -208,55 +244,7 @@ impl Chosen {
         restored: &mut Restored,
         told: &mut dyn Teller,
     ) -> Result<(), Diagnostic> {
-        let Some(files) = &self.set.files else { return Ok(()) };
-        let mut args = ["restore", files.id.as_str(), "--sparse", "--target"].map(str::to_owned).to_vec();
-        args.push(into.display().to_string());
-        for path in paths {
-            let path = path.trim_end_matches('/');
-            if !path.starts_with('/') {
-                return Err(Diagnostic::new(format!("`{path}` is no absolute path")).hint(format!(
-                    "`pq-backup find {} NAME` says how files are called in backups",
-                    self.set.item
-                )));
-            }
-            args.push(format!("--include={}", literal(path)));
-        }
-        if paths.is_empty() {
-            args.push(format!("--exclude={}", literal(manifest::DIR)));
-        }
-        let what = format!("restore `{}`", self.set.item);
-        let ran =
-            self.restic.summed(&what, &args, &mut |progress| told.progress(&what, progress.percent_done));
-        let summary = match ran {
-            Ok(summary) => summary,
-            // It goes on behind a file that is damaged, and says which they were.
-            Err(failed)
-                if failed.kind == Kind::Other && failed.summary.is_some() && !failed.parts.is_empty() =>
-            {
-                let of = |(path, why): &(String, String)| {
-                    Diagnostic::new(format!("`{path}` did not come back whole")).cause(why.clone()).hint(
-                        format!(
-                            "an earlier set may have it: `pq-backup find {} '{path}'`; or another target",
-                            self.set.item
-                        ),
-                    )
-                };
-                restored.failed.extend(failed.parts.iter().map(of));
-                failed.summary.unwrap_or_default()
-            }
-            Err(failed) => return Err(failed.why),
-        };
-        restored.files += summary.files_restored;
-        restored.bytes += summary.bytes_restored;
-        for path in paths {
-            if fs::symlink_metadata(into.join(path.trim_matches('/'))).is_err() {
-                restored.failed.push(
-                    Diagnostic::new(format!("`{path}` is not in the backup of {}", self.set.time))
-                        .hint(format!("`pq-backup find {} NAME` says where it is", self.set.item)),
-                );
-            }
-        }
-        Ok(())
+        files(&self.restic, &self.set, paths, false, into, restored, told)
     }
 
     /// The dumps, in `databases` below a directory.
@@ -324,6 +312,60 @@ impl Chosen {
         }
         ran
     }
+}
+
+/// The files of a set, or some of them, below a directory; with its manifest where that is wanted.
+fn files(
+    restic: &Restic,
+    set: &Set,
+    paths: &[String],
+    manifest: bool,
+    into: &Path,
+    restored: &mut Restored,
+    told: &mut dyn Teller,
+) -> Result<(), Diagnostic> {
+    let Some(snapshot) = &set.files else { return Ok(()) };
+    let mut args = ["restore", snapshot.id.as_str(), "--sparse", "--target"].map(str::to_owned).to_vec();
+    args.push(into.display().to_string());
+    for path in paths {
+        let path = path.trim_end_matches('/');
+        if !path.starts_with('/') {
+            return Err(Diagnostic::new(format!("`{path}` is no absolute path"))
+                .hint(format!("`pq-backup find {} NAME` says how files are called in backups", set.item)));
+        }
+        args.push(format!("--include={}", literal(path)));
+    }
+    if paths.is_empty() && !manifest {
+        args.push(format!("--exclude={}", literal(manifest::DIR)));
+    }
+    let what = format!("restore `{}`", set.item);
+    let ran = restic.summed(&what, &args, &mut |progress| told.progress(&what, progress.percent_done));
+    let summary = match ran {
+        Ok(summary) => summary,
+        // It goes on behind a file that is damaged, and says which they were.
+        Err(failed) if failed.kind == Kind::Other && failed.summary.is_some() && !failed.parts.is_empty() => {
+            let of = |(path, why): &(String, String)| {
+                Diagnostic::new(format!("`{path}` did not come back whole")).cause(why.clone()).hint(format!(
+                    "an earlier set may have it: `pq-backup find {} '{path}'`; or another target",
+                    set.item
+                ))
+            };
+            restored.failed.extend(failed.parts.iter().map(of));
+            failed.summary.unwrap_or_default()
+        }
+        Err(failed) => return Err(failed.why),
+    };
+    restored.files += summary.files_restored;
+    restored.bytes += summary.bytes_restored;
+    for path in paths {
+        if fs::symlink_metadata(into.join(path.trim_matches('/'))).is_err() {
+            restored.failed.push(
+                Diagnostic::new(format!("`{path}` is not in the backup of {}", set.time))
+                    .hint(format!("`pq-backup find {} NAME` says where it is", set.item)),
+            );
+        }
+    }
+    Ok(())
 }
 
 /// A path as a pattern of restic that fits it alone.

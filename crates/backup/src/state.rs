@@ -3,7 +3,7 @@
 //!
 //! Always true here: it is replaced as a whole, and what cannot be read is set aside, not thrown away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -52,6 +52,9 @@ pub struct Known {
     /// When a part of it was last read back, and how that went.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified: Option<Verified>,
+    /// The whole sets that the last copy saw in it, as `item/set`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub seen: BTreeSet<String>,
 }
 
 /// A part of a repository was read back.

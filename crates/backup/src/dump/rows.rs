@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use memchr::{memchr, memchr2, memchr3};
 use pq_items::Engine;
 
 /// The longest line whose beginning is kept: that of a statement.
 const HEAD: usize = 1024;
+
+/// PostgreSQL: the line behind the rows of a table.
+const LAST: &[u8] = b"\\.\n";
 
 /// Rows of each table.
 pub struct Rows {
@@ -52,14 +56,19 @@ impl Rows {
 
     /// PostgreSQL: `COPY table (columns) FROM stdin;`, a row a line, `\.`.
     fn lines(&mut self, bytes: &[u8]) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let room = HEAD.saturating_sub(self.line.len());
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (piece, behind) = rest.split_at(memchr(b'\n', rest).map_or(rest.len(), |end| end + 1));
+            rest = behind;
+            // Of a row nothing is looked at but whether it is the end of them.
+            let head = if self.table.is_some() { LAST.len() + 1 } else { HEAD };
+            let room = head.saturating_sub(self.line.len());
             self.line.extend_from_slice(&piece[..piece.len().min(room)]);
             if piece.last() != Some(&b'\n') {
                 continue;
             }
             match &self.table {
-                Some(table) if self.line == b"\\.\n" => {
+                Some(table) if self.line == LAST => {
                     self.rows.insert(table.clone(), self.count);
                     self.table = None;
                 }
@@ -89,11 +98,12 @@ impl Rows {
                 (self.escaped, at) = (false, at + 1);
                 continue;
             }
-            let wanted: fn(&u8) -> bool = match self.quoted {
-                true => |byte| matches!(byte, b'\'' | b'\\'),
-                false => |byte| matches!(byte, b'\'' | b'(' | b')' | b';'),
+            let found = match (self.quoted, self.depth) {
+                (true, _) => memchr2(b'\'', b'\\', rest),
+                (false, 0) => memchr3(b'\'', b'(', b';', rest),
+                (false, _) => memchr3(b'\'', b'(', b')', rest),
             };
-            let Some(found) = rest.iter().position(wanted) else { return };
+            let Some(found) = found else { return };
             match rest[found] {
                 b'\'' => self.quoted = !self.quoted,
                 b'\\' => self.escaped = true,
@@ -102,13 +112,12 @@ impl Rows {
                     self.depth += 1;
                 }
                 b')' => self.depth = self.depth.saturating_sub(1),
-                _ if self.depth == 0 => {
+                _ => {
                     if let Some(table) = self.table.take() {
                         *self.rows.entry(table).or_insert(0) += self.count;
                     }
                     self.line.clear();
                 }
-                _ => {}
             }
             at += found + 1;
         }
@@ -117,7 +126,7 @@ impl Rows {
     /// Between statements: looks for the beginning of the next, and says where to go on.
     fn outside(&mut self, bytes: &[u8], at: usize) -> usize {
         let rest = &bytes[at..];
-        let end = rest.iter().position(|byte| *byte == b'\n');
+        let end = memchr(b'\n', rest);
         let piece = &rest[..end.unwrap_or(rest.len())];
         let room = HEAD.saturating_sub(self.line.len());
         let before = self.line.len();
