@@ -4,11 +4,18 @@ SHELL := /bin/sh
 CARGO := cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 LAB := $(TARGET)/release/lab
+LINKED :=
 NAME ?= demo
 SECONDS ?= 60
 SUITE ?= bookworm
 
 # `--workspace` everywhere: with `-p`, cargo would compile dependencies again with fewer features.
+
+# Where nothing may be left out, what is tested is linked as what is shipped, and built once.
+ifeq ($(PQ_E2E),require)
+LINKED := tests/dist/linked
+CARGO := $(LINKED) cargo
+endif
 
 # One runner for all tests; cargo's own where cargo-nextest is not installed.
 ifneq ($(shell command -v cargo-nextest),)
@@ -31,7 +38,7 @@ build: ## build the tools and the lab (release); installs nothing
 	$(CARGO) build --release --workspace --bins
 
 dist: tools ## build tools that start on any Debian and Ubuntu of today: target/dist/<architecture>/
-	@tests/dist/build
+	@$(LINKED) tests/dist/build
 
 tools: ## install what machines and tests need of Debian; silent when all is there
 	@tests/demo/tools
