@@ -7,7 +7,7 @@ use pq_testkit::lab::{self, Image, Lab, Machine, Output, Result, Suite};
 use pq_tests::{TOOLS, tools};
 use sha2::{Digest, Sha256};
 
-use crate::world::{HOST, bare, demo_inventory, done, install, pipe, sha256};
+use crate::world::{HOST, IDENTITY, bare, demo_inventory, done, install, pipe, sha256, shown};
 
 /// A file with each thing that a restore may lose.
 const ODD: &str = r#"
@@ -74,6 +74,7 @@ instances:
   - {{ app: radicale, id: dav, domain: dav.demo.test, users: [alice] }}
   - {{ app: wordpress, id: blog, domain: blog.demo.test, version: "6.1.9", database: mariadb }}
   - {{ app: mediawiki, id: docs, domain: docs.demo.test, database: postgres }}
+  - {{ app: mediawiki, id: docs2, domain: docs2.demo.test, database: postgres }}
 "#
     )
 }
@@ -167,6 +168,24 @@ fn what_is_backed_up_comes_back_as_it_was() -> Result<()> {
     }
     let left = machine.sh("ls -a /srv/paquerette/backups; mariadb -BN -e 'SHOW DATABASES'; cd /; runuser -u postgres -- psql -Atc 'SELECT datname FROM pg_database'")?;
     assert!(!left.stdout.contains("rehears"), "{}", left.stdout);
+
+    // What one instance had goes to another, whose own user then has it; what that had stays beside.
+    done(backup(&machine, &["restore", "docs", "--at", &between, "--as", "docs2", "--text"])?);
+    let other = machine.sh(
+        "cd /; runuser -u docs2 -- psql -qAt -d docs2 -c 'SELECT count(*) FROM proof' -c \"SELECT tableowner FROM pg_tables WHERE tablename = 'proof'\"
+         stat -c %U /srv/paquerette/www/docs2/kept/*; ls -d /srv/paquerette/www/docs2/kept*",
+    )?;
+    let lines: Vec<&str> = other.stdout.lines().collect();
+    assert!(
+        lines.starts_with(&["300", "docs2"]) && !lines.contains(&"docs"),
+        "{}{}",
+        other.stdout,
+        other.stderr
+    );
+    assert!(other.stdout.contains("/kept.before-"), "{}", other.stdout);
+    done(pipe(&machine, "pq-apply --verify --text")?);
+    let same = backup(&machine, &["restore", "wiki", "--as", "docs2"])?;
+    assert!(same.code == 1 && same.stderr.contains("`wiki` was of dokuwiki"), "{}", same.stderr);
 
     // What is copied away is the same, and is found there when this machine's own is gone.
     done(backup(&machine, &["copy", "--text"])?);
@@ -411,9 +430,31 @@ fn a_machine_that_is_gone_is_built_again_from_what_is_kept_elsewhere() -> Result
     done(backup(&gone, &["run", "--quiet"])?);
     done(backup(&gone, &["copy", "--quiet"])?);
     let pages = tree(&gone, data)?;
-    let inventory = gone.read(HOST)?;
+    let (inventory, secrets) = (gone.read(HOST)?, gone.read(IDENTITY)?);
+    // The kit, of which the machine keeps nothing.
+    gone.sh(
+        "pq-secret keygen -o /root/paper.txt >/dev/null
+         printf 'recovery_recipients: [%s]\n' $(grep -o 'age1[a-z0-9]*' /root/paper.txt) >> /etc/paquerette/backup.yml
+         pq-backup recovery-kit --into /root --quiet",
+    )?
+    .success()?;
+    let (kit, paper) = (gone.read("/root/recovery-kit-gone.txt")?, gone.read("/root/paper.txt")?);
+    // Its plans hold no secret: whoever reads them all finds none that the inventory has.
+    let plans = gone
+        .sh("cat /var/lib/paquerette/plans/*.ndjson; stat -c %a /var/lib/paquerette/plans/*.ndjson")?
+        .success()?
+        .stdout;
+    for name in ["demo/dav/user_alice", "demo/blog/admin"] {
+        let value = shown(&gone, name)?;
+        assert!(!plans.contains(&value), "a plan that is kept has the value of {name}");
+    }
+    assert!(
+        plans.lines().rev().take(6).all(|mode| mode == "600"),
+        "{}",
+        plans.lines().last().unwrap_or_default()
+    );
 
-    // Nothing is left of it but its copy elsewhere; there is another computer, and the inventory.
+    // Nothing is left of it but its copy elsewhere, the page, and what people keep: there is no inventory, and its name is another.
     let new = bare(&lab, "anew")?;
     let copied = std::process::Command::new("cp")
         .arg("-a")
@@ -422,24 +463,34 @@ fn a_machine_that_is_gone_is_built_again_from_what_is_kept_elsewhere() -> Result
         .status();
     assert!(copied.is_ok_and(|it| it.success()));
     drop(gone);
-    demo_inventory(&lab, &new)?;
-    new.write(HOST, inventory)?;
+    new.write("/root/kit.txt", kit)?;
+    new.write("/root/paper.txt", paper)?;
+    new.write("/root/secrets.txt", secrets)?;
+    new.write(
+        "/root/restic.bz2",
+        fs::read(lab.sources().join("github.com/restic/restic/restic.bz2")).unwrap_or_default(),
+    )?;
+    new.sh("apt-get install -y -qq bzip2 >/dev/null; bunzip2 < /root/restic.bz2 > /usr/bin/restic; chmod 755 /usr/bin/restic")?.success()?;
     // Other numbers are taken here than there.
     new.sh("for n in 1 2 3; do useradd -r other$n; done; useradd -m -u 2345 claire")?.success()?;
 
     let begun = std::time::Instant::now();
-    let line = format!("{} | pq-backup rebuild --text", crate::world::PIPE);
-    let running = new.command(["bash", "-c", &line]).start()?;
+    let line = "pq-backup rebuild --kit /root/kit.txt --identity /root/paper.txt --plan-identity /root/secrets.txt --as gone --text < /dev/null";
+    let running = new.command(["bash", "-c", line]).start()?;
     std::thread::sleep(std::time::Duration::from_secs(40));
     new.sh("pkill -KILL -x pq-backup")?;
     let killed = running.wait()?;
     eprintln!("backup: rebuild: killed after 40 s: {}", killed.code);
-    let run = new.run(["bash", "-c", &line])?;
+    let run = new.run(["bash", "-c", line])?;
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
     eprintln!("backup: rebuild: {} s, with the 40 s until it was killed", begun.elapsed().as_secs());
     new.sh("apt-get install -y -qq curl acl attr >/dev/null")?.success()?;
     assert_eq!(new.run(["bash", "-uc", HAVE])?.success()?.stdout, have, "{}{}", run.stdout, run.stderr);
     assert_eq!(tree(&new, data)?, pages);
+    assert_eq!(new.sh("hostname")?.text(), "gone");
+    // The inventory is found again, and wants nothing else.
+    demo_inventory(&lab, &new)?;
+    new.write(HOST, inventory)?;
     crate::world::nothing_left(&new)?;
     // It goes on with its backups.
     done(backup(&new, &["run", "--quiet"])?);

@@ -19,6 +19,7 @@ use crate::item::SCRATCH;
 use crate::manifest::{Dumped, Source};
 use crate::quiet::{self, quiet, wake};
 use crate::rehearse::{compare, drop_database, load_into};
+use crate::renamed::Renamed;
 use crate::restore::{Chosen, Restored, What, choose};
 use crate::run::{RunOptions, run};
 use crate::session::{Session, Teller};
@@ -44,15 +45,24 @@ pub struct Placed {
 /// A database that nobody uses, in which a dump is tried.
 const TRIED: &str = "pq_restore_try";
 
-/// Restores in place.
+/// Restores in place: its own, or that of another instance of the same application.
 ///
 /// # Errors
 /// Where what is there cannot be backed up, nothing can be had, or something cannot be exchanged: it says what is as it was.
-pub fn in_place(session: &mut Session, what: &What, told: &mut dyn Teller) -> Result<Placed, Diagnostic> {
-    let item = session.item(&what.item)?.clone();
+pub fn in_place(
+    session: &mut Session,
+    what: &What,
+    other: Option<&str>,
+    told: &mut dyn Teller,
+) -> Result<Placed, Diagnostic> {
+    let item = session.item(other.unwrap_or(&what.item))?.clone();
     let chosen = choose(session, what)?;
+    let renamed = match other {
+        Some(_) => Renamed::to(&item, &chosen.manifest)?,
+        None => Renamed::not(),
+    };
     told.note(&format!("what `{}` is now is backed up first", item.owner));
-    let options = RunOptions { items: vec![what.item.clone()] };
+    let options = RunOptions { items: vec![item.owner.to_string()] };
     if run(session, &options, told)? != Status::Done {
         return Err(Diagnostic::new(format!(
             "`{}` stays as it is: what is there could not be backed up whole",
@@ -60,13 +70,17 @@ pub fn in_place(session: &mut Session, what: &What, told: &mut dyn Teller) -> Re
         ))
         .hint("without `--in-place`, a restore goes into a directory of its own and needs no such backup"));
     }
-    let before =
-        session.state.items.get(&what.item).and_then(|it| it.newest.as_ref()).map(|it| it.set.clone());
+    let before = session
+        .state
+        .items
+        .get(item.owner.as_str())
+        .and_then(|it| it.newest.as_ref())
+        .map(|it| it.set.clone());
     let before = before.unwrap_or_default();
-    put_back(session, &item, &chosen, what, &before, told).map_err(|error| {
+    put_back(session, &item, &chosen, what, &renamed, &before, told).map_err(|error| {
         error.hint(format!(
             "run the same command again; `pq-backup restore {} --at {before} --in-place` brings back what was there",
-            what.item
+            item.owner
         ))
     })
 }
@@ -80,6 +94,7 @@ pub(crate) fn put_back(
     item: &BackupItem,
     chosen: &Chosen,
     what: &What,
+    renamed: &Renamed,
     before: &str,
     told: &mut dyn Teller,
 ) -> Result<Placed, Diagnostic> {
@@ -91,11 +106,11 @@ pub(crate) fn put_back(
     };
     let staged = match what.database_only {
         true => Vec::new(),
-        false => stage(chosen, item, &what.paths, &mut placed, told)?,
+        false => stage(chosen, item, renamed, &what.paths, &mut placed, told)?,
     };
     let dumps = match what.files_only || !what.paths.is_empty() {
         true => Vec::new(),
-        false => tried(chosen, told)?,
+        false => tried(chosen, item, renamed, told)?,
     };
     let dir = Path::new(state::DIR);
     let exchanged = quiet(item, &mut session.state, dir).and_then(|()| {
@@ -131,6 +146,7 @@ const STAGE: &str = ".pq-restore-";
 fn stage(
     chosen: &Chosen,
     item: &BackupItem,
+    renamed: &Renamed,
     paths: &[String],
     placed: &mut Placed,
     told: &mut dyn Teller,
@@ -145,7 +161,7 @@ fn stage(
     }
     let mut staged = Vec::new();
     for path in &wanted {
-        let to = PathBuf::from(path.trim_end_matches('/'));
+        let to = PathBuf::from(renamed.path(path.trim_end_matches('/')));
         let Some(parent) = to.parent().filter(|it| it.is_dir()) else {
             return Err(Diagnostic::new(format!("`{path}` has no directory to be in"))
                 .hint("`pq-instance` makes the instance anew; then run this again"));
@@ -169,7 +185,8 @@ fn stage(
         placed.failed.extend(restored.failed);
         let from = stage.join(path.trim_matches('/'));
         if fs::symlink_metadata(&from).is_ok() {
-            accounts::give(&from, &chosen.manifest.accounts).map_err(|error| cannot(&error))?;
+            accounts::give(&from, &renamed.accounts(&chosen.manifest.accounts))
+                .map_err(|error| cannot(&error))?;
             staged.push((from, to));
         }
     }
@@ -194,12 +211,21 @@ fn exchange(from: &Path, to: &Path, before: &str) -> Result<Option<PathBuf>, Dia
 }
 
 /// The dumps, each of which was loaded where nobody uses it and is whole.
-fn tried(chosen: &Chosen, told: &mut dyn Teller) -> Result<Vec<(Dumped, PathBuf)>, Diagnostic> {
+fn tried(
+    chosen: &Chosen,
+    item: &BackupItem,
+    renamed: &Renamed,
+    told: &mut dyn Teller,
+) -> Result<Vec<(Dumped, PathBuf)>, Diagnostic> {
     let mut dumps = Vec::new();
-    for dump in &chosen.manifest.dumps {
+    for was in &chosen.manifest.dumps {
+        let dump = &renamed.dump(was, item)?;
         let file = Path::new(SCRATCH).join(format!("{}.restore", dump.part));
         let _ = fs::remove_file(&file);
-        chosen.dump(dump, &file)?;
+        chosen.dump(was, &file)?;
+        renamed.owners(dump, &file).map_err(|error| {
+            Diagnostic::new(format!("cannot write `{}`", file.display())).cause(system_cause(&error))
+        })?;
         if let Source::Database(Database { engine, .. }) = &dump.of {
             told.progress(&format!("try {}", dump.of.words()), 0.0);
             drop_database(*engine, TRIED)?;

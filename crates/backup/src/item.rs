@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use pq_items::BackupItem;
+use pq_store::{PLANS, plan, replace};
 use pq_stream::{Diagnostic, system_cause, utc};
 
 use crate::accounts;
@@ -119,7 +120,7 @@ impl Work<'_> {
         };
         let file = PathBuf::from(manifest::path(owner));
         let text = serde_json::to_vec_pretty(&manifest).map_err(|error| Diagnostic::from_error(&error))?;
-        state::replace(&file, &text).map_err(|error| crate::unnoted(&error))?;
+        replace(&file, &text).map_err(|error| crate::unnoted(&error))?;
         let known = missing.len();
         let summary = self.files(&made, &paths, &file, &mut missing, &mut odd, progress)?;
         if missing.len() > known && known == 0 {
@@ -207,6 +208,9 @@ impl Work<'_> {
         args.push("--".to_owned());
         args.extend(paths.iter().cloned());
         args.push(manifest.display().to_string());
+        // By which an instance can be built again from its own backup.
+        let plan = plan(Path::new(PLANS), self.item.owner.as_str());
+        args.extend(plan.is_file().then(|| plan.display().to_string()));
         let what = format!("back up the files of `{}`", self.item.owner);
         match self.restic.summed(&what, &args, progress) {
             Ok(summary) => Ok(summary),

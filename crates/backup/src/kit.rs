@@ -14,14 +14,13 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use pq_secrets::{ExposeSecret as _, Identities, Recipients, SecretString, new_password};
-use pq_store::RUN_DIR;
+use pq_store::{RUN_DIR, replace};
 use pq_stream::{Diagnostic, system_cause, utc};
 use serde::{Deserialize, Serialize};
 
 use crate::restic::{Message, Restic};
 use crate::session::{Session, Teller};
 use crate::setup::Setup;
-use crate::state;
 
 /// Whose key it is, as restic lists it.
 const USER: &str = "recovery-kit";
@@ -130,7 +129,7 @@ pub fn write_kit(session: &mut Session, into: &Path, told: &mut dyn Teller) -> R
     let text = page::text(&kit, &session.setup, &named, &String::from_utf8_lossy(&sealed));
     for (ending, content) in [("txt", text.clone()), ("html", page::html(&kit.host, &text))] {
         let path = into.join(format!("recovery-kit-{}.{ending}", kit.host));
-        state::replace(&path, content.as_bytes()).map_err(|error| {
+        replace(&path, content.as_bytes()).map_err(|error| {
             Diagnostic::new(format!("cannot write `{}`", path.display())).cause(system_cause(&error))
         })?;
         written.files.push(path);

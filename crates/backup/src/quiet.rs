@@ -47,8 +47,17 @@ pub fn wake(item: &BackupItem, state: &mut State, dir: &Path) -> Result<(), Diag
 /// # Errors
 /// Where it cannot be run, takes too long or ends badly.
 pub fn run(command: &Command, what: &str, item: &BackupItem) -> Result<(), Diagnostic> {
+    run_in(command, what, item, "")
+}
+
+/// Runs a command of an item; `{restored}` in its arguments is a directory.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_in(command: &Command, what: &str, item: &BackupItem, restored: &str) -> Result<(), Diagnostic> {
     let mut machine = Machine::local();
-    let mut run = pq_steps::Command::new(command.argv.words());
+    let words: Vec<String> = command.argv.words().map(|word| word.replace("{restored}", restored)).collect();
+    let mut run = pq_steps::Command::new(words.iter().map(String::as_str));
     run.user = command.user.as_ref().map(|user| user.as_str().to_owned());
     run.timeout = command.timeout.as_ref().map_or(LIMIT, |it| Duration::from_secs(it.seconds()));
     let cannot = || Diagnostic::new(format!("cannot {what} `{}`", item.owner));

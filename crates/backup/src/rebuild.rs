@@ -3,6 +3,8 @@
 //!
 //! Always true here: nothing of a person that is there is overwritten. What is done is noted, item by item: the same command goes on.
 
+mod plans;
+
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -12,10 +14,13 @@ use std::time::SystemTime;
 use pq_stream::{Diagnostic, system_cause, utc};
 
 use crate::in_place::{Placed, put_back};
+use crate::renamed::Renamed;
 use crate::restore::{Chosen, Restored, What, choose};
 use crate::session::{Session, Teller};
 use crate::set::Set;
 use crate::state::Known;
+
+pub use plans::Plans;
 
 /// What of a machine's own files comes back before its sites are there: certificates, which nobody would issue again at once.
 const BEFORE: [&str; 2] = ["/etc/letsencrypt", "/etc/paquerette/ca"];
@@ -160,7 +165,7 @@ pub fn item(session: &mut Session, name: &str, told: &mut dyn Teller) -> Result<
     let item = session.item(name)?.clone();
     let chosen = newest(session, name)?;
     let what = What { item: name.to_owned(), ..What::default() };
-    let placed = put_back(session, &item, &chosen, &what, "rebuild", told)?;
+    let placed = put_back(session, &item, &chosen, &what, &Renamed::not(), "rebuild", told)?;
     for made in &placed.kept {
         let removed = if made.is_dir() { fs::remove_dir_all(made) } else { fs::remove_file(made) };
         removed.map_err(|error| {

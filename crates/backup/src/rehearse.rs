@@ -7,12 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use pq_items::{Database, Engine};
+use pq_items::{BackupItem, Database, Engine};
 use pq_stream::{Diagnostic, system_cause, utc};
 
 use crate::databases::{ask, ask_in, tell};
 use crate::dump::load;
 use crate::manifest::{Dumped, Source};
+use crate::quiet::run_in;
 use crate::restore::{Chosen, Restored, What, choose};
 use crate::session::{Session, Teller};
 use crate::state::Proven;
@@ -47,12 +48,13 @@ pub fn rehearse(
         Some(item) => session.item(item)?.owner.as_str().to_owned(),
         None => next(session)?,
     };
+    let asked = session.item(&item)?.clone();
     let what = What { item: item.clone(), target: target.map(str::to_owned), ..What::default() };
     let began = Instant::now();
     let chosen = choose(session, &what)?;
     let into = scratch(session, &item)?;
     let mut restored = Restored { into: into.clone(), ..Restored::default() };
-    let ran = one(&chosen, &into, &mut restored, told);
+    let ran = one(&asked, &chosen, &into, &mut restored, told);
     let removed = fs::remove_dir_all(&into);
     let (rows, mut wrong) = ran?;
     if let Err(error) = removed {
@@ -115,7 +117,8 @@ fn scratch(session: &Session, item: &str) -> Result<PathBuf, Diagnostic> {
         .cause(format!("it needs {}, {} are free", pq_stream::size(needed), pq_stream::size(room)))
         .hint("rehearse a smaller one by its name, or make room"));
     }
-    std::os::unix::fs::DirBuilderExt::mode(&mut fs::DirBuilder::new(), 0o700)
+    // Who asks whether a copy is well goes through it, and lists nothing.
+    std::os::unix::fs::DirBuilderExt::mode(&mut fs::DirBuilder::new(), 0o711)
         .create(&path)
         .map_err(cannot)?;
     Ok(path)
@@ -123,6 +126,7 @@ fn scratch(session: &Session, item: &str) -> Result<PathBuf, Diagnostic> {
 
 /// Restores all of it, loads its databases, and says how many rows were counted and what is not as it was.
 fn one(
+    item: &BackupItem,
     chosen: &Chosen,
     into: &Path,
     restored: &mut Restored,
@@ -146,6 +150,10 @@ fn one(
             Ok(counted) => rows += counted,
             Err(error) => wrong.push(error),
         }
+    }
+    for command in &item.rehearsed {
+        told.progress(&format!("ask whether `{}` is well", item.owner), 0.0);
+        wrong.extend(run_in(command, "find well what came back of", item, &into.display().to_string()).err());
     }
     Ok((rows, wrong))
 }

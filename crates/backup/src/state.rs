@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use pq_store::replace;
 use pq_stream::Problem;
 use serde::{Deserialize, Serialize};
 
@@ -163,22 +163,6 @@ impl State {
     pub fn save(&self, dir: &Path) -> io::Result<()> {
         replace(&dir.join(FILE), &serde_json::to_vec_pretty(self)?)
     }
-}
-
-/// Replaces a file that only root reads, as a whole.
-///
-/// # Errors
-/// Where it cannot be written.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("/"));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let beside = path.with_extension("pq-tmp");
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    fs::File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use pq_cli::{Failure, report, tell, tool_name};
 use pq_run::{Mode, Opener, Options, Stop, Verdict, WorkHost, execute_here, lock};
 use pq_secrets::Vault;
 use pq_store::HostLock;
-use pq_stream::{Counts, Diagnostic, Redactor, Run, Status};
+use pq_stream::{Counts, Diagnostic, Redactor, Run, Secret, Status};
 
 use crate::confirm::{confirm, terminal as of_a_person};
 use crate::ear::{Ear, Says, of_failure};
@@ -259,13 +259,17 @@ impl Team<'_> {
             take: self.options.take.clone(),
             resume: self.options.resume.clone(),
             data_loss: self.options.data_loss.clone(),
+            only: self.options.only.clone(),
             command: sent_by(),
             base: String::new(),
             values,
             hidden,
         };
         let host = there.login.host.as_str();
-        let frame = Frame::new(&order, self.run, host, &there.names, there.plan).map_err(|error| {
+        // The sealed message is kept there with the plan: a backup is rebuilt with it, by who opens the inventory.
+        let sealed = there.sealed.map(|secret| secret.sealed).filter(|_| self.options.mode == Mode::Apply);
+        let secret = Secret { host: host.to_owned(), names: there.names, sealed: sealed.unwrap_or_default() };
+        let frame = Frame::new(&order, self.run, secret, there.plan).map_err(|error| {
             let error =
                 Diagnostic::new(format!("cannot write the plan of host `{host}`")).cause(error.to_string());
             (Counts::default(), Ending::failed(error))

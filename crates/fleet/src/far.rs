@@ -143,7 +143,7 @@ fn run(order: &Order, stream: &[u8], voice: &mut Voice) -> Result<(String, Statu
             _ => Mode::Check,
         },
         verify: order.verify,
-        only: Vec::new(),
+        only: order.only.clone(),
         take: order.take.clone(),
         resume: order.resume.clone(),
         data_loss: order.data_loss.clone(),

@@ -62,6 +62,9 @@ pub struct Order {
     /// The owners and steps that may destroy data without a verified backup.
     #[serde(default)]
     pub data_loss: Vec<String>,
+    /// The steps that `--only` chose; what comes is no whole plan then.
+    #[serde(default)]
+    pub only: Vec<String>,
     /// What others are told of this run while it holds the machine's lock.
     pub command: String,
     /// Where instances are, for facts.
@@ -82,17 +85,12 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The frame of an order; `steps` are lines of the stream about `host`.
-    pub fn new(
-        order: &Order,
-        run: &Run,
-        host: &str,
-        names: &[String],
-        steps: Arc<String>,
-    ) -> io::Result<Self> {
+    /// The frame of an order; `steps` are lines of the stream about the host whose `secret` it is, with the names of those that they
+    /// need.
+    pub fn new(order: &Order, run: &Run, secret: Secret, steps: Arc<String>) -> io::Result<Self> {
         let connection = Connection { kind: ConnectionKind::Local, address: None, port: None, user: None };
         let record = Host {
-            host: host.to_owned(),
+            host: secret.host.clone(),
             groups: Vec::new(),
             connection,
             os: None,
@@ -101,7 +99,6 @@ impl Frame {
             origins: BTreeMap::new(),
             facts: Default::default(),
         };
-        let secret = Secret { host: host.to_owned(), names: names.to_vec(), sealed: String::new() };
         let mut head = serde_json::to_string(order)?;
         for record in [Record::Run(run.clone()), Record::Host(record), Record::Secret(secret)] {
             head.push('\n');
@@ -164,6 +161,7 @@ mod tests {
             take: Take::default(),
             resume: Vec::new(),
             data_loss: Vec::new(),
+            only: Vec::new(),
             command: "pq-apply".to_owned(),
             base: String::new(),
             values: BTreeMap::from([("@secret{a}".to_owned(), "value".to_owned())]),
@@ -173,7 +171,8 @@ mod tests {
         let mut bytes = Vec::new();
         let step = r#"{"type":"step","host":"web","id":"a/b","title":"t","do":"directory","path":"/srv/a"}"#;
         let steps = Arc::new(format!("{step}\n"));
-        Frame::new(&order, &run, "web", &["a".to_owned()], steps).unwrap().write(&mut bytes).unwrap();
+        let secret = Secret { host: "web".to_owned(), names: vec!["a".to_owned()], sealed: String::new() };
+        Frame::new(&order, &run, secret, steps).unwrap().write(&mut bytes).unwrap();
         bytes
     }
 

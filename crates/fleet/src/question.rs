@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pq_cli::Failure;
 use pq_run::Stop;
-use pq_stream::{Diagnostic, Run, Status};
+use pq_stream::{Diagnostic, Run, Secret, Status};
 use serde_json::Value;
 
 use crate::crew::sent_by;
@@ -59,12 +59,14 @@ impl<T> Asked<'_, T> {
             take: pq_run::Take::default(),
             resume: Vec::new(),
             data_loss: Vec::new(),
+            only: Vec::new(),
             command: sent_by(),
             base: self.base,
             values: Default::default(),
             hidden: Vec::new(),
         };
-        let frame = Frame::new(&order, self.run, host, &[], self.steps)
+        let none = Secret { host: host.to_owned(), names: Vec::new(), sealed: String::new() };
+        let frame = Frame::new(&order, self.run, none, self.steps)
             .map_err(|error| Ending::failed(Diagnostic::new("cannot ask").cause(error.to_string())))?;
         let mut ear = Ear { host, take: self.take, note: self.note, answer: None, refused: None };
         let call = Call { login, password, frame, asks: self.asks, patience: self.patience };

@@ -37,6 +37,10 @@ pub struct BackupItem {
     /// Commands once it was restored in its place, in order, such as one that finds files which came back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restored: Vec<Command>,
+    /// Commands that ask a copy whether it is well, in order, while a restore is rehearsed: `{restored}` in an argument is the
+    /// directory below which the files are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rehearsed: Vec<Command>,
     /// How many are kept, where that is not what the strategy says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
@@ -120,6 +124,7 @@ impl BackupItem {
             quiesce: Vec::new(),
             resume: Vec::new(),
             restored: Vec::new(),
+            rehearsed: Vec::new(),
             retention: None,
         }
     }
@@ -144,6 +149,7 @@ impl BackupItem {
         self.quiesce.extend(other.quiesce);
         self.resume.extend(other.resume);
         self.restored.extend(other.restored);
+        self.rehearsed.extend(other.rehearsed);
         self.retention = self.retention.or(other.retention);
         sort(&mut self.paths.include);
         sort(&mut self.paths.exclude);

@@ -8,7 +8,7 @@ use pq_cli::{Failure, Form, report};
 use pq_machine::{Machine, left_behind};
 use pq_secrets::KeyFiles;
 use pq_steps::{AnyStep, System};
-use pq_store::{Earlier, HostLock, Locked, RUN_DIR, Records, STATE_DIR, State, Unfinished};
+use pq_store::{Earlier, HostLock, Locked, PLANS, RUN_DIR, Records, STATE_DIR, State, Unfinished};
 use pq_stream::{Diagnostic, Event, Redactor, Status, system_cause};
 
 use crate::audit::found;
@@ -16,6 +16,7 @@ use crate::behind::Behind;
 use crate::edits::{Decisions, Take};
 use crate::foreign;
 use crate::host::{HostRun, Mode, Verdict};
+use crate::kept::keep;
 use crate::stop::Stop;
 use crate::way_in::stop_timer;
 use crate::work::{Planned, WorkHost};
@@ -118,6 +119,16 @@ pub fn execute_here(
     {
         report(&unclosed(&error));
         verdict.status = verdict.status.max(Status::Failed);
+    }
+    // A part of a plan is none: what it leaves out would be missing in what is built from it.
+    if options.mode == Mode::Apply
+        && verdict.status == Status::Done
+        && options.only.is_empty()
+        && let Err(error) = keep(Path::new(PLANS), host, &behind, verdict.counts.changed > 0)
+    {
+        let error = Diagnostic::new("cannot keep the plan for backups").cause(system_cause(&error));
+        report(&error.hint("what is told of its steps is right; run the same command again"));
+        verdict.status = Status::Failed;
     }
     Ok(verdict)
 }

@@ -12,6 +12,7 @@ mod execute;
 mod foreign;
 mod host;
 mod installed;
+mod kept;
 mod live;
 mod only;
 mod order;

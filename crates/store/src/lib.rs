@@ -1,5 +1,5 @@
 //! What paquerette keeps on a machine beside what it was asked for: locks in `/run/paquerette`; the journal,
-//! the ledger and old files in `/var/lib/paquerette`.
+//! the ledger, plans and old files in `/var/lib/paquerette`.
 //!
 //! Never the truth about the machine: every run looks at the machine itself.
 
@@ -8,7 +8,9 @@ mod journal;
 mod ledger;
 mod lock;
 mod maintenance;
+mod plans;
 mod records;
+mod replace;
 mod transactions;
 mod undo;
 
@@ -16,7 +18,9 @@ pub use journal::{Earlier, Interrupted, Journal, began, is_of};
 pub use ledger::LedgerFile;
 pub use lock::{HostLock, Locked};
 pub use maintenance::{Maintenance, Window};
+pub use plans::{PLANS, forget_plan, keep_plan, kept_plans, plan};
 pub use records::Records;
+pub use replace::replace;
 pub use transactions::{State, Transactions, Unfinished};
 pub use undo::{Before, Undo};
 

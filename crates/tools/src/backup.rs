@@ -103,6 +103,9 @@ enum Verb {
         /// Into its place: what is there is backed up first, and files that were there stay beside
         #[arg(long, conflicts_with = "kit")]
         in_place: bool,
+        /// Into the place of this instance, which is installed and of the same application and version; as with `--in-place`
+        #[arg(long = "as", value_name = "NEWID", conflicts_with_all = ["into", "kit"])]
+        other: Option<String>,
         #[command(flatten)]
         from: FromArgs,
         #[command(flatten)]
@@ -187,6 +190,9 @@ enum Verb {
     Rebuild {
         #[command(flatten)]
         kit: KitArgs,
+        /// Call this machine so from now on; its backups from here on are told by that name
+        #[arg(long = "as", value_name = "NEWHOST")]
+        name: Option<String>,
         #[command(flatten)]
         begin: BeginArgs,
         /// Read the passphrase of what is encrypted with one from this file
@@ -319,16 +325,17 @@ impl Verb {
                 files_only,
                 into,
                 in_place,
+                other,
                 from,
                 kit,
                 begin,
                 output,
             } => {
                 let what = What { item, at, paths, database_only, files_only, target: from.target, into };
-                if in_place {
+                if in_place || other.is_some() {
                     return begun(setup()?, &begin, true, &output, |session, voice| {
-                        let placed = pq_backup::in_place(session, &what, voice)?;
-                        voice.placed(&what, &placed);
+                        let placed = pq_backup::in_place(session, &what, other.as_deref(), voice)?;
+                        voice.placed(&what, other.as_deref(), &placed);
                         Ok(if placed.failed.is_empty() { Status::Done } else { Status::Failed })
                     });
                 }
@@ -374,9 +381,9 @@ impl Verb {
                     Ok(if written.failed.is_empty() { Status::Done } else { Status::Failed })
                 })
             }
-            Verb::Rebuild { kit, begin, passphrase_file, plan_identity, output } => {
+            Verb::Rebuild { kit, name, begin, passphrase_file, plan_identity, output } => {
                 let keys = KeyFiles::new(&plan_identity, &[], passphrase_file.as_deref());
-                rebuild::run(&kit, &begin, keys, &output)
+                rebuild::run(&kit, name.as_deref(), &begin, &keys, &output)
             }
             Verb::Dump { .. } => Ok(Status::Done),
         }

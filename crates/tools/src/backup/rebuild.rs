@@ -1,20 +1,18 @@
 //! `pq-backup rebuild`: a bare machine becomes what it was, by its plan and its backups.
 
-use std::io::{IsTerminal as _, Read as _, stdin};
+mod plan;
+
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use pq_backup::{ETC, Session, Setup, rebuild};
-use pq_cli::{Failure, Form, OutputArgs};
-use pq_fleet::Crew;
-use pq_run::{Mode, Options, Take};
+use pq_cli::{Failure, OutputArgs};
 use pq_secrets::KeyFiles;
-use pq_stream::{ConnectionKind, Diagnostic, Status};
+use pq_stream::{Diagnostic, Status, system_cause};
 
 use super::say::Voice;
 use super::{BeginArgs, KitArgs};
-
-/// What is executed before anything comes back.
-const FIRST: [&str; 2] = ["server/*", "platform/*"];
+use plan::Plan;
 
 /// Rebuilds this machine.
 ///
@@ -22,59 +20,28 @@ const FIRST: [&str; 2] = ["server/*", "platform/*"];
 /// Where there is no plan of this machine, or something of it cannot be done: the same command goes on.
 pub(super) fn run(
     kit: &KitArgs,
+    name: Option<&str>,
     begin: &BeginArgs,
-    keys: KeyFiles,
+    keys: &KeyFiles,
     output: &OutputArgs,
 ) -> Result<Status, Failure> {
-    let line = "type `pq-inventory HOST | pq-server | pq-platform | pq-instance | pq-backup rebuild`";
-    if stdin().is_terminal() {
-        return Err(Failure::input(
-            Diagnostic::new("there is no plan: standard input is a terminal").hint(line),
-        ));
-    }
-    let mut plan = String::new();
-    stdin()
-        .read_to_string(&mut plan)
-        .map_err(|error| Failure::input(Diagnostic::new("cannot read the plan").cause(error.to_string())))?;
-    let work = pq_run::read(plan.as_bytes()).map_err(|error| Failure::input(error.hint(line)))?;
-    let [host] = work.hosts.as_slice() else {
-        let error =
-            Diagnostic::new(format!("{} hosts are in the plan: one is rebuilt at a time", work.hosts.len()));
-        return Err(Failure::input(error.hint(line)));
-    };
-    if host.host.connection.kind != ConnectionKind::Local {
-        let error = Diagnostic::new(format!("host `{}` is another machine", host.host.host));
-        return Err(Failure::input(error.hint("run this on it, with `ansible_connection=local`")));
-    }
-    let instances: Vec<String> = host.host.instances.iter().map(|it| it.id.clone()).collect();
+    let given = Plan::given()?;
     // Before anything is changed: does the kit open?
     let from = kit.setup()?;
-    let execute = |only: Vec<String>, verify: bool| -> Result<Status, Failure> {
-        let options = Options {
-            mode: Mode::Apply,
-            verify,
-            only,
-            take: Take::default(),
-            resume: Vec::new(),
-            data_loss: Vec::new(),
-            keys: keys.clone(),
-            form: Form::Text,
-            verbose: false,
-        };
-        let plan = pq_fleet::read(plan.as_bytes(), &options).map_err(Failure::input)?;
-        let crew = Crew { jobs: 1, max_fail: None, yes: true, ask_become_pass: false };
-        match pq_fleet::execute(plan, &options, &crew)? {
-            Status::Done => Ok(Status::Done),
-            status => Err(Failure::Told(status)),
-        }
-    };
     let mut voice = Voice::new(output.form()?, begin.quiet);
-    execute(FIRST.map(str::to_owned).to_vec(), false)?;
+    let plan = match given {
+        Some(plan) => plan,
+        None => Plan::kept(&kit.session()?, &mut voice)?,
+    };
+    if let Some(name) = name {
+        call(name)?;
+    }
+    plan.execute(&["server", "platform"], keys)?;
     with(begin, from.as_ref(), &mut voice, |session, voice| rebuild::certificates(session, voice))?;
-    for id in &instances {
+    for id in &plan.instances() {
         // Its place is made as a new one's; then what it had comes back into it.
         // What it stands on takes note of it: a server reads its pool and its site.
-        execute(vec![format!("{id}/*"), "platform/*".to_owned()], false)?;
+        plan.execute(&[id, "platform"], keys)?;
         with(begin, from.as_ref(), &mut voice, |session, voice| {
             if let Some(placed) = rebuild::item(session, id, voice)? {
                 voice.rebuilt(id, &placed);
@@ -88,7 +55,24 @@ pub(super) fn run(
     with(begin, from.as_ref(), &mut voice, |session, voice| rebuild::people(session, voice))?;
     // With the targets of the inventory, not the kit's keys.
     with(begin, None, &mut voice, |session, _| rebuild::adopt(session))?;
-    execute(Vec::new(), true)
+    plan.execute(&[], keys)
+}
+
+/// Calls this machine something else, from now on.
+fn call(name: &str) -> Result<(), Failure> {
+    let cannot = |cause: String| {
+        Failure::failed(Diagnostic::new(format!("cannot call this machine `{name}`")).cause(cause))
+    };
+    let ran = Command::new("hostnamectl")
+        .args(["set-hostname", "--", name])
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| cannot(system_cause(&error)))?;
+    match ran.status.success() {
+        true => Ok(()),
+        false => Err(cannot(String::from_utf8_lossy(&ran.stderr).trim().to_owned())),
+    }
 }
 
 /// Does something under the locks of backups, which an execution must not find taken.

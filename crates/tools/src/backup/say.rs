@@ -101,13 +101,20 @@ impl Voice {
     }
 
     /// What was exchanged.
-    pub fn placed(&mut self, what: &What, it: &Placed) {
-        self.line(&format!(
-            "{} is as of {} again; what it was until now is backup {}",
-            what.item,
-            day(&it.time),
-            it.before
-        ));
+    pub fn placed(&mut self, what: &What, other: Option<&str>, it: &Placed) {
+        let (time, before) = (day(&it.time), &it.before);
+        self.line(&match other {
+            None => format!("{} is as of {time} again; what it was until now is backup {before}", what.item),
+            Some(other) => {
+                format!(
+                    "{other} has what {} had on {time}; what it was until now is backup {before}",
+                    what.item
+                )
+            }
+        });
+        if other.is_some() {
+            self.note("its settings may still name the other: `pq-instance --apply` puts back its own");
+        }
         it.databases.iter().for_each(|words| self.line(&format!("back: {words}")));
         it.kept.iter().for_each(|path| self.line(&format!("kept: {}", path.display())));
         let apart = match (what.database_only, what.files_only || !what.paths.is_empty()) {

@@ -1,0 +1,75 @@
+//! What was executed to a good end is kept on the machine, owner by owner: its backup can be rebuilt from that.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use pq_steps::AnyStep;
+use pq_store::{forget_plan, keep_plan};
+use pq_stream::{Connection, ConnectionKind, End, FORMAT, Host, Record, Run, Status, owner_of};
+
+use crate::behind::Behind;
+use crate::work::{Planned, WorkHost};
+
+/// Keeps the plans of a host's owners. Of an instance that is behind its plan, the one before is kept; of one that was removed, none.
+///
+/// # Errors
+/// Where they cannot be written.
+pub(crate) fn keep(dir: &Path, host: &WorkHost, behind: &Behind<'_>, changed: bool) -> io::Result<()> {
+    let mut owners: BTreeMap<&str, Vec<&Planned>> = BTreeMap::new();
+    for planned in &host.steps {
+        owners.entry(group(&planned.record.id)).or_default().push(planned);
+    }
+    for (owner, steps) in owners {
+        let needs = steps.iter().any(|planned| !planned.record.secrets.is_empty());
+        let sealed = host.secret.as_ref().is_some_and(|it| !it.sealed.is_empty());
+        if steps.iter().any(|planned| is_removal(planned)) {
+            forget_plan(dir, owner)?;
+        } else if !steps.iter().any(|planned| behind.holds(planned)) && (sealed || !needs) {
+            keep_plan(dir, owner, &stream(host, &steps)?, changed && needs)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whose plan a step is in: that of an instance, of the server, or of the whole platform.
+fn group(id: &str) -> &str {
+    let owner = owner_of(id);
+    owner.split_once('/').map_or(owner, |(first, _)| first)
+}
+
+/// Whether an owner goes with this step.
+fn is_removal(planned: &Planned) -> bool {
+    let partly = ["only", "keep"].iter().any(|field| planned.record.body.contains_key(*field));
+    matches!(planned.step, AnyStep::Remove(_)) && !partly
+}
+
+/// Steps of a host as a stream, in which that host is this machine.
+fn stream(host: &WorkHost, steps: &[&Planned]) -> io::Result<String> {
+    let name = host.host.host.clone();
+    let here = Connection { kind: ConnectionKind::Local, address: None, port: None, user: None };
+    let record = Host {
+        host: name.clone(),
+        groups: Vec::new(),
+        connection: here,
+        os: host.host.os.clone(),
+        instances: Vec::new(),
+        vars: serde_json::Map::new(),
+        origins: BTreeMap::new(),
+        facts: Default::default(),
+    };
+    let none = String::new;
+    let mut records = vec![
+        Record::Run(Run { format: FORMAT, inventory: none(), digest: none(), time: none() }),
+        Record::Host(record),
+    ];
+    records.extend(host.secret.clone().map(Record::Secret));
+    records.extend(steps.iter().map(|planned| Record::Step(planned.record.clone())));
+    records.push(Record::End(End { host: None, hosts: Some(1), status: Status::Done, counts: None }));
+    let mut text = String::new();
+    for record in records {
+        text.push_str(&serde_json::to_string(&record)?);
+        text.push('\n');
+    }
+    Ok(text)
+}
