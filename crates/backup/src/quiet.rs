@@ -47,18 +47,42 @@ pub fn wake(item: &BackupItem, state: &mut State, dir: &Path) -> Result<(), Diag
 /// # Errors
 /// Where it cannot be run, takes too long or ends badly.
 pub fn run(command: &Command, what: &str, item: &BackupItem) -> Result<(), Diagnostic> {
-    run_in(command, what, item, "")
+    let mut run = pq_steps::Command::new(command.argv.words());
+    run.user = command.user.as_ref().map(|user| user.as_str().to_owned());
+    ended(run, command, what, item)
 }
 
-/// Runs a command of an item; `{restored}` in its arguments is a directory.
+/// Where a copy is while it is asked whether it is well, for who asks and for nobody else.
+const COPY: &str = "/run/paquerette-rehearsal";
+
+/// Mounts a copy where everybody may go, in a space of mounts that ends with the command, and runs that as who it says.
+const ASK: &str = r#"
+    mkdir -p "$1"; mount --bind "$2" "$1"; user=$3; shift 3
+    exec setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- "$@"
+"#;
+
+/// Runs a command of an item that looks at a copy: `{restored}` in its arguments is where that is.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_in(command: &Command, what: &str, item: &BackupItem, restored: &str) -> Result<(), Diagnostic> {
+pub fn run_in(command: &Command, what: &str, item: &BackupItem, copy: &Path) -> Result<(), Diagnostic> {
+    let user = command.user.as_ref().map_or("root", |user| user.as_str());
+    let copy = copy.display().to_string();
+    let head = ["unshare", "--mount", "--", "/bin/sh", "-euc", ASK, "ask", COPY, &copy, user];
+    let words = command.argv.words().map(|word| word.replace("{restored}", COPY));
+    let argv: Vec<String> = head.iter().map(|word| (*word).to_owned()).chain(words).collect();
+    let done = ended(pq_steps::Command::new(argv.iter().map(String::as_str)), command, what, item);
+    let _ = std::fs::remove_dir(COPY);
+    done
+}
+
+fn ended(
+    mut run: pq_steps::Command,
+    command: &Command,
+    what: &str,
+    item: &BackupItem,
+) -> Result<(), Diagnostic> {
     let mut machine = Machine::local();
-    let words: Vec<String> = command.argv.words().map(|word| word.replace("{restored}", restored)).collect();
-    let mut run = pq_steps::Command::new(words.iter().map(String::as_str));
-    run.user = command.user.as_ref().map(|user| user.as_str().to_owned());
     run.timeout = command.timeout.as_ref().map_or(LIMIT, |it| Duration::from_secs(it.seconds()));
     let cannot = || Diagnostic::new(format!("cannot {what} `{}`", item.owner));
     let output = machine.run(&run).map_err(|error| {
@@ -70,7 +94,8 @@ pub fn run_in(command: &Command, what: &str, item: &BackupItem, restored: &str) 
         status => {
             let said = format!("{}{}", output.stdout, output.stderr);
             let last = said.trim().lines().next_back().unwrap_or_default();
-            let error = cannot().cause(format!("`{}` ended with status {status}", run.shown()));
+            let words: Vec<&str> = command.argv.words().collect();
+            let error = cannot().cause(format!("`{}` ended with status {status}", words.join(" ")));
             Err(if last.is_empty() { error } else { error.cause(last.to_owned()) })
         }
     }

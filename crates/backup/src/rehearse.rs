@@ -153,7 +153,7 @@ fn one(
     }
     for command in &item.rehearsed {
         told.progress(&format!("ask whether `{}` is well", item.owner), 0.0);
-        wrong.extend(run_in(command, "find well what came back of", item, &into.display().to_string()).err());
+        wrong.extend(run_in(command, "find well what came back of", item, into).err());
     }
     Ok((rows, wrong))
 }
