@@ -2,12 +2,14 @@
 //! secret looks like.
 
 mod ansible;
+mod answers;
 mod chance;
 mod forms;
 mod literal;
 mod matrix;
 
 pub use ansible::ansible;
+pub use answers::{Told, TwoHosts};
 pub use chance::Chance;
 pub use forms::Forms;
 pub use literal::literal;

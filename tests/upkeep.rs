@@ -3,48 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "what the runner itself cannot do ends the test")]
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
-use pq_tests::tools;
-
-const BEGUN: &str = r#"{"type":"begun","version":"1"}"#;
-
-/// How a call ended: its status, standard output and standard error.
-struct Told(i32, String, String);
+use pq_tests::{Told, TwoHosts, tools};
 
 /// Asks two hosts: `web`, where this answers in the place of an executor, and `off`, which is not reached.
 fn told(words: &[&str], answer: &str) -> Told {
-    let home = tempfile::tempdir().unwrap();
-    let fake = home.path().join("ssh");
-    let script = format!(
-        "#!/bin/sh\ncase \"$*\" in *off*) echo 'ssh: connect to host off port 22: No route to host' >&2; exit 255;; esac\n\
-         cat >/dev/null &\nprintf '%s\\n' '{BEGUN}' '{answer}'\n"
-    );
-    fs::write(&fake, script).unwrap();
-    fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).unwrap();
-    let host = |name: &str| {
-        format!(
-            r#"{{"type":"host","host":"{name}","groups":[],"connection":{{"kind":"ssh"}},"instances":[{{"app":"dokuwiki","id":"wiki","domain":"wiki.test"}}],"vars":{{"ansible_ssh_executable":"{}"}}}}"#,
-            fake.display()
-        )
-    };
-    let run =
-        r#"{"type":"run","format":1,"inventory":"/nowhere","digest":"0","time":"2026-11-23T00:00:00Z"}"#;
-    let end = r#"{"type":"end","hosts":2,"status":0}"#;
-    let stream = home.path().join("stream");
-    fs::write(&stream, format!("{run}\n{}\n{}\n{end}\n", host("web"), host("off"))).unwrap();
-    let output = Command::new(tools().join("pq-server"))
-        .args(words)
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("HOME", home.path())
-        .stdin(Stdio::from(fs::File::open(stream).unwrap()))
-        .output()
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Told(output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+    TwoHosts::new(answer).told("pq-server", words)
 }
 
 const PACKAGES: &str = r#"{"type":"packages","host":"liar","upgrades":[{"name":"curl","from":"1","to":"2","origins":["Debian:12.9/stable"],"security":false}]}"#;

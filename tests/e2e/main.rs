@@ -6,6 +6,7 @@ mod acme;
 mod apps;
 mod backup;
 mod backup_away;
+mod backup_hosts;
 mod backup_kill;
 mod behind;
 mod carried;

@@ -34,16 +34,7 @@ fn portable() -> Option<PathBuf> {
 impl Fleet {
     /// Boots these machines, two at a time, and lets the operator in.
     pub fn boot(lab: &Lab, machines: &[(&str, Suite)]) -> Result<Self> {
-        let failed = |what: &str, error: std::io::Error| Error::new(format!("cannot {what}")).because(error);
-        let home = tempfile::tempdir().map_err(|error| failed("make a home", error))?;
-        let key = home.path().join("key");
-        let made = Command::new("ssh-keygen")
-            .args(["-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f"])
-            .arg(&key)
-            .status()
-            .map_err(|error| failed("run `ssh-keygen`", error))?;
-        assert!(made.success());
-        let mut fleet = Fleet { home, machines: Vec::new() };
+        let mut all = Vec::new();
         for pair in machines.chunks(2) {
             let booted: Vec<Result<Machine>> = thread::scope(|scope| {
                 let boot = |(name, suite): &(&str, Suite)| {
@@ -53,8 +44,23 @@ impl Fleet {
                 let booting: Vec<_> = pair.iter().map(boot).collect();
                 booting.into_iter().filter_map(|one| one.join().ok()).collect()
             });
-            fleet.machines.extend(booted.into_iter().collect::<Result<Vec<_>>>()?);
+            all.extend(booted.into_iter().collect::<Result<Vec<_>>>()?);
         }
+        Fleet::of(all)
+    }
+
+    /// Lets the operator in to these machines.
+    pub fn of(machines: Vec<Machine>) -> Result<Self> {
+        let failed = |what: &str, error: std::io::Error| Error::new(format!("cannot {what}")).because(error);
+        let home = tempfile::tempdir().map_err(|error| failed("make a home", error))?;
+        let key = home.path().join("key");
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f"])
+            .arg(&key)
+            .status()
+            .map_err(|error| failed("run `ssh-keygen`", error))?;
+        assert!(made.success());
+        let fleet = Fleet { home, machines };
         let public =
             fs::read_to_string(key.with_extension("pub")).map_err(|error| failed("read the key", error))?;
         let mut known = String::new();

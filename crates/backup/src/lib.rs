@@ -52,6 +52,7 @@ pub use run::{RunOptions, run};
 pub use session::{Session, Teller, Unbegun};
 pub use set::Set;
 pub use setup::{ETC, Setup};
+pub use state::{Failure, Known, Made, Proven, Verified};
 pub use status::{Listed, Newest, list, status};
 pub use verify::verify;
 

@@ -36,12 +36,14 @@ pub struct Asked {
     pub secret: Option<Secret>,
     /// Steps that the question needs, as lines of the stream.
     pub steps: String,
+    /// The arguments of the tool there that is asked.
+    pub words: Vec<String>,
 }
 
 impl Asked {
     /// A host, and what is sealed for it.
     pub fn new(host: Host, secret: Option<Secret>) -> Self {
-        Asked { host, secret, steps: String::new() }
+        Asked { host, secret, steps: String::new(), words: Vec::new() }
     }
 }
 
@@ -55,6 +57,19 @@ pub(crate) struct Asking<'a, T> {
     /// How long it may think; none where the answer takes as long as it takes.
     pub patience: Option<Duration>,
     pub stop: &'a Stop,
+    /// What follows of an answer.
+    pub status: fn(&T) -> Status,
+    /// Who hears of a host what a tool there says, and how it ended.
+    pub heard: &'a (dyn Fn(&str, Spoken) + Sync),
+}
+
+/// What is heard of a host while it is asked.
+#[derive(Debug)]
+pub enum Spoken {
+    /// What a tool there says: a record of its own.
+    Told(Value),
+    /// No more comes; what follows.
+    Over(Status),
 }
 
 /// An answer, or the status of a host that gave none: why was told on standard error.
@@ -68,7 +83,8 @@ impl<'a, T> Asking<'a, T> {
         take: fn(Said) -> Option<T>,
     ) -> Self {
         static NEVER: std::sync::LazyLock<Stop> = std::sync::LazyLock::new(Stop::default);
-        Asking { question, here, take, patience: Some(PATIENCE), stop: &NEVER }
+        let status = |_: &T| Status::Done;
+        Asking { question, here, take, patience: Some(PATIENCE), stop: &NEVER, status, heard: &|_, _| {} }
     }
 }
 
@@ -172,6 +188,9 @@ impl<T: Send> Asking<'_, T> {
                             None => (self.here)(asked).map_err(of_failure),
                             Some((login, password)) => self.call(run, asked, &login, password, asks),
                         };
+                        let status =
+                            answer.as_ref().map_or_else(|ending| ending.status, |it| (self.status)(it));
+                        (self.heard)(&asked.host.host, Spoken::Over(status));
                         if let Some(place) =
                             answers.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at)
                         {
@@ -204,6 +223,7 @@ impl<T: Send> Asking<'_, T> {
             question: self.question,
             base: base(&asked.host),
             steps: Arc::new(asked.steps.clone()),
+            words: asked.words.clone(),
             run,
             asks,
             // A person who is asked something takes the time that it takes.
@@ -211,6 +231,7 @@ impl<T: Send> Asking<'_, T> {
             stop: self.stop,
             take: self.take,
             note: &|note| tell(&format!("{}: note: host `{host}`: {}\n", tool_name(), printable(note))),
+            told: &|told| (self.heard)(host, Spoken::Told(told)),
         };
         question.put(login, password)
     }

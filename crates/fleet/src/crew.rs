@@ -262,6 +262,7 @@ impl Team<'_> {
             only: self.options.only.clone(),
             command: sent_by(),
             base: String::new(),
+            words: Vec::new(),
             values,
             hidden,
         };

@@ -31,6 +31,8 @@ pub struct Lost<'a> {
     pub asked: usize,
     /// The step at work.
     pub at_work: Option<String>,
+    /// Whether what was done there ends with the line.
+    pub ends_with_line: bool,
 }
 
 impl Ending {
@@ -93,6 +95,12 @@ impl Lost<'_> {
     fn cut(self) -> Ending {
         let host = &self.login.host;
         let mut why = self.told(format!("the line to host `{host}` was cut"));
+        if self.ends_with_line {
+            let why = why
+                .hint("what was at work there ends with the line; what was whole stays so")
+                .hint("run the same command again");
+            return Ending { status: Status::Busy, word: "line cut", why: vec![why] };
+        }
         why = match &self.at_work {
             Some(id) => why.cause(format!("step `{id}` was at work when it last answered")),
             None => why.cause("no step was at work when it last answered"),
@@ -168,7 +176,9 @@ mod tests {
         };
         let words = words.iter().map(|it| (*it).to_owned()).collect();
         let at_work = begun.then(|| "wiki/site".to_owned());
-        let ending = Ending::of(Lost { login: &login, begun, code: Some(code), words, asked, at_work });
+        let lost =
+            Lost { login: &login, begun, code: Some(code), words, asked, at_work, ends_with_line: false };
+        let ending = Ending::of(lost);
         let why = ending.why.iter().map(|it| format!("{it}: {}", it.hints.join("; "))).collect();
         (ending.status, ending.word, why)
     }

@@ -5,20 +5,21 @@
 //! go where a step puts them.
 
 use std::io::{self, BufRead, Write, stdin, stdout};
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal};
 use pq_cli::{Failure, Form};
-use pq_run::{Mode, Options, Stop, Told, Upgrading, WorkHost, execute_here, fill, lock};
+use pq_run::{AFTER_STEP, Mode, Options, Stop, Told, Upgrading, WorkHost, execute_here, fill, lock};
 use pq_secrets::KeyFiles;
 use pq_store::HostLock;
 use pq_stream::{Diagnostic, Event, Outcome, Problem, Record, Redactor, Status};
 
 use crate::order::{self, CANCEL, Order, Question};
 use crate::said::Said;
-use crate::{scope, secrets};
+use crate::{scope, secrets, tool};
 
 /// How long the last words may take, once the work is done. A line that was cut takes none.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -68,6 +69,7 @@ fn execute(order: &Order, stream: Vec<u8>, mut voice: Voice) -> Status {
         Question::Space => return tell(&voice, pq_run::space(&order.base).map(Said::Space)),
         Question::Installed => return tell(&voice, pq_run::installed(&order.base).map(Said::Installed)),
         Question::Upgrade | Question::UpgradeSecurity => return upgrade(order, &stream, voice),
+        Question::Backup => return tool(order, voice),
         Question::ComeIn => return tell(&voice, pq_run::came_in().map(|()| Said::CameIn)),
         Question::Check | Question::Apply => {}
     }
@@ -120,6 +122,33 @@ fn upgrade(order: &Order, stream: &[u8], mut voice: Voice) -> Status {
     }
 }
 
+/// Has a tool that is installed here do what it does, and passes on what it says. It ends with the line: what it says would be
+/// heard by nobody.
+fn tool(order: &Order, voice: Voice) -> Status {
+    let stop = Stop::default();
+    let asked = stop.clone();
+    thread::spawn(move || {
+        let mut line = String::new();
+        while stdin().lock().read_line(&mut line).is_ok_and(|read| read > 0) && line.trim() != CANCEL {
+            line.clear();
+        }
+        asked.ask(Signal::SIGHUP);
+    });
+    let program = Path::new(tool::BACKUP);
+    let ended = tool::same_release(program).and_then(|()| {
+        tool::converse(program, &order.command, &order.words, &stop, &mut |told| {
+            voice.say(&Said::Told { told });
+        })
+    });
+    match ended {
+        Ok(status) => {
+            voice.say(&Said::Ended { status });
+            status
+        }
+        Err(error) => refuse(Failure::failed(error), &voice),
+    }
+}
+
 fn problem(diagnostic: Diagnostic) -> Problem {
     Problem { message: diagnostic.message, causes: diagnostic.causes, hints: diagnostic.hints }
 }
@@ -153,7 +182,7 @@ fn run(order: &Order, stream: &[u8], voice: &mut Voice) -> Result<(String, Statu
     };
     let lock = lock(options.mode, &order.command)?;
     let signals = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
-    let stop = Stop::watch_for(signals).map_err(|error| {
+    let stop = Stop::watch_for(signals, AFTER_STEP).map_err(|error| {
         Failure::failed(Diagnostic::new("cannot wait for signals").cause(error.to_string()))
     })?;
     heed(stop.clone());

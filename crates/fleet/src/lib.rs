@@ -27,12 +27,14 @@ mod secrets;
 mod ssh;
 mod stage;
 mod tally;
+mod tool;
 mod upkeep;
 mod visitor;
 mod words;
 
-pub use ask::{Answer, Asked, facts, statuses};
+pub use ask::{Answer, Asked, Spoken, facts, statuses};
 pub use crew::{Crew, execute};
 pub use far::serve;
 pub use member::{Plan, read};
+pub use tool::backup;
 pub use upkeep::{installed, packages, space, upgrade};

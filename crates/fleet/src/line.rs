@@ -65,6 +65,11 @@ pub trait Hears {
 
     /// The step at work when it last said something.
     fn at_work(&self) -> Option<String>;
+
+    /// Whether what is done there ends with the line.
+    fn ends_with_line(&self) -> bool {
+        false
+    }
 }
 
 impl Call<'_> {
@@ -142,6 +147,7 @@ impl Call<'_> {
                 words: words.last(),
                 asked: words.asked(),
                 at_work: hears.at_work(),
+                ends_with_line: hears.ends_with_line(),
             })),
         }
     }

@@ -42,6 +42,8 @@ pub enum Question {
     Space,
     /// What is installed there.
     Installed,
+    /// What `pq-backup` there does or says.
+    Backup,
     /// Nothing: that this came shows that there is a way in.
     ComeIn,
 }
@@ -70,6 +72,9 @@ pub struct Order {
     /// Where instances are, for facts.
     #[serde(default)]
     pub base: String,
+    /// The arguments of the tool there that is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
     /// What stands in the place of each token. Only what is filled in travels: no key from which more could be derived.
     pub values: BTreeMap<String, String>,
     /// Names and values that must not be shown.
@@ -164,6 +169,7 @@ mod tests {
             only: Vec::new(),
             command: "pq-apply".to_owned(),
             base: String::new(),
+            words: Vec::new(),
             values: BTreeMap::from([("@secret{a}".to_owned(), "value".to_owned())]),
             hidden: vec![("a".to_owned(), "value".to_owned())],
         };

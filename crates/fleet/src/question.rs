@@ -32,6 +32,8 @@ pub struct Asked<'a, T> {
     pub base: String,
     /// Steps that it needs, as lines of the stream.
     pub steps: Arc<String>,
+    /// The arguments of the tool there that is asked.
+    pub words: Vec<String>,
     /// The stream's first line.
     pub run: &'a Run,
     /// Whether a person is there to answer ssh's questions.
@@ -44,6 +46,8 @@ pub struct Asked<'a, T> {
     pub take: fn(Said) -> Option<T>,
     /// Who hears what it says meanwhile.
     pub note: &'a dyn Fn(&str),
+    /// Who hears what a tool there says.
+    pub told: &'a dyn Fn(Value),
 }
 
 impl<T> Asked<'_, T> {
@@ -62,13 +66,16 @@ impl<T> Asked<'_, T> {
             only: Vec::new(),
             command: sent_by(),
             base: self.base,
+            words: self.words,
             values: Default::default(),
             hidden: Vec::new(),
         };
         let none = Secret { host: host.to_owned(), names: Vec::new(), sealed: String::new() };
         let frame = Frame::new(&order, self.run, none, self.steps)
             .map_err(|error| Ending::failed(Diagnostic::new("cannot ask").cause(error.to_string())))?;
-        let mut ear = Ear { host, take: self.take, note: self.note, answer: None, refused: None };
+        let ends_with_line = self.question == Question::Backup;
+        let (take, note, told) = (self.take, self.note, self.told);
+        let mut ear = Ear { host, take, note, told, ends_with_line, answer: None, refused: None };
         let call = Call { login, password, frame, asks: self.asks, patience: self.patience };
         call.hold(self.stop, &mut ear)?;
         match (ear.refused, ear.answer) {
@@ -89,6 +96,8 @@ struct Ear<'a, T> {
     host: &'a str,
     take: fn(Said) -> Option<T>,
     note: &'a dyn Fn(&str),
+    told: &'a dyn Fn(Value),
+    ends_with_line: bool,
     answer: Option<T>,
     refused: Option<Ending>,
 }
@@ -110,6 +119,10 @@ impl<T> Hears for Ear<'_, T> {
                 (self.note)(&note.chars().take(400).collect::<String>());
                 Ok(false)
             }
+            Said::Told { told } => {
+                (self.told)(told);
+                Ok(false)
+            }
             said => {
                 self.answer = (self.take)(said);
                 match self.answer {
@@ -124,6 +137,10 @@ impl<T> Hears for Ear<'_, T> {
 
     fn at_work(&self) -> Option<String> {
         None
+    }
+
+    fn ends_with_line(&self) -> bool {
+        self.ends_with_line
     }
 }
 

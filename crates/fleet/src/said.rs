@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use pq_machine::Facts;
 use pq_stream::{End, Event, HostInstalled, HostPackages, HostSpace, HostStatus, Problem, Status};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// No line is longer; a diff of a long file is far below.
 const MAX_LINE: u64 = 8 << 20;
@@ -65,6 +66,16 @@ pub enum Said {
     },
     /// It was noted that somebody did.
     CameIn,
+    /// What a tool there says: a record of its own.
+    Told {
+        /// As it came.
+        told: Value,
+    },
+    /// That tool has ended.
+    Ended {
+        /// With what.
+        status: Status,
+    },
     /// All was done.
     End(End),
 }

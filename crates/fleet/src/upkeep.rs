@@ -53,7 +53,7 @@ pub fn upgrade(
         Upgrading { security, health: &health, command: &command, told: &mut Notes }.run()
     };
     let question = if security { Question::UpgradeSecurity } else { Question::Upgrade };
-    let asking = Asking { question, here: &here, take: of_packages, patience: None, stop: &stop };
+    let asking = Asking { patience: None, stop: &stop, ..Asking::soon(question, &here, of_packages) };
     Ok(named(hosts, asking.ask(run, hosts, keys, crew)?))
 }
 

@@ -84,12 +84,14 @@ fn attempt(login: &Login, password: Option<Password>, run: &Run) -> Result<(), S
         question: Question::ComeIn,
         base: String::new(),
         steps: Arc::default(),
+        words: Vec::new(),
         run,
         asks: false,
         patience: Some(Duration::from_secs(2 * ATTEMPT)),
         stop: &Stop::default(),
         take: |said| matches!(said, Said::CameIn).then_some(()),
         note: &|_| {},
+        told: &|_| {},
     };
     asked.put(login, password).map_err(|ending| {
         let why = ending.why.first();

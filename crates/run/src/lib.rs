@@ -41,6 +41,6 @@ pub use seal::{Opener, fill, needed, open};
 pub use show::Show;
 pub use space::space;
 pub use status::status;
-pub use stop::Stop;
+pub use stop::{AFTER_STEP, Stop};
 pub use way_in::came_in;
 pub use work::{Planned, Work, WorkHost, read, read_each};

@@ -12,6 +12,9 @@ use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::SignalFd;
 use pq_cli::{tell, tool_name};
 
+/// What happens to a run that is asked to stop.
+pub const AFTER_STEP: &str = "stopping when the step at work is done";
+
 /// Whether, and by which signal, this run was asked to stop.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicI32>);
@@ -23,14 +26,14 @@ impl Stop {
     /// # Errors
     /// What the system answers.
     pub fn watch() -> io::Result<Self> {
-        Stop::watch_for([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect())
+        Stop::watch_for([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect(), AFTER_STEP)
     }
 
-    /// As [`Stop::watch`], with these signals only.
+    /// As [`Stop::watch`], with these signals only, and with words for who asks.
     ///
     /// # Errors
     /// What the system answers.
-    pub fn watch_for(signals: SigSet) -> io::Result<Self> {
+    pub fn watch_for(signals: SigSet, words: &'static str) -> io::Result<Self> {
         signals.thread_block()?;
         let stop = Stop::default();
         let asked = stop.0.clone();
@@ -40,9 +43,7 @@ impl Stop {
                 let Ok(signal) = i32::try_from(info.ssi_signo) else { continue };
                 if asked.swap(signal, Ordering::SeqCst) == 0 {
                     let tool = tool_name();
-                    tell(&format!(
-                        "{tool}: note: stopping when the step at work is done; a second time ends it at once\n"
-                    ));
+                    tell(&format!("{tool}: note: {words}; a second time ends it at once\n"));
                 } else if let Ok(signal) = Signal::try_from(signal) {
                     let _ = signals.thread_unblock().and_then(|()| raise(signal));
                 }

@@ -1,28 +1,43 @@
-//! `pq-backup`: backs this machine up, copies that away, restores it and proves that it can be.
+//! `pq-backup`: backs this machine up, copies that away, restores it and proves that it can be; and has other machines do so.
 
+mod hosts;
+mod input;
+mod look;
 mod rebuild;
+mod row;
 mod say;
 mod shown;
+mod words;
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use pq_backup::{ETC, Kit, RunOptions, Session, Setup, Source, Unbegun, What};
-use pq_cli::{EXIT_STATUS, Failure, OutputArgs};
+use pq_backup::{ETC, Kit, RunOptions, Session, Setup, Source, Teller, Unbegun, What};
+use pq_cli::{EXIT_STATUS, Failure, Form, OutputArgs};
 use pq_items::Span;
 use pq_secrets::{Identities, KeyFiles};
 use pq_stream::{Diagnostic, Status};
 
-use say::Voice;
+use say::{Mouth, Voice};
+
+use crate::upkeep::AskArgs;
 
 /// Back this machine up, copy that away, restore it, and prove that it can be restored
 ///
 /// What is backed up stands in /etc/paquerette/backup.d, where to and how long in /etc/paquerette/backup.yml; pq-server,
 /// pq-platform and pq-instance write both. restic keeps it: encrypted, each piece once, readable without these tools.
+///
+/// Behind `pq-inventory HOST |` each command is done on the hosts of the stream, by the pq-backup that is installed there, several hosts at
+/// a time: one that fails stops no other. Without a stream it is this machine. What a host restores stays on that host.
 #[derive(Debug, Parser)]
 #[command(name = "pq-backup", version, after_help = EXIT_STATUS, disable_help_subcommand = true)]
 pub(crate) struct Args {
+    /// Speak to the machine that asks, in records, until standard input ends
+    #[arg(long, value_name = "WHO", hide = true)]
+    remote: Option<String>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -43,7 +58,7 @@ enum Verb {
         #[command(flatten)]
         begin: BeginArgs,
         #[command(flatten)]
-        output: OutputArgs,
+        ask: AskArgs,
     },
     /// Say how old the backup of each item is, how large, when it was last verified and when a restore was last proven
     ///
@@ -51,7 +66,7 @@ enum Verb {
     #[command(after_help = EXIT_STATUS)]
     Status {
         #[command(flatten)]
-        output: OutputArgs,
+        ask: AskArgs,
     },
     /// List the backups of an item, or of all
     #[command(after_help = EXIT_STATUS)]
@@ -61,9 +76,9 @@ enum Verb {
         #[command(flatten)]
         from: FromArgs,
         #[command(flatten)]
-        kit: KitArgs,
+        kit: KitFile,
         #[command(flatten)]
-        output: OutputArgs,
+        ask: AskArgs,
     },
     /// Find a file in the backups of an item
     #[command(after_help = EXIT_STATUS)]
@@ -75,9 +90,9 @@ enum Verb {
         #[command(flatten)]
         from: FromArgs,
         #[command(flatten)]
-        kit: KitArgs,
+        kit: KitFile,
         #[command(flatten)]
-        output: OutputArgs,
+        ask: AskArgs,
     },
     /// Restore an item, or some paths of it, into a new directory, which it says
     ///
@@ -106,14 +121,17 @@ enum Verb {
         /// Into the place of this instance, which is installed and of the same application and version; as with `--in-place`
         #[arg(long = "as", value_name = "NEWID", conflicts_with_all = ["into", "kit"])]
         other: Option<String>,
+        /// Do not ask before `--in-place` on more than one host
+        #[arg(short, long)]
+        yes: bool,
         #[command(flatten)]
         from: FromArgs,
         #[command(flatten)]
-        kit: KitArgs,
+        kit: KitFile,
         #[command(flatten)]
         begin: BeginArgs,
         #[command(flatten)]
-        output: OutputArgs,
+        ask: AskArgs,
     },
     /// Copy what is in the repository of this machine to the other targets
     #[command(after_help = EXIT_STATUS)]
@@ -123,7 +141,7 @@ enum Verb {
         #[command(flatten)]
         begin: BeginArgs,
         #[command(flatten)]
-        output: OutputArgs,
+        ask: AskArgs,
     },
     /// Read back a seventh of what is stored, another one each time, and compare it with its digests
     #[command(after_help = EXIT_STATUS)]
@@ -136,7 +154,7 @@ enum Verb {
         #[command(flatten)]
         begin: BeginArgs,
         #[command(flatten)]
-        output: OutputArgs,
+        ask: AskArgs,
     },
     /// Take away backups that are past their time
     ///
@@ -146,12 +164,15 @@ enum Verb {
         /// Say what would go, and take nothing away
         #[arg(long)]
         check: bool,
+        /// Do not ask before it is done on more than one host
+        #[arg(short, long)]
+        yes: bool,
         #[command(flatten)]
         from: FromArgs,
         #[command(flatten)]
         begin: BeginArgs,
         #[command(flatten)]
-        output: OutputArgs,
+        ask: AskArgs,
     },
     /// Prove that an item can be restored: restore it aside, load its databases, compare, clean up
     ///
@@ -165,7 +186,7 @@ enum Verb {
         #[command(flatten)]
         begin: BeginArgs,
         #[command(flatten)]
-        output: OutputArgs,
+        ask: AskArgs,
     },
     /// Write a page with all that it takes to restore this machine from nothing but a repository
     ///
@@ -179,7 +200,7 @@ enum Verb {
         #[command(flatten)]
         begin: BeginArgs,
         #[command(flatten)]
-        output: OutputArgs,
+        ask: AskArgs,
     },
     /// Make this machine again what it was: the plan on standard input, and in it what its backups have
     ///
@@ -224,7 +245,12 @@ struct BeginArgs {
 impl BeginArgs {
     /// Begins, once nobody else is at work; with `machine`, nobody changes the machine meanwhile.
     fn session(&self, setup: Setup, machine: bool, voice: &mut Voice) -> Result<Session, Failure> {
-        let command = std::env::args().collect::<Vec<_>>().join(" ");
+        let words: Vec<String> = std::env::args().collect();
+        let command = match words.get(1..3) {
+            // Who sent it says more than how it is called there.
+            Some([flag, who]) if flag == "--remote" => format!("{who}: {}", words[3..].join(" ")),
+            _ => words.join(" "),
+        };
         Session::begin(setup, &command, self.wait, machine, voice).map_err(|why| match why {
             Unbegun::Busy(why) => Failure::busy(why),
             Unbegun::Input(why) => Failure::input(why),
@@ -240,7 +266,26 @@ struct FromArgs {
     target: Option<String>,
 }
 
-/// What is read instead of this machine's own repositories.
+/// What is read instead of this machine's own repositories, opened with `--identity`.
+#[derive(Debug, clap::Args)]
+struct KitFile {
+    /// Read the repositories that this recovery kit opens, with the age identity in the file of `--identity`, and nothing of this machine
+    #[arg(long, value_name = "FILE", requires = "identity")]
+    kit: Option<PathBuf>,
+}
+
+impl KitFile {
+    /// What is read.
+    fn session(self, ask: &AskArgs, voice: &mut Voice) -> Result<Session, Failure> {
+        let kit = KitArgs { kit: self.kit, identity: ask.identity.clone() };
+        match kit.setup()? {
+            Some(setup) => look(setup, voice),
+            None => look(Setup::read(Path::new(ETC)).map_err(Failure::input)?, voice),
+        }
+    }
+}
+
+/// A recovery kit, and what opens it.
 #[derive(Debug, clap::Args)]
 struct KitArgs {
     /// Read the repositories that this recovery kit opens, and nothing of this machine
@@ -252,14 +297,6 @@ struct KitArgs {
 }
 
 impl KitArgs {
-    /// What is read.
-    fn session(&self) -> Result<Session, Failure> {
-        match self.setup()? {
-            Some(setup) => look(setup),
-            None => look(Setup::read(Path::new(ETC)).map_err(Failure::input)?),
-        }
-    }
-
     /// The repositories of the kit, where one is named.
     fn setup(&self) -> Result<Option<Setup>, Failure> {
         let Some(kit) = &self.kit else { return Ok(None) };
@@ -278,44 +315,129 @@ fn span(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// Where nothing could be begun.
 pub fn run() -> Result<Status, Failure> {
-    let verb = Args::parse().verb;
+    let Args { remote, mut verb } = Args::parse();
     if let Verb::Dump { source, scratch, report } = &verb {
         let source: Source = serde_json::from_str(source)
             .map_err(|_| Failure::input(Diagnostic::new("`pq-backup dump` is for restic to call")))?;
         return pq_backup::dump(&source, scratch, report).map(|()| Status::Done).map_err(Failure::failed);
     }
-    if !rustix::process::geteuid().is_root() {
-        let error = Diagnostic::new("only root can back up or restore a machine")
-            .cause(format!("this runs as user {}", rustix::process::geteuid().as_raw()));
-        return Err(Failure::input(error.hint("put `sudo` before this command; nothing was touched")));
+    if remote.is_some() {
+        return afar(verb);
     }
-    verb.run()
+    if let Some(ask) = verb.ask().filter(|ask| !ask.here).cloned()
+        && input::names_hosts()
+    {
+        let yes = verb.is_sure();
+        match hosts::ask(verb, &ask, yes)? {
+            Ok(status) => return Ok(status),
+            Err(own) => verb = own,
+        }
+    }
+    demand_root()?;
+    let mouth = match verb.ask() {
+        Some(ask) => Mouth::Here(ask.output.form()?),
+        None => Mouth::Here(Form::Text),
+    };
+    verb.run(mouth)
+}
+
+fn demand_root() -> Result<(), Failure> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let error = Diagnostic::new("only root can back up or restore a machine")
+        .cause(format!("this runs as user {}", rustix::process::geteuid().as_raw()));
+    Err(Failure::input(error.hint("put `sudo` before this command; nothing was touched")))
+}
+
+/// Does it for a machine that asks this one, and ends when that does not listen any more.
+fn afar(verb: Verb) -> Result<Status, Failure> {
+    thread::spawn(|| {
+        let mut chunk = [0; 256];
+        while std::io::stdin().read(&mut chunk).is_ok_and(|read| read > 0) {}
+        // As the keys of a terminal would end it: with all that it has started.
+        let own = rustix::process::getpid();
+        let _ = match rustix::process::getpgrp() == own {
+            true => rustix::process::kill_current_process_group(rustix::process::Signal::INT),
+            false => rustix::process::kill_process(own, rustix::process::Signal::INT),
+        };
+    });
+    match demand_root().and_then(|()| verb.run(Mouth::Afar)) {
+        Err(Failure::Because(status, why)) => {
+            let mut voice = Voice::of(Mouth::Afar, false);
+            why.iter().for_each(|it| Teller::wrong(&mut voice, it));
+            Ok(status)
+        }
+        other => other,
+    }
 }
 
 impl Verb {
-    fn run(self) -> Result<Status, Failure> {
-        let setup = || Setup::read(Path::new(ETC)).map_err(Failure::input);
+    /// Whom it is about, and how that is shown.
+    fn ask(&self) -> Option<&AskArgs> {
         match self {
-            Verb::Run { items, check: true, output, .. } => {
-                let session = look(setup()?)?;
-                let (found, rooms) = pq_backup::forecast(&session, &items).map_err(Failure::input)?;
-                shown::forecast(&session, &found, &rooms, output.form()?)
-            }
-            Verb::Run { items, begin, output, .. } => {
+            Verb::Run { ask, .. }
+            | Verb::Status { ask }
+            | Verb::List { ask, .. }
+            | Verb::Find { ask, .. }
+            | Verb::Restore { ask, .. }
+            | Verb::Copy { ask, .. }
+            | Verb::Verify { ask, .. }
+            | Verb::Forget { ask, .. }
+            | Verb::Rehearse { ask, .. }
+            | Verb::RecoveryKit { ask, .. } => Some(ask),
+            Verb::Rebuild { .. } | Verb::Dump { .. } => None,
+        }
+    }
+
+    /// The recovery kit that it reads.
+    fn kit(&self) -> Option<&Path> {
+        match self {
+            Verb::List { kit, .. } | Verb::Find { kit, .. } | Verb::Restore { kit, .. } => kit.kit.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether only what is wrong is said.
+    fn is_quiet(&self) -> bool {
+        match self {
+            Verb::Run { begin, .. }
+            | Verb::Restore { begin, .. }
+            | Verb::Copy { begin, .. }
+            | Verb::Verify { begin, .. }
+            | Verb::Forget { begin, .. }
+            | Verb::Rehearse { begin, .. }
+            | Verb::RecoveryKit { begin, .. } => begin.quiet,
+            _ => false,
+        }
+    }
+
+    /// Whether nobody is to be asked before more than one host is changed.
+    fn is_sure(&self) -> bool {
+        matches!(self, Verb::Restore { yes: true, .. } | Verb::Forget { yes: true, .. })
+    }
+
+    fn run(self, mouth: Mouth) -> Result<Status, Failure> {
+        let setup = || Setup::read(Path::new(ETC)).map_err(Failure::input);
+        let mut voice = Voice::of(mouth, false);
+        let voice = &mut voice;
+        match self {
+            Verb::Run { items, check: true, .. } => look::forecast(&look(setup()?, voice)?, &items, voice),
+            Verb::Run { items, begin, .. } => {
                 let setup = setup()?;
                 setup.named(&items).map_err(Failure::input)?;
-                begun(setup, &begin, true, &output, |session, voice| {
+                begun(setup, &begin, true, mouth, |session, voice| {
                     pq_backup::run(session, &RunOptions { items }, voice)
                 })
             }
-            Verb::Status { output } => shown::status(&look(setup()?)?, output.form()?),
-            Verb::List { item, from, kit, output } => {
-                let listed = pq_backup::list(&kit.session()?, from.target.as_deref(), item.as_deref());
-                shown::list(&listed.map_err(Failure::failed)?, output.form()?)
+            Verb::Status { .. } => look::status(&look(setup()?, voice)?, voice),
+            Verb::List { item, from, kit, ask } => {
+                let session = kit.session(&ask, voice)?;
+                look::list(&session, from.target.as_deref(), item.as_deref(), voice)
             }
-            Verb::Find { item, pattern, from, kit, output } => {
-                let found = pq_backup::find(&kit.session()?, from.target.as_deref(), &item, &pattern);
-                shown::found(&found.map_err(Failure::failed)?, output.form()?)
+            Verb::Find { item, pattern, from, kit, ask } => {
+                let session = kit.session(&ask, voice)?;
+                look::find(&session, from.target.as_deref(), &item, &pattern, voice)
             }
             Verb::Restore {
                 item,
@@ -329,53 +451,52 @@ impl Verb {
                 from,
                 kit,
                 begin,
-                output,
+                ask,
+                ..
             } => {
                 let what = What { item, at, paths, database_only, files_only, target: from.target, into };
                 if in_place || other.is_some() {
-                    return begun(setup()?, &begin, true, &output, |session, voice| {
+                    return begun(setup()?, &begin, true, mouth, |session, voice| {
                         let placed = pq_backup::in_place(session, &what, other.as_deref(), voice)?;
                         voice.placed(&what, other.as_deref(), &placed);
                         Ok(if placed.failed.is_empty() { Status::Done } else { Status::Failed })
                     });
                 }
-                let mut voice = Voice::new(output.form()?, false);
-                let restored =
-                    pq_backup::restore(&kit.session()?, &what, &mut voice).map_err(Failure::failed)?;
-                voice.over();
-                shown::restored(&what.item, &restored, output.form()?)
+                let session = kit.session(&ask, voice)?;
+                let restored = pq_backup::restore(&session, &what, voice).map_err(Failure::failed)?;
+                voice.restored(&what.item, &restored);
+                voice.close("")?;
+                Ok(if restored.failed.is_empty() { Status::Done } else { Status::Failed })
             }
-            Verb::Copy { from, begin, output } => {
-                begun(setup()?, &begin, false, &output, |session, voice| {
-                    let (copied, failed) = pq_backup::copy(session, from.target.as_deref(), voice)?;
-                    voice.copied(&copied);
-                    failed.iter().for_each(|it| pq_backup::Teller::wrong(voice, it));
-                    Ok(if failed.is_empty() { Status::Done } else { Status::Failed })
-                })
-            }
-            Verb::Verify { all, from, begin, output } => {
-                begun(setup()?, &begin, false, &output, |session, voice| {
+            Verb::Copy { from, begin, .. } => begun(setup()?, &begin, false, mouth, |session, voice| {
+                let (copied, failed) = pq_backup::copy(session, from.target.as_deref(), voice)?;
+                voice.copied(&copied);
+                failed.iter().for_each(|it| Teller::wrong(voice, it));
+                Ok(if failed.is_empty() { Status::Done } else { Status::Failed })
+            }),
+            Verb::Verify { all, from, begin, .. } => {
+                begun(setup()?, &begin, false, mouth, |session, voice| {
                     let well = pq_backup::verify(session, from.target.as_deref(), all, voice)?;
                     Ok(if well { Status::Done } else { Status::Failed })
                 })
             }
-            Verb::Forget { check, from, begin, output } => {
-                begun(setup()?, &begin, false, &output, |session, voice| {
+            Verb::Forget { check, from, begin, .. } => {
+                begun(setup()?, &begin, false, mouth, |session, voice| {
                     let gone = pq_backup::forget(session, from.target.as_deref(), check, voice)?;
                     voice.forgotten(&gone, check);
                     let any = check && gone.iter().any(|it| !it.gone.is_empty());
                     Ok(if any { Status::Differs } else { Status::Done })
                 })
             }
-            Verb::Rehearse { item, from, begin, output } => {
-                begun(setup()?, &begin, true, &output, |session, voice| {
+            Verb::Rehearse { item, from, begin, .. } => {
+                begun(setup()?, &begin, true, mouth, |session, voice| {
                     let proof = pq_backup::rehearse(session, item.as_deref(), from.target.as_deref(), voice)?;
                     voice.rehearsed(&proof);
                     Ok(if proof.wrong.is_empty() { Status::Done } else { Status::Failed })
                 })
             }
-            Verb::RecoveryKit { into, begin, output } => {
-                begun(setup()?, &begin, false, &output, |session, voice| {
+            Verb::RecoveryKit { into, begin, .. } => {
+                begun(setup()?, &begin, false, mouth, |session, voice| {
                     let written = pq_backup::write_kit(session, &into, voice)?;
                     voice.kit(&written);
                     Ok(if written.failed.is_empty() { Status::Done } else { Status::Failed })
@@ -390,8 +511,8 @@ impl Verb {
     }
 }
 
-fn look(setup: Setup) -> Result<Session, Failure> {
-    setup.broken.iter().for_each(pq_cli::report);
+fn look(setup: Setup, voice: &mut Voice) -> Result<Session, Failure> {
+    setup.broken.iter().for_each(|it| Teller::wrong(voice, it));
     Session::look(setup).map_err(Failure::failed)
 }
 
@@ -400,10 +521,10 @@ fn begun(
     setup: Setup,
     begin: &BeginArgs,
     machine: bool,
-    output: &OutputArgs,
+    mouth: Mouth,
     act: impl FnOnce(&mut Session, &mut Voice) -> Result<Status, Diagnostic>,
 ) -> Result<Status, Failure> {
-    let mut voice = Voice::new(output.form()?, begin.quiet);
+    let mut voice = Voice::of(mouth, begin.quiet);
     let mut session = begin.session(setup, machine, &mut voice)?;
     voice.begin(&session.setup.host)?;
     let ended = act(&mut session, &mut voice);

@@ -62,19 +62,19 @@ impl Verb {
 }
 
 /// Whom to ask, and how.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct AskArgs {
-    /// Ask this machine, and read no stream; so it is also where standard input is a terminal
+    /// This machine, and read no stream; so it is also where standard input is a terminal
     #[arg(long)]
-    here: bool,
+    pub(crate) here: bool,
     /// Open the sealed secrets with the age identity in this file (default: $PQ_IDENTITY, else
     /// ~/.config/paquerette/identity.txt)
     #[arg(long, value_name = "FILE")]
-    identity: Vec<PathBuf>,
+    pub(crate) identity: Vec<PathBuf>,
     /// Read the passphrase of what is encrypted with one from this file (default: $PQ_PASSPHRASE_FILE, else it is
     /// asked for on the terminal)
     #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
+    pub(crate) passphrase_file: Option<PathBuf>,
     /// Ask so many hosts at a time
     #[arg(short, long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
@@ -82,16 +82,16 @@ pub(crate) struct AskArgs {
     #[arg(short = 'K', long)]
     ask_become_pass: bool,
     #[command(flatten)]
-    output: OutputArgs,
+    pub(crate) output: OutputArgs,
 }
 
 /// Who is asked.
 pub(crate) struct Asking {
-    run: Run,
-    hosts: Vec<Asked>,
-    keys: KeyFiles,
-    crew: Crew,
-    form: Form,
+    pub(crate) run: Run,
+    pub(crate) hosts: Vec<Asked>,
+    pub(crate) keys: KeyFiles,
+    pub(crate) crew: Crew,
+    pub(crate) form: Form,
 }
 
 impl Asking {

@@ -1,186 +1,180 @@
-//! Tables of backups for people, and the same as records.
+//! Records of backups for people: tables, with a column for the host where there are several, and lines.
 
-use std::io::{Write as _, stdout};
 use std::time::SystemTime;
 
-use pq_backup::{Forecast, Found, Listed, Restored, Room, Session};
-use pq_cli::{Failure, Form, Table, age, printable, report, size};
-use pq_stream::{Status, from_utc};
-use serde_json::{Value, json};
+use pq_cli::{Table, age, size};
+use pq_stream::from_utc;
 
-/// What is expected of the next run.
-pub(super) fn forecast(
-    session: &Session,
-    found: &[Forecast],
-    rooms: &[(String, Room)],
-    form: Form,
-) -> Result<Status, Failure> {
-    let keep = session.setup.strategy.keep_free;
-    let well =
-        found.iter().all(|it| it.target.is_some() && it.wrong.is_empty()) && session.setup.broken.is_empty();
-    match form {
-        Form::Json => {
-            for it in found {
-                line(
-                    &json!({ "type": "forecast", "item": it.item, "size": it.size, "added": it.added, "known": it.known, "target": it.target }),
-                )?;
-            }
-        }
-        Form::Text => {
-            let mut table = Table::of(&["item", "size", "adds at most", "goes to"]);
-            for it in found {
-                let target = it.target.clone().unwrap_or_else(|| "nowhere: there is no room".to_owned());
-                table.row([it.item.clone(), size(it.size), size(it.added), target]);
-            }
-            text(&table.text())?;
-            for (target, room) in rooms {
-                text(&format!(
-                    "{target}: {} free of {}, {} may be written so that {} % stay free\n",
-                    size(room.free),
-                    size(room.size),
-                    size(room.left(keep)),
-                    keep.get()
-                ))?;
-            }
-        }
-    }
-    found.iter().flat_map(|it| &it.wrong).for_each(report);
-    Ok(if well { Status::Done } else { Status::Differs })
-}
+use super::row::Row;
+use crate::upkeep::counted;
 
-/// How old everything is.
-pub(super) fn status(session: &Session, form: Form) -> Result<Status, Failure> {
-    let (items, targets) = pq_backup::status(session);
+/// Records, and the host that each is of, where there are several.
+pub(super) type Rows = [(Option<String>, Row)];
+
+/// Tables of what stands in tables, and behind them what does not.
+pub(super) fn tables(rows: &Rows) -> String {
     let now = SystemTime::now();
     let old = |when: &str| from_utc(when).map_or_else(|| when.to_owned(), |time| age(time, now));
-    let bad_target = targets.iter().any(|(_, known)| {
-        known.as_ref().and_then(|it| it.verified.as_ref()).is_some_and(|it| !it.wrong.is_empty())
+    let mut text = table(rows, &["item", "size", "adds at most", "goes to"], |row| match row {
+        Row::Forecast { item, size: bytes, added, target, .. } => {
+            let target = target.clone().unwrap_or_else(|| "nowhere: there is no room".to_owned());
+            Some(vec![item.clone(), size(*bytes), size(*added), target])
+        }
+        _ => None,
     });
-    let well = !bad_target
-        && session.setup.broken.is_empty()
-        && items.iter().all(|it| !it.late && (it.unlisted || it.remembered.failed.is_none()));
-    if form == Form::Json {
-        for it in &items {
-            let (newest, failed, proven) =
-                (&it.remembered.newest, &it.remembered.failed, &it.remembered.proven);
-            line(
-                &json!({ "type": "backup", "host": session.setup.host, "item": it.item, "late": it.late, "unlisted": it.unlisted,
-                "newest": newest, "failed": failed, "proven": proven }),
-            )?;
+    text += &table(rows, &["item", "age", "size", "added", "to", "proven", "state"], |row| backup(row, &old));
+    text += &table(rows, &["item", "time", "size", "dumps", "name"], |row| match row {
+        Row::Set { item, set, time, size: bytes, dumps, complete } => {
+            let name = if *complete { set.clone() } else { format!("{set}, not complete") };
+            Some(vec![item.clone(), day(time).to_owned(), size(*bytes), dumps.to_string(), name])
         }
-        for (name, known) in &targets {
-            line(&json!({ "type": "target", "host": session.setup.host, "target": name, "known": known }))?;
+        _ => None,
+    });
+    text += &table(rows, &["backup of", "changed", "size", "path"], |row| match row {
+        Row::Found { path, time, size: bytes, changed, .. } => {
+            Some(vec![day(time).to_owned(), day(changed).to_owned(), size(*bytes), path.clone()])
         }
-    } else {
-        let mut table = Table::of(&["item", "age", "size", "added", "to", "proven", "state"]);
-        for it in &items {
-            let newest = it.remembered.newest.as_ref();
-            let state = match (&it.remembered.failed, it.late, it.unlisted) {
-                (_, _, true) => "nothing names it any more".to_owned(),
-                (Some(failure), ..) => {
-                    format!("fails since {}: {}", old(&failure.since), failure.why.message)
-                }
-                (None, true, _) if newest.is_none() => "there is no backup".to_owned(),
-                (None, true, _) => "too old".to_owned(),
-                _ => "ok".to_owned(),
-            };
-            table.row([
-                it.item.clone(),
-                newest.map(|it| old(&it.when)).unwrap_or_default(),
-                newest.map(|it| size(it.size)).unwrap_or_default(),
-                newest.map(|it| size(it.added)).unwrap_or_default(),
-                newest.map(|it| it.target.clone()).unwrap_or_default(),
-                it.remembered.proven.as_ref().map_or_else(|| "never".to_owned(), |it| old(&it.when)),
-                state,
-            ]);
-        }
-        text(&table.text())?;
-        for (name, known) in &targets {
-            let Some(known) = known else {
-                text(&format!("{name}: nothing was written to it yet\n"))?;
-                continue;
-            };
-            let written = known.written.as_deref().map_or_else(|| "never".to_owned(), old);
-            let verified = match &known.verified {
-                None => "never verified".to_owned(),
-                Some(it) if it.wrong.is_empty() => format!("part {} verified {} ago", it.part, old(&it.when)),
-                Some(it) => format!("damaged, as verified {} ago: {}", old(&it.when), it.wrong.join("; ")),
-            };
-            text(&format!("{name}: written {written} ago, {verified}\n"))?;
-        }
+        _ => None,
+    });
+    for (host, row) in rows {
+        let line = match row {
+            Row::Room { target, free, size: all, left, keep } => format!(
+                "{target}: {} free of {}, {} may be written so that {keep} % stay free",
+                size(*free),
+                size(*all),
+                size(*left)
+            ),
+            Row::Target { target, known: None } => format!("{target}: nothing was written to it yet"),
+            Row::Target { target, known: Some(known) } => {
+                let written = known.written.as_deref().map_or_else(|| "never".to_owned(), old);
+                let verified = match &known.verified {
+                    None => "never verified".to_owned(),
+                    Some(it) if it.wrong.is_empty() => {
+                        format!("part {} verified {} ago", it.part, old(&it.when))
+                    }
+                    Some(it) => {
+                        format!("damaged, as verified {} ago: {}", old(&it.when), it.wrong.join("; "))
+                    }
+                };
+                format!("{target}: written {written} ago, {verified}")
+            }
+            _ => continue,
+        };
+        text += &format!("{}{line}\n", of(host.as_deref()));
     }
-    Ok(if well { Status::Done } else { Status::Differs })
+    text
 }
 
-/// The backups that there are.
-pub(super) fn list(listed: &[Listed], form: Form) -> Result<Status, Failure> {
-    if form == Form::Json {
-        for it in listed {
-            line(
-                &json!({ "type": "set", "item": it.item, "set": it.set, "time": it.time, "size": it.size, "dumps": it.dumps, "complete": it.complete }),
-            )?;
-        }
-        return Ok(Status::Done);
-    }
-    let mut table = Table::of(&["item", "time", "size", "dumps", "name"]);
-    for it in listed {
-        let name = if it.complete { it.set.clone() } else { format!("{}, not complete", it.set) };
-        table.row([it.item.clone(), day(&it.time).to_owned(), size(it.size), it.dumps.to_string(), name]);
-    }
-    match table.is_empty() {
-        true => text("there is no backup\n")?,
-        false => text(&table.text())?,
-    }
-    Ok(Status::Done)
+fn backup(row: &Row, old: &dyn Fn(&str) -> String) -> Option<Vec<String>> {
+    let Row::Backup { item, late, unlisted, newest, failed, proven } = row else { return None };
+    let state = match (failed, late, unlisted) {
+        (_, _, true) => "nothing names it any more".to_owned(),
+        (Some(failure), ..) => format!("fails since {}: {}", old(&failure.since), failure.why.message),
+        (None, true, _) if newest.is_none() => "there is no backup".to_owned(),
+        (None, true, _) => "too old".to_owned(),
+        _ => "ok".to_owned(),
+    };
+    let newest = newest.as_ref();
+    Some(vec![
+        item.clone(),
+        newest.map(|it| old(&it.when)).unwrap_or_default(),
+        newest.map(|it| size(it.size)).unwrap_or_default(),
+        newest.map(|it| size(it.added)).unwrap_or_default(),
+        newest.map(|it| it.target.clone()).unwrap_or_default(),
+        proven.as_ref().map_or_else(|| "never".to_owned(), |it| old(&it.when)),
+        state,
+    ])
 }
 
-/// Files that were found.
-pub(super) fn found(found: &[Found], form: Form) -> Result<Status, Failure> {
-    if form == Form::Json {
-        for it in found {
-            line(
-                &json!({ "type": "found", "path": it.path, "set": it.set, "time": it.time, "size": it.size, "changed": it.changed, "kind": it.kind }),
-            )?;
+/// The table of those of which `cells` makes a row; nothing where there are none.
+fn table(rows: &Rows, columns: &[&str], cells: impl Fn(&Row) -> Option<Vec<String>>) -> String {
+    let several = rows.iter().any(|(host, _)| host.is_some());
+    let mut table = match several {
+        true => Table::of(&[&["host"][..], columns].concat()),
+        false => Table::of(columns),
+    };
+    for (host, row) in rows {
+        if let Some(cells) = cells(row) {
+            let host = several.then(|| host.clone().unwrap_or_default());
+            table.row(host.into_iter().chain(cells));
         }
-        return Ok(Status::Done);
     }
-    let mut table = Table::of(&["backup of", "changed", "size", "path"]);
-    for it in found {
-        table.row([day(&it.time).to_owned(), day(&it.changed).to_owned(), size(it.size), it.path.clone()]);
-    }
-    match table.is_empty() {
-        true => text("no backup has such a file\n")?,
-        false => text(&table.text())?,
-    }
-    Ok(Status::Done)
+    if table.is_empty() { String::new() } else { table.text() }
 }
 
-/// What came back.
-pub(super) fn restored(item: &str, it: &Restored, form: Form) -> Result<Status, Failure> {
-    match form {
-        Form::Json => line(
-            &json!({ "type": "restored", "item": item, "into": it.into, "set": it.set, "time": it.time, "files": it.files,
-            "bytes": it.bytes, "dumps": it.dumps, "missing": it.missing, "failed": it.failed.iter().map(ToString::to_string).collect::<Vec<_>>() }),
-        )?,
-        Form::Text => {
-            text(&format!("{}\n", it.into.display()))?;
-            pq_cli::tell(&printable(&format!(
-                "restored `{item}` as of {}: {} entries, {}, {} dumps\n",
-                day(&it.time),
-                it.files,
-                size(it.bytes),
-                it.dumps.len()
-            )));
+/// A record that is no row of a table: its lines on standard output, and those beside.
+pub(super) fn line(host: Option<&str>, row: &Row) -> (String, String) {
+    let (mut lines, mut beside) = (Vec::new(), Vec::new());
+    match row {
+        // As ssh and scp name a place on a machine.
+        Row::Restored { item, into, time, files, bytes, dumps, .. } => {
+            let at = host.map(|host| format!("{host}:")).unwrap_or_default();
+            beside.push(format!(
+                "restored `{item}` as of {}: {files} entries, {}, {} dumps",
+                day(time),
+                size(*bytes),
+                dumps.len()
+            ));
+            let beside = beside.iter().map(|it| format!("{}{it}\n", of(host))).collect();
+            return (format!("{at}{}\n", into.display()), beside);
         }
+        Row::Copied { target, sets } => {
+            lines.push(format!("copied to {target}: {}", counted(*sets, "backup", "backups")));
+        }
+        Row::Forgotten { item, target, stay, gone, unfinished, only_looked } => {
+            let goes = if *only_looked { "would go" } else { "went" };
+            let mut text = format!("{item} in {target}: {stay} stay, {} {goes}", gone.len());
+            if *unfinished > 0 {
+                text.push_str(&format!(", and {unfinished} that were never finished"));
+            }
+            if !gone.is_empty() {
+                text.push_str(&format!(": {}", gone.join(", ")));
+            }
+            lines.push(text);
+        }
+        Row::Rehearsed { item, time, proven } => {
+            let many = |number| usize::try_from(number).unwrap_or(usize::MAX);
+            lines.push(format!(
+                "{item}: the backup of {} was restored in {} s and compared: {}, {}, {}; all of that is gone again",
+                day(time),
+                proven.seconds,
+                counted(many(proven.files), "entry", "entries"),
+                size(proven.bytes),
+                counted(many(proven.rows), "row", "rows"),
+            ));
+        }
+        Row::Placed { item, of, time, before, databases, kept } => {
+            let day = day(time);
+            lines.push(match item == of {
+                true => format!("{item} is as of {day} again; what it was until now is backup {before}"),
+                false => format!("{item} has what {of} had on {day}; what it was until now is backup {before}"),
+            });
+            lines.extend(databases.iter().map(|words| format!("back: {words}")));
+            lines.extend(kept.iter().map(|path| format!("kept: {}", path.display())));
+        }
+        Row::Rebuilt { item, time, databases } => {
+            let with =
+                if databases.is_empty() { String::new() } else { format!(", with {}", databases.join(", ")) };
+            lines.push(format!("{item}: as of {}{with}", day(time)));
+        }
+        Row::Kit { files, targets } => {
+            lines.extend(files.iter().map(|path| path.display().to_string()));
+            beside.push(format!("it opens {}; keep it where this machine is not", targets.join(", ")));
+        }
+        // These stand in tables.
+        Row::Forecast { .. }
+        | Row::Room { .. }
+        | Row::Backup { .. }
+        | Row::Target { .. }
+        | Row::Set { .. }
+        | Row::Found { .. } => {}
     }
-    for missing in &it.missing {
-        pq_cli::tell(&printable(&format!(
-            "{}: note: was missing already when it was backed up: {missing}\n",
-            pq_cli::tool_name()
-        )));
-    }
-    it.failed.iter().for_each(report);
-    Ok(if it.failed.is_empty() { Status::Done } else { Status::Failed })
+    let text = |lines: Vec<String>| lines.iter().map(|it| format!("{}{it}\n", of(host))).collect();
+    (text(lines), text(beside))
+}
+
+fn of(host: Option<&str>) -> String {
+    host.map(|host| format!("{host}: ")).unwrap_or_default()
 }
 
 /// A time down to its minute.
@@ -188,10 +182,45 @@ pub(super) fn day(time: &str) -> &str {
     time.get(..16).unwrap_or(time)
 }
 
-fn text(text: &str) -> Result<(), Failure> {
-    stdout().write_all(printable(text).as_bytes()).map_err(|error| Failure::output(&error))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn line(value: &Value) -> Result<(), Failure> {
-    writeln!(stdout(), "{value}").map_err(|error| Failure::output(&error))
+    fn copied(target: &str) -> Row {
+        Row::Target { target: target.into(), known: None }
+    }
+
+    fn set(item: &str) -> Row {
+        let (time, set) = ("2026-11-28T03:12:44Z".into(), "s1".into());
+        Row::Set { item: item.into(), set, time, size: 2048, dumps: 1, complete: true }
+    }
+
+    #[test]
+    fn one_machine_needs_no_column_for_it_and_several_do() {
+        assert_eq!(
+            tables(&[(None, set("wiki")), (None, copied("local"))]),
+            "  item  time              size     dumps  name\n  wiki  2026-11-28T03:12  2.0 KiB  1      s1\nlocal: nothing was written to it yet\n"
+        );
+        assert_eq!(
+            tables(&[(Some("web".into()), set("wiki")), (Some("db".into()), copied("local"))]),
+            "  host  item  time              size     dumps  name\n  web   wiki  2026-11-28T03:12  2.0 KiB  1      s1\ndb: local: nothing was written to it yet\n"
+        );
+    }
+
+    #[test]
+    fn a_place_on_another_machine_has_its_name() {
+        let row = Row::Restored {
+            item: "wiki".into(),
+            into: "/srv/r".into(),
+            set: "s1".into(),
+            time: "2026-11-28T03:12:44Z".into(),
+            files: 3,
+            bytes: 5,
+            dumps: Vec::new(),
+            missing: Vec::new(),
+            failed: Vec::new(),
+        };
+        assert_eq!(line(Some("web"), &row).0, "web:/srv/r\n");
+        assert_eq!(line(None, &row).0, "/srv/r\n");
+    }
 }
