@@ -1,8 +1,6 @@
 //! `pq-server packages`, `space` and `query` as somebody types them, with a program in the place of ssh: what machines answer becomes
 //! a table or records, and what they cannot have said is not believed.
 
-#![expect(clippy::unwrap_used, reason = "what the runner itself cannot do ends the test")]
-
 use std::process::{Command, Stdio};
 
 use pq_tests::{Told, TwoHosts, tools};
