@@ -176,7 +176,8 @@ fn stopped(fleet: &Fleet, both: &str) -> Result<()> {
     }
     for signal in [Signal::SIGINT, Signal::SIGKILL] {
         let child = start(fleet, both, &["run", "--text"]);
-        let begun = [web, db].iter().try_for_each(|it| wait_until(it, "test -e /srv/begun && pgrep -x sleep"));
+        let begun =
+            [web, db].iter().try_for_each(|it| wait_until(it, "test -e /srv/begun && pgrep -x sleep"));
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
         kill(pid, signal).unwrap();
         let (code, out, err) = of(child);

@@ -4,6 +4,8 @@
 //! was loaded elsewhere first. PostgreSQL's is exchanged in one transaction; MariaDB has none for that, so who is killed there runs
 //! the same command again. Files that were there stay, under another name.
 
+mod settings;
+
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -112,6 +114,9 @@ pub(crate) fn put_back(
         true => Vec::new(),
         false => tried(chosen, item, renamed, told)?,
     };
+    if what.paths.is_empty() {
+        settings::stay(item.owner.as_str(), &staged)?;
+    }
     let dir = Path::new(state::DIR);
     let exchanged = quiet(item, &mut session.state, dir).and_then(|()| {
         for (dump, file) in &dumps {

@@ -374,7 +374,7 @@ fn literal(path: &str) -> String {
 }
 
 /// SHA-256 of a file, in hexadecimal.
-fn digest(path: &Path) -> io::Result<String> {
+pub(crate) fn digest(path: &Path) -> io::Result<String> {
     let mut digest = Sha256::new();
     io::copy(&mut fs::File::open(path)?, &mut Hashed(&mut digest))?;
     Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())

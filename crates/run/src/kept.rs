@@ -1,6 +1,6 @@
 //! What was executed to a good end is kept on the machine, owner by owner: its backup can be rebuilt from that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
@@ -16,11 +16,10 @@ use crate::work::{Planned, WorkHost};
 /// # Errors
 /// Where they cannot be written.
 pub(crate) fn keep(dir: &Path, host: &WorkHost, behind: &Behind<'_>, changed: bool) -> io::Result<()> {
-    let mut owners: BTreeMap<&str, Vec<&Planned>> = BTreeMap::new();
-    for planned in &host.steps {
-        owners.entry(group(&planned.record.id)).or_default().push(planned);
-    }
-    for (owner, steps) in owners {
+    let owners: BTreeSet<&str> = host.steps.iter().map(|planned| group(&planned.record.id)).collect();
+    for owner in owners {
+        let of_it = |it: &&Planned| group(&it.record.id) == owner || is_of_all(&it.record.id);
+        let steps: Vec<&Planned> = host.steps.iter().filter(of_it).collect();
         let needs = steps.iter().any(|planned| !planned.record.secrets.is_empty());
         let sealed = host.secret.as_ref().is_some_and(|it| !it.sealed.is_empty());
         if steps.iter().any(|planned| is_removal(planned)) {
@@ -36,6 +35,11 @@ pub(crate) fn keep(dir: &Path, host: &WorkHost, behind: &Behind<'_>, changed: bo
 fn group(id: &str) -> &str {
     let owner = owner_of(id);
     owner.split_once('/').map_or(owner, |(first, _)| first)
+}
+
+/// Whether a step is of the platform and of no component of it: others stand on it wherever they are planned.
+fn is_of_all(id: &str) -> bool {
+    owner_of(id) == "platform"
 }
 
 /// Whether an owner goes with this step.

@@ -325,7 +325,7 @@ pub fn run() -> Result<Status, Failure> {
         return afar(verb);
     }
     if let Some(ask) = verb.ask().filter(|ask| !ask.here).cloned()
-        && input::names_hosts()
+        && input::names_hosts("`--here` is this machine")
     {
         let yes = verb.is_sure();
         match hosts::ask(verb, &ask, yes)? {

@@ -74,6 +74,10 @@ impl Plans {
     /// # Errors
     /// Where it cannot be written.
     pub fn stream(&self, owners: &[&str]) -> Result<String, Diagnostic> {
+        // In the order in which they are planned: what others stand on comes first.
+        let rank = |owner: &&str| [SERVER, "platform"].iter().position(|it| it == owner).unwrap_or(2);
+        let mut owners = owners.to_vec();
+        owners.sort_by_key(rank);
         let chosen: Vec<&Kept> = owners.iter().filter_map(|owner| self.owners.get(*owner)).collect();
         let newest = chosen.iter().max_by_key(|it| it.when).copied();
         let mut lines: Vec<Record> = Vec::new();

@@ -21,8 +21,8 @@ const SOON: Duration = Duration::from_secs(3);
 /// Who hands over what is typed elsewhere.
 const SERVERS: [&str; 2] = ["sshd", "dropbear"];
 
-/// Whether standard input is a stream of hosts. Waits for its first byte, or its end.
-pub(super) fn names_hosts() -> bool {
+/// Whether standard input is a stream of hosts. Waits for its first byte, or its end; who waits long is told what else there is.
+pub(super) fn names_hosts(else_there_is: &'static str) -> bool {
     let Ok(stat) = fstat(stdin().as_fd()) else { return false };
     let kind = FileType::from_raw_mode(stat.st_mode);
     if !matches!(kind, FileType::Fifo | FileType::RegularFile) {
@@ -35,7 +35,7 @@ pub(super) fn names_hosts() -> bool {
     thread::spawn(move || {
         if waits.recv_timeout(SOON) == Err(mpsc::RecvTimeoutError::Timeout) {
             let tool = tool_name();
-            tell(&format!("{tool}: note: waiting for hosts on standard input; `--here` is this machine\n"));
+            tell(&format!("{tool}: note: waiting for hosts on standard input; {else_there_is}\n"));
         }
     });
     let named = stdin().lock().fill_buf().is_ok_and(|bytes| !bytes.is_empty());

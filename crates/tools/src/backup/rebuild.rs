@@ -11,7 +11,7 @@ use pq_secrets::KeyFiles;
 use pq_stream::{Diagnostic, Status, system_cause};
 
 use super::say::Voice;
-use super::{BeginArgs, KitArgs};
+use super::{BeginArgs, KitArgs, look};
 use plan::Plan;
 
 /// Rebuilds this machine.
@@ -31,7 +31,13 @@ pub(super) fn run(
     let mut voice = Voice::new(output.form()?, begin.quiet);
     let plan = match given {
         Some(plan) => plan,
-        None => Plan::kept(&kit.session()?, &mut voice)?,
+        None => {
+            let setup = match kit.setup()? {
+                Some(setup) => setup,
+                None => Setup::read(Path::new(ETC)).map_err(Failure::input)?,
+            };
+            Plan::kept(&look(setup, &mut voice)?, &mut voice)?
+        }
     };
     if let Some(name) = name {
         call(name)?;

@@ -179,9 +179,6 @@ impl Voice {
             databases: it.databases.clone(),
             kept: it.kept.clone(),
         });
-        if other.is_some() {
-            self.note("its settings may still name the other: `pq-instance --apply` puts back its own");
-        }
         let apart = match (what.database_only, what.files_only || !what.paths.is_empty()) {
             (true, _) => Some("its database is of that time, its files are as they were until now"),
             (_, true) => Some("its files are of that time, its database is as it was until now"),

@@ -147,7 +147,9 @@ pub(super) fn line(host: Option<&str>, row: &Row) -> (String, String) {
             let day = day(time);
             lines.push(match item == of {
                 true => format!("{item} is as of {day} again; what it was until now is backup {before}"),
-                false => format!("{item} has what {of} had on {day}; what it was until now is backup {before}"),
+                false => {
+                    format!("{item} has what {of} had on {day}; what it was until now is backup {before}")
+                }
             });
             lines.extend(databases.iter().map(|words| format!("back: {words}")));
             lines.extend(kept.iter().map(|path| format!("kept: {}", path.display())));

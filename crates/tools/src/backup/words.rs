@@ -68,7 +68,17 @@ impl Verb {
             Verb::Find { item, .. } | Verb::Restore { item, .. } if !of_it(item) => return None,
             Verb::Find { item, pattern, from, .. } => words.from(from).about([item, pattern]).of("find"),
             Verb::Restore {
-                item, paths, at, database_only, files_only, into, in_place, other, from, begin, ..
+                item,
+                paths,
+                at,
+                database_only,
+                files_only,
+                into,
+                in_place,
+                other,
+                from,
+                begin,
+                ..
             } => words
                 .option("--at", at.as_deref())
                 .flag("--database-only", *database_only)
@@ -102,7 +112,12 @@ impl Verb {
 
     /// Whether it takes away or exchanges what is there.
     pub(super) fn changes(&self) -> bool {
-        matches!(self, Verb::Forget { check: false, .. } | Verb::Restore { in_place: true, .. } | Verb::Restore { other: Some(_), .. })
+        matches!(
+            self,
+            Verb::Forget { check: false, .. }
+                | Verb::Restore { in_place: true, .. }
+                | Verb::Restore { other: Some(_), .. }
+        )
     }
 }
 

@@ -1,7 +1,6 @@
 //! What a machine is rebuilt from: the plan on standard input, or the plans that are in its backup.
 
 use std::io::{Read as _, stdin};
-use std::os::fd::AsFd as _;
 
 use pq_backup::{Plans, Session};
 use pq_cli::{Failure, Form};
@@ -9,8 +8,8 @@ use pq_fleet::Crew;
 use pq_run::{Mode, Options, Take};
 use pq_secrets::KeyFiles;
 use pq_stream::{ConnectionKind, Diagnostic, Status};
-use rustix::fs::{FileType, fstat};
 
+use super::super::input::names_hosts;
 use super::super::say::Voice;
 
 /// How a plan is given.
@@ -30,11 +29,8 @@ impl Plan {
     /// # Errors
     /// Where it is not one of this machine.
     pub fn given() -> Result<Option<Self>, Failure> {
-        let piped = fstat(stdin().as_fd()).is_ok_and(|it| {
-            matches!(FileType::from_raw_mode(it.st_mode), FileType::Fifo | FileType::RegularFile)
-        });
         let mut text = String::new();
-        if piped {
+        if names_hosts("`< /dev/null` takes the plans that are in the backup") {
             stdin().read_to_string(&mut text).map_err(|error| {
                 Failure::input(Diagnostic::new("cannot read the plan").cause(error.to_string()))
             })?;
