@@ -18,8 +18,16 @@ pub use matrix::Matrix;
 use std::path::PathBuf;
 
 /// The tools, as a person would install them.
-pub const TOOLS: [&str; 7] =
-    ["pq-inventory", "pq-server", "pq-platform", "pq-instance", "pq-apply", "pq-backup", "pq-secret"];
+pub const TOOLS: [&str; 8] = [
+    "pq-inventory",
+    "pq-server",
+    "pq-platform",
+    "pq-instance",
+    "pq-upgrade",
+    "pq-apply",
+    "pq-backup",
+    "pq-secret",
+];
 
 /// The directory of the tools that were built beside this test.
 ///

@@ -22,6 +22,8 @@ LIBRARIES = [
     ("usr/share/php/getid3", "wp-includes/ID3"),
     ("usr/share/javascript/underscore", "wp-includes/js"),
     ("usr/share/javascript/cropper", "wp-includes/js/crop"),
+    # Debian 13's
+    ("usr/share/javascript/lodash", "wp-includes/js/dist/vendor"),
 ]
 
 # Debian's own: settings that look into /etc.

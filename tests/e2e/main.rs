@@ -40,6 +40,7 @@ mod stop;
 mod strategies;
 mod tampered;
 mod unused;
+mod upgrade;
 mod upkeep;
 mod way_in;
 mod world;

@@ -245,7 +245,7 @@ fn tried(
 }
 
 /// A database becomes what its dump says.
-fn exchange_database(dump: &Dumped, file: &Path, told: &mut dyn Teller) -> Result<(), Diagnostic> {
+pub(crate) fn exchange_database(dump: &Dumped, file: &Path, told: &mut dyn Teller) -> Result<(), Diagnostic> {
     told.progress(&format!("exchange {}", dump.of.words()), 0.0);
     match &dump.of {
         Source::Accounts { .. } => Ok(()),

@@ -146,14 +146,17 @@ pub fn upstream(version: &str) -> &str {
     version.rsplit_once('-').map_or(version, |(upstream, _)| upstream)
 }
 
-/// The instances below `base`: `www/<id>/current` leads to `releases/<version>`.
+/// The instances below `base`: `www/<id>/current` leads to `releases/<version>`. One whose upgrade is not finished is at the version that it
+/// began with, which its mark says.
 fn instances(base: &Path) -> BTreeMap<String, Installed> {
     let Ok(entries) = fs::read_dir(base.join("www")) else { return BTreeMap::new() };
     let instance = |entry: fs::DirEntry| {
         let id = entry.file_name().into_string().ok()?;
         pq_stream::valid_instance_id(&id).ok()?;
         let release = fs::read_link(entry.path().join("current")).ok()?;
-        let version = release.file_name()?.to_str()?.to_owned();
+        let mark = fs::read_to_string(base.join("backups/upgrade").join(&id).join("began")).ok();
+        let began = mark.and_then(|text| Some(text.split_once(' ')?.0.to_owned()));
+        let version = began.or_else(|| Some(release.file_name()?.to_str()?.to_owned()))?;
         Some((id, Installed { version }))
     };
     entries.flatten().filter_map(instance).collect()

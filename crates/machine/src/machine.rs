@@ -6,15 +6,17 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use pq_steps::{
-    AbsPath, Archive, Certificate, CertificateRequest, Command, Converge, Download, Error, Found, Heard,
-    Http, Listener, Meta, Output, Package, Probe, Refusal, Reply, Session, SshLogin, Stat, System, Taken,
-    Talk, Unit, UnitVerb,
+    AbsPath, Archive, Certificate, CertificateRequest, Command, Converge, Download, Error, Found, Free,
+    Heard, Http, Listener, Meta, Output, Package, Probe, Refusal, Reply, Session, SshLogin, Stat, System,
+    Taken, Talk, Unit, UnitVerb,
 };
 
+use crate::cause::failed;
 use crate::found::{found, listener};
 use crate::inhibit::Inhibitor;
 use crate::packages::Packages;
@@ -131,7 +133,21 @@ impl Probe for Machine {
 
     fn taken(&self, path: &AbsPath) -> Result<Taken, Error> {
         let usage = usage(path.as_str().as_ref(), Until::within(SIZES));
-        Ok(usage.map(|it| Taken { bytes: it.size, partial: it.partial }).unwrap_or_default())
+        Ok(usage.map(|it| Taken { bytes: it.size, files: it.files, partial: it.partial }).unwrap_or_default())
+    }
+
+    fn free(&self, path: &AbsPath) -> Result<Free, Error> {
+        let wrong = |error: rustix::io::Errno| failed(format!("cannot ask what is free at `{path}`"), error);
+        let mut at = Path::new(path.as_str());
+        while !at.exists() {
+            at = at.parent().unwrap_or(Path::new("/"));
+        }
+        let (stat, system) = (rustix::fs::stat(at).map_err(wrong)?, rustix::fs::statvfs(at).map_err(wrong)?);
+        Ok(Free {
+            device: stat.st_dev,
+            bytes: system.f_bavail.saturating_mul(system.f_frsize),
+            files: (system.f_files > 0).then_some(system.f_favail),
+        })
     }
 
     fn guarded(&self, path: &AbsPath) -> Result<bool, Error> {

@@ -18,6 +18,8 @@ const DEEP: usize = 200;
 pub struct Usage {
     /// Bytes on the disk.
     pub size: u64,
+    /// How many files, links and directories.
+    pub files: u64,
     /// When it itself was last changed; of a directory, what is in it does not count.
     pub changed: SystemTime,
     /// Whether there is more of it.
@@ -38,14 +40,14 @@ impl Until {
 /// What stands at a path takes; nothing where nothing is there.
 pub fn usage(path: &Path, until: Until) -> Option<Usage> {
     let stat = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-    let mut sum = Sum { until, device: stat.st_dev, seen: HashSet::new(), size: 0, partial: false };
+    let mut sum = Sum { until, device: stat.st_dev, seen: HashSet::new(), size: 0, files: 0, partial: false };
     sum.count(&stat);
     if is_directory(&stat) {
         sum.enter(CWD, path, DEEP);
     }
     let seconds = u64::try_from(stat.st_mtime).unwrap_or_default();
     let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-    Some(Usage { size: sum.size, changed, partial: sum.partial })
+    Some(Usage { size: sum.size, files: sum.files, changed, partial: sum.partial })
 }
 
 fn is_directory(stat: &Stat) -> bool {
@@ -58,6 +60,7 @@ struct Sum {
     /// Files that have several names.
     seen: HashSet<u64>,
     size: u64,
+    files: u64,
     partial: bool,
 }
 
@@ -66,6 +69,7 @@ impl Sum {
         if is_directory(stat) || stat.st_nlink < 2 || self.seen.insert(stat.st_ino) {
             // stat(2): always in units of 512.
             self.size += u64::try_from(stat.st_blocks).unwrap_or_default() * 512;
+            self.files += 1;
         }
     }
 

@@ -16,6 +16,7 @@ mod source;
 mod state;
 mod tls;
 mod together;
+pub(crate) mod upgrade;
 mod watched;
 
 use pq_recipes::Phase;

@@ -25,7 +25,7 @@ pub use choice::Choice;
 pub use complaints::complaints;
 pub use instance::Data;
 pub use instance::keys::is_of_one;
-pub use planner::{Part, Plan, Planner, Unused};
+pub use planner::{Part, Plan, Planner, Unused, Upgradable, Upgrading};
 pub use pq_template::with_room;
 pub use schemas::recipe_schemas;
 pub use trial::trial;

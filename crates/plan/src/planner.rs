@@ -1,12 +1,13 @@
 //! The planner of every layer: one host in, its steps out.
 
 use pq_recipes::{Catalogue, Os};
-use pq_stream::{Diagnostic, Host, Step, nearest, owner_of};
+use pq_stream::{Diagnostic, Host, Instance, Step, nearest, owner_of};
 use pq_template::Templates;
 use serde_json::Map;
 
 use crate::draft::Draft;
 use crate::instance::Data;
+use crate::instance::upgrade::{self, Way};
 use crate::{Choice, instance, platform, server};
 
 /// Plans hosts from one catalogue.
@@ -51,6 +52,73 @@ pub struct Part {
     pub about: String,
     /// Which of the plan's steps are its own.
     pub steps: Vec<usize>,
+}
+
+impl Plan {
+    /// Adds another plan's steps, those that are there already but once.
+    fn join(&mut self, other: Plan) {
+        let mut places = Vec::new();
+        for step in other.steps {
+            let there = self.steps.iter().position(|it| it.id == step.id && *it == step);
+            places.push(there.unwrap_or_else(|| {
+                self.steps.push(step);
+                self.steps.len() - 1
+            }));
+        }
+        for part in other.parts {
+            let steps = part.steps.iter().filter_map(|at| places.get(*at).copied()).collect::<Vec<_>>();
+            match self.parts.iter().any(|it| it.owner == part.owner) {
+                true => {}
+                false => self.parts.push(Part { steps, ..part }),
+            }
+        }
+    }
+
+    /// Takes a step out.
+    fn leave_out(&mut self, id: &str) {
+        let Some(out) = self.steps.iter().position(|step| step.id == id) else { return };
+        self.steps.remove(out);
+        for part in &mut self.parts {
+            part.steps.retain(|at| *at != out);
+            part.steps.iter_mut().filter(|at| **at > out).for_each(|at| *at -= 1);
+        }
+    }
+}
+
+/// What is to be said of an instance that is to be upgraded.
+#[derive(Debug, Clone)]
+pub struct Upgrading {
+    /// Its id.
+    pub id: String,
+    /// Its application.
+    pub app: String,
+    /// What is to become of it.
+    pub state: Upgradable,
+}
+
+/// What is to become of an instance.
+#[derive(Debug, Clone)]
+pub enum Upgradable {
+    /// It is not installed.
+    Absent,
+    /// It is at its version already.
+    There {
+        /// The version.
+        is: String,
+        /// The newest pinned one of another major version, where there is one.
+        beyond: Option<String>,
+    },
+    /// It goes through versions.
+    Through {
+        /// The version that is installed.
+        is: String,
+        /// Those that it goes through, the last one where it ends.
+        hops: Vec<String>,
+        /// Whether nobody is served meanwhile.
+        closed: bool,
+    },
+    /// It cannot be upgraded.
+    Blocked(Diagnostic),
 }
 
 /// Reports which instances are on the machine and not listed.
@@ -190,6 +258,53 @@ impl Planner {
         let mut draft = self.draft(host)?;
         instance::clean(&mut draft, &chosen)?;
         Ok(draft.into_plan())
+    }
+
+    /// Brings the chosen instances of a host, whose facts say which versions are installed, to the versions of the inventory; what is to
+    /// be said of each. One that cannot be upgraded holds up no other. `limit` is how many seconds a migration may take.
+    pub fn upgrades(&self, host: &Host, choice: &Choice, limit: Option<u64>) -> (Plan, Vec<Upgrading>) {
+        let (mut all, mut told) = (Plan::default(), Vec::new());
+        // What has no code of its own has no version.
+        let has_code = |it: &&Instance| {
+            self.catalogue.app(&it.app).is_none_or(|app| app.releases != pq_recipes::Releases::None)
+        };
+        for instance in instance::wanted(host).filter(|it| choice.takes(it)).filter(has_code) {
+            let state = match self.upgrade(host, instance, limit) {
+                Ok((plan, state)) => {
+                    all.join(plan);
+                    state
+                }
+                Err(error) => Upgradable::Blocked(error),
+            };
+            told.push(Upgrading { id: instance.id.clone(), app: instance.app.clone(), state });
+        }
+        all.steps.push(unlisted(host));
+        (all, told)
+    }
+
+    fn upgrade(
+        &self,
+        host: &Host,
+        instance: &Instance,
+        limit: Option<u64>,
+    ) -> Result<(Plan, Upgradable), Diagnostic> {
+        let is = host.facts.get("instances").and_then(|all| all.get(&instance.id)?.get("version")?.as_str());
+        let Some(is) = is.filter(|is| !is.is_empty()) else {
+            return Ok((Plan::default(), Upgradable::Absent));
+        };
+        let going = upgrade::way(&self.draft(host)?, instance, is)?;
+        match going.way {
+            Way::There { is, beyond } => Ok((Plan::default(), Upgradable::There { is, beyond })),
+            Way::Through { is, hops, closed } => {
+                let to = going.host.instances.iter().find(|it| it.id == instance.id).unwrap_or(instance);
+                let mut draft = self.draft(&going.host)?;
+                upgrade::write(&mut draft, to, &is, &hops, limit)?;
+                let mut plan = draft.into_plan();
+                // Which version is installed is what this plan is about.
+                plan.leave_out(&format!("{}/installed", instance.id));
+                Ok((plan, Upgradable::Through { is, hops, closed }))
+            }
+        }
     }
 
     fn draft<'p>(&'p self, host: &'p Host) -> Result<Draft<'p>, Diagnostic> {

@@ -3,6 +3,7 @@
 mod misfit;
 mod needs;
 mod parts;
+mod upgrade;
 mod written;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use serde::Deserialize;
 
 pub use needs::{DatabaseNeeds, Engine, Needs, PhpNeeds, PythonNeeds};
 pub use parts::{Brings, Guarded, Health, Job, Keep, Merge, Service, VersionProbe, Web, WebKind};
+pub use upgrade::Upgrade;
+pub(crate) use upgrade::Upgrades;
 pub(crate) use written::Recipe;
 
 use crate::code::ARCHIVE;
@@ -77,6 +80,8 @@ pub struct App {
     pub monitor: Option<Node>,
     /// What is backed up beside what is kept, or is left out of that.
     pub backup: Option<Node>,
+    /// How it comes from one version to the next.
+    pub upgrade: Upgrade,
     /// Its versions.
     pub pins: Pins,
 }
@@ -155,6 +160,7 @@ impl App {
             health: recipe.health,
             monitor: recipe.monitor,
             backup: recipe.backup,
+            upgrade: Upgrade::read(source, recipe.upgrade)?,
             pins,
             source: source.clone(),
         };

@@ -9,7 +9,7 @@ use pq_machine::{Machine, left_behind};
 use pq_secrets::KeyFiles;
 use pq_steps::{AnyStep, System};
 use pq_store::{Earlier, HostLock, Locked, PLANS, RUN_DIR, Records, STATE_DIR, State, Unfinished};
-use pq_stream::{Diagnostic, Event, Redactor, Status, system_cause};
+use pq_stream::{Diagnostic, Event, Redactor, Status, owner_of, system_cause};
 
 use crate::audit::found;
 use crate::behind::Behind;
@@ -110,7 +110,10 @@ pub fn execute_here(
     };
     let mut verdict = run.run(&host.steps);
     let undoing = looked_at.iter().filter_map(|planned| match &planned.step {
-        AnyStep::Transaction(it) => Some(it.rollback.iter().map(|step| step.id.as_str())),
+        AnyStep::Transaction(it) => {
+            let all = it.data.iter().chain(&it.rollback).chain(&it.finish);
+            Some(all.map(|step| step.id.as_str()))
+        }
         _ => None,
     });
     let ids = looked_at.iter().map(|planned| planned.record.id.as_str()).chain(undoing.flatten()).collect();
@@ -229,6 +232,7 @@ pub(crate) fn unfinished(records: &Records, told: &mut dyn Told) -> Result<Vec<U
             State::Open => "its run died",
             State::Held => "the operator interrupted it",
             State::Returning => "it is being undone",
+            State::Finishing => "it is done, and being finished",
         };
         told.note(&format!("transaction `{id}`, begun {since}, is not finished: {how}"));
     }
@@ -251,7 +255,8 @@ pub fn recover(which: Option<&str>, command: &str) -> Result<Status, Failure> {
     let mut told = Notes;
     let all = unfinished(&records, &mut told)?;
     let wanted: Vec<Unfinished> = match which {
-        Some(id) => all.iter().filter(|it| it.id == id).cloned().collect(),
+        // by its own id, or that of the instance
+        Some(id) => all.iter().filter(|it| it.id == id || owner_of(&it.id) == id).cloned().collect(),
         None => all.iter().filter(|it| it.state != State::Held).cloned().collect(),
     };
     if let Some(id) = which.filter(|_| wanted.is_empty()) {
@@ -291,7 +296,11 @@ pub fn recover(which: Option<&str>, command: &str) -> Result<Status, Failure> {
         told: &mut told,
     };
     for it in &wanted {
-        if let Err(error) = run.undo(it) {
+        let ended = match which {
+            Some(_) if it.state != State::Finishing => run.undo(it),
+            _ => run.end_of(it),
+        };
+        if let Err(error) = ended {
             report(&error);
             status = Status::Failed;
         }

@@ -135,6 +135,12 @@ impl HostRun<'_> {
     /// Runs the steps.
     pub fn run(mut self, steps: &[Planned]) -> Verdict {
         let carries = self.carries;
+        let begun = self.earlier.begun.iter().map(|id| owner_of(id).to_owned());
+        let mut progress = Progress { changed: begun.collect(), ..Progress::default() };
+        if self.mode == Mode::Apply {
+            self.settle(steps, &mut progress);
+        }
+        // Which version is installed, what earlier runs left may have decided just now.
         let behind = Behind::of(&*self.machine, steps);
         let going = || steps.iter().filter(|it| !behind.holds(it));
         let audited: Vec<&Planned> = going().filter(|it| is_audited(it, carries)).collect();
@@ -143,15 +149,10 @@ impl HostRun<'_> {
             false => going().filter(|it| !is_audited(it, carries)).cloned().collect(),
         };
         let steps = &*done;
-        let begun = self.earlier.begun.iter().map(|id| owner_of(id).to_owned());
-        let mut progress = Progress { changed: begun.collect(), ..Progress::default() };
         let units: Vec<&str> = steps.iter().filter_map(|planned| planned.step.unit()).collect();
         self.machine.gather_units(&units);
         let services = served(steps);
         let order = Order::of(steps, &services);
-        if self.mode == Mode::Apply {
-            self.settle(steps, &mut progress);
-        }
         self.stays(behind, &mut progress);
         order.assert.iter().for_each(|planned| self.step(planned, &mut progress));
         if self.mode == Mode::Apply && !self.ends(&progress) {
@@ -186,7 +187,9 @@ impl HostRun<'_> {
 
     /// What earlier runs left half-way: gone on with by this plan, held, or undone before anything else.
     fn settle(&mut self, steps: &[Planned], progress: &mut Progress) {
-        for id in self.resume.iter().filter(|id| self.unfinished.iter().all(|open| open.id != **id)) {
+        let known =
+            |id: &&String| self.unfinished.iter().any(|it| it.id == **id || owner_of(&it.id) == id.as_str());
+        for id in self.resume.iter().filter(|id| !known(id)) {
             let id = id.escape_debug();
             self.told.note(&format!("there is no unfinished transaction `{id}` to go on with"));
         }
@@ -200,7 +203,7 @@ impl HostRun<'_> {
             };
             let here = steps.iter().any(same);
             let held = open.state == State::Held;
-            if held && !self.resume.contains(id) {
+            if held && !self.resume.iter().any(|it| it == id || it == owner_of(id)) {
                 self.note_of(
                     &Diagnostic::new(format!("transaction `{id}` is held since {}", open.since))
                         .cause("the operator interrupted it half-way; nothing of its owner is touched")
@@ -214,8 +217,10 @@ impl HostRun<'_> {
                         .hint(format!("plan it again as it was, or undo it: {}", rollback(id))),
                 );
                 progress.failed.insert(owner_of(id).to_owned());
-            } else if (open.state == State::Returning || !here)
-                && let Err(error) = self.undo(&open)
+            } else if (matches!(open.state, State::Returning | State::Finishing)
+                || !here
+                || !(open.resumes || held))
+                && let Err(error) = self.end_of(&open)
             {
                 self.note_of(&error);
                 progress.stopped = true;

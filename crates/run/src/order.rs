@@ -25,7 +25,7 @@ enum Phase {
 /// The phase of a step.
 fn phase(planned: &Planned) -> Phase {
     match &planned.step {
-        AnyStep::Assert(_) | AnyStep::Installed(_) => Phase::Assert,
+        AnyStep::Assert(_) | AnyStep::Installed(_) | AnyStep::Ready(_) => Phase::Assert,
         AnyStep::AptSource(_) => Phase::Sources,
         _ if planned.record.before.is_some() => Phase::Sources,
         AnyStep::Package(_) => Phase::Packages,

@@ -4,10 +4,11 @@
 
 use std::path::PathBuf;
 
+use pq_steps::types::EXECUTOR;
 use pq_steps::{AbsPath, Error, Meta, Mode, System};
 
 const DIRECTORY: &str = "/var/lib/paquerette/recover";
-const PROGRAM: &str = "/var/lib/paquerette/recover/pq-apply";
+const PROGRAM: &str = EXECUTOR;
 const UNIT: &str = "/etc/systemd/system/paquerette-recover.service";
 const WANTS: &str = "/etc/systemd/system/multi-user.target.wants";
 const LINK: &str = "/etc/systemd/system/multi-user.target.wants/paquerette-recover.service";
@@ -16,7 +17,7 @@ const CONTENT: &str = "# written by paquerette, and taken away when no transacti
 [Unit]
 Description=Undo what paquerette left half-way
 ConditionDirectoryNotEmpty=/var/lib/paquerette/transactions
-After=local-fs.target mariadb.service postgresql.service
+After=local-fs.target mariadb.service mysql.service postgresql.service redis-server.service nginx.service apache2.service
 
 [Service]
 Type=oneshot
@@ -26,18 +27,19 @@ ExecStart=/var/lib/paquerette/recover/pq-apply --recover
 WantedBy=multi-user.target
 ";
 
-/// Has boot undo what this run may leave. Where there is no `pq-apply` beside this program, only the next run does.
+/// Has boot undo what this run may leave. Where there is no `pq-apply` beside this program, only the next run does, and the answer is no.
 ///
 /// # Errors
 /// Where it cannot be written.
-pub fn prepare(machine: &mut dyn System) -> Result<(), Error> {
-    let Some(program) = program() else { return Ok(()) };
+pub fn prepare(machine: &mut dyn System) -> Result<bool, Error> {
+    let Some(program) = program() else { return Ok(false) };
     let root = |mode| Meta::new(Mode::from_bits(mode), "root", "root");
     machine.make_dir(&path(DIRECTORY)?, &root(0o700))?;
     machine.write(&path(PROGRAM)?, &program, &root(0o700))?;
     machine.write(&path(UNIT)?, CONTENT.as_bytes(), &root(0o644))?;
     machine.make_dir(&path(WANTS)?, &root(0o755))?;
-    machine.symlink("../paquerette-recover.service", &path(LINK)?)
+    machine.symlink("../paquerette-recover.service", &path(LINK)?)?;
+    Ok(true)
 }
 
 /// The program that boot and timers start, where [`prepare`] could put it there.

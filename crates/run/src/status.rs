@@ -35,6 +35,7 @@ fn read(state: &Path, run: &Path) -> io::Result<HostStatus> {
             State::Open => "open",
             State::Held => "held",
             State::Returning => "returning",
+            State::Finishing => "finishing",
         }
         .to_owned(),
         id: it.id,

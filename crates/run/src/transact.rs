@@ -6,7 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use pq_steps::types::Transaction;
+use pq_steps::types::{Rollback, Transaction};
 use pq_steps::{AbsPath, AnyStep, Check, Error, System};
 use pq_store::{State, Unfinished};
 use pq_stream::{Diagnostic, Outcome, Step, owner_of, utc};
@@ -90,7 +90,7 @@ impl HostRun<'_> {
             let error = error.cause("what it had done was undone");
             return self.gives_up(planned, &open, error, progress);
         }
-        match self.close(&open) {
+        match self.finish_of(&open) {
             Ok(()) => self.event(planned, progress, Outcome::Changed, Vec::new(), None, None),
             Err(error) => self.told(planned, Look::Failed(error), progress),
         }
@@ -127,7 +127,14 @@ impl HostRun<'_> {
                 .open(owner_of(&planned.record.id), &planned.record.title, SystemTime::now(), most)
                 .map_err(|error| cannot("open a maintenance window", &error))?;
         }
-        recovery::prepare(self.machine).map_err(Error::into_diagnostic)?;
+        let prepared = recovery::prepare(self.machine).map_err(Error::into_diagnostic)?;
+        if !prepared && !begun.open.resumes {
+            let error = Diagnostic::new("there is no `pq-apply` beside this program");
+            self.close(&begun.open)?;
+            return Err(error.hint(
+                "put all of the tools into one directory: at boot, that one undoes what is left half-way",
+            ));
+        }
         Ok(begun)
     }
 
@@ -165,7 +172,7 @@ impl HostRun<'_> {
             return Err(Diagnostic::new("this step is no transaction"));
         };
         let record = &planned.record;
-        let step = |it: &pq_steps::types::Rollback| Step {
+        let step = |it: &Rollback| Step {
             host: record.host.clone(),
             id: it.id.clone(),
             title: it.title.clone(),
@@ -177,6 +184,7 @@ impl HostRun<'_> {
             secrets: Vec::new(),
             body: it.body.clone(),
         };
+        let all = |steps: &[Rollback]| steps.iter().map(step).collect::<Vec<Step>>();
         let places = members.iter().flat_map(|it| it.step.written());
         Ok(Unfinished {
             id: record.id.clone(),
@@ -188,7 +196,11 @@ impl HostRun<'_> {
             places: places.map(|it| it.as_str().to_owned()).collect(),
             guarded: false,
             beyond: members.iter().filter(|it| stays(it)).map(|it| it.record.id.clone()).collect(),
-            rollback: transaction.rollback.iter().map(step).collect(),
+            rollback: all(&transaction.rollback),
+            data: all(&transaction.data),
+            finish: all(&transaction.finish),
+            resumes: transaction.resumes,
+            undone: transaction.undone.clone(),
         })
     }
 
@@ -212,6 +224,40 @@ impl HostRun<'_> {
                 .hint(format!("go on with `--resume {id}`, or undo it: {}", rollback(id))),
             Err(error) => error,
         }
+    }
+
+    /// All of its steps are done: what comes behind them is, and it is closed. From here on it is not undone.
+    fn finish_of(&mut self, open: &Unfinished) -> Result<(), Diagnostic> {
+        if open.finish.is_empty() {
+            return self.close(open);
+        }
+        self.write(&Unfinished { state: State::Finishing, ..open.clone() })?;
+        for record in &open.finish {
+            self.undo_by(record).map_err(|error| Diagnostic {
+                message: format!("transaction `{}` is done, and not finished", open.id),
+                causes: [vec![error.message], error.causes].concat(),
+                hints: [
+                    error.hints,
+                    vec!["mend that and run again: it is finished before anything else".to_owned()],
+                ]
+                .concat(),
+                place: None,
+            })?;
+        }
+        self.close(open)
+    }
+
+    /// Ends what an earlier run left: finished where all of its steps were done, else undone.
+    ///
+    /// # Errors
+    /// What could not be done; it stays known, and is tried again by the next run.
+    pub(crate) fn end_of(&mut self, open: &Unfinished) -> Result<(), Diagnostic> {
+        if open.state != State::Finishing {
+            return self.undo(open);
+        }
+        self.finish_of(open)?;
+        self.told.note(&format!("transaction `{}`, which was done already, is finished", open.id));
+        Ok(())
     }
 
     /// It is done.
@@ -248,6 +294,9 @@ impl HostRun<'_> {
             .concat(),
             place: None,
         };
+        for record in &open.data {
+            self.undo_by(record).map_err(within)?;
+        }
         self.bring_back_files(open).map_err(within)?;
         for record in &open.rollback {
             self.undo_by(record).map_err(within)?;
@@ -313,6 +362,9 @@ impl HostRun<'_> {
 
 /// What is to be said of what was undone.
 fn as_before(open: &Unfinished) -> String {
+    if let Some(told) = &open.undone {
+        return told.clone();
+    }
     match open.rollback.is_empty() && !open.beyond.is_empty() {
         true => {
             format!("files and links are as they were before; what `{}` did stays", open.beyond.join("`, `"))

@@ -78,6 +78,7 @@ pub fn read_each(
     let mut whole = |host: WorkHost| {
         host.secrets_are_there()?;
         host.transactions_hold()?;
+        host.places_hold()?;
         each(host)
     };
     while let Some((record, line)) = reader.next_record().map_err(|error| broken(&error))? {
@@ -179,24 +180,40 @@ impl WorkHost {
             .cause(differing(&known.record, &record))
             .hint("give them different ids, or the same content; nothing was touched")),
             None => {
-                if let Some(other) = self.steps.iter().find(|known| one_place(&known.step, &step)) {
-                    return Err(refused()
-                        .cause(format!(
-                            "step `{}` (\"{}\") writes the same {}",
-                            other.record.id,
-                            other.record.title,
-                            if matches!(step, AnyStep::Database(_) | AnyStep::DatabaseUser(_)) {
-                                step.kind()
-                            } else {
-                                "path"
-                            }
-                        ))
-                        .hint("what two steps write, each run would write twice; nothing was touched"));
-                }
                 self.steps.push(Planned { record, step, digest });
                 Ok(())
             }
         }
+    }
+
+    /// No two steps write the same, or each run would write it twice; but steps of a transaction that no run goes on with may: each is done
+    /// once, on the way from one state to another.
+    fn places_hold(&self) -> Result<(), Diagnostic> {
+        let mut passing = BTreeSet::new();
+        for planned in &self.steps {
+            if let AnyStep::Transaction(it) = &planned.step
+                && !it.resumes
+            {
+                passing.extend(it.steps.iter().map(String::as_str));
+            }
+        }
+        let mut places: BTreeMap<String, &Planned> = BTreeMap::new();
+        for planned in self.steps.iter().filter(|it| !passing.contains(it.record.id.as_str())) {
+            let Some(place) = place_of(&planned.step) else { continue };
+            let Some(other) = places.insert(place, planned) else { continue };
+            let (step, record) = (&planned.step, &planned.record);
+            let what = match matches!(step, AnyStep::Database(_) | AnyStep::DatabaseUser(_)) {
+                true => step.kind(),
+                false => "path",
+            };
+            return Err(Diagnostic::new(format!(
+                "cannot execute step `{}` of host `{}`",
+                record.id, record.host
+            ))
+            .cause(format!("step `{}` (\"{}\") writes the same {what}", other.record.id, other.record.title))
+            .hint("what two steps write, each run would write twice; nothing was touched"));
+        }
+        Ok(())
     }
 
     /// Every transaction names steps of its own owner, which no other one names and nothing moves to another phase.
@@ -225,6 +242,7 @@ impl WorkHost {
                     AnyStep::Package(_)
                         | AnyStep::Assert(_)
                         | AnyStep::Installed(_)
+                        | AnyStep::Ready(_)
                         | AnyStep::Transaction(_)
                 ) || step.record.before.is_some()
                     || step.record.after.is_some();
@@ -233,7 +251,8 @@ impl WorkHost {
                 }
             }
             holds(planned, &members(transaction, &self.steps))?;
-            if let Some(other) = transaction.rollback.iter().find(|it| owner_of(&it.id) != owner_of(id)) {
+            let undoing = transaction.data.iter().chain(&transaction.rollback).chain(&transaction.finish);
+            if let Some(other) = undoing.into_iter().find(|it| owner_of(&it.id) != owner_of(id)) {
                 return refused(format!("step `{}` is of another owner", other.id));
             }
         }
@@ -276,9 +295,9 @@ impl WorkHost {
     }
 }
 
-/// Whether two steps write the same file or link, the same line of one, or manage the same database or user of one.
-fn one_place(one: &AnyStep, other: &AnyStep) -> bool {
-    let place = |step: &AnyStep| match step {
+/// The file or link, the line of one, the database or the user of one that a step writes.
+fn place_of(step: &AnyStep) -> Option<String> {
+    match step {
         AnyStep::File(step) => Some(step.path.as_str().to_owned()),
         AnyStep::Symlink(step) => Some(step.path.as_str().to_owned()),
         AnyStep::Cron(step) => Some(step.place()),
@@ -296,8 +315,7 @@ fn one_place(one: &AnyStep, other: &AnyStep) -> bool {
             Some(format!("database user {}/{}", step.engine.word(), step.account()))
         }
         _ => None,
-    };
-    place(one).is_some_and(|path| place(other) == Some(path))
+    }
 }
 
 /// The fields of a step in an order that does not depend on its writer.

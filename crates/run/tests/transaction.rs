@@ -307,3 +307,69 @@ fn of_a_transaction_all_steps_are_chosen_or_none() {
     assert_eq!(chosen("wiki/conf"), all);
     assert_eq!(chosen("dav/*"), ["dav/dir"]);
 }
+
+/// The plan whose transaction is finished by a link that people follow.
+fn finishing() -> [String; 4] {
+    let finish = r#""finish":[{"id":"wiki/open","title":"open","do":"symlink","path":"/srv/wiki/open","target":"2"}],"maintenance":30"#;
+    STEPS.map(|step| step.replace(r#""maintenance":30"#, finish))
+}
+
+#[test]
+fn what_is_done_is_finished_whoever_comes_and_never_undone_from_there() {
+    let steps = finishing();
+    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+    let open = |machine: &MemoryMachine| {
+        machine.read_link(&AbsPath::new("/srv/wiki/open").unwrap()).unwrap().is_some()
+    };
+    let changes = {
+        let (state, mut machine) = (tempfile::tempdir().unwrap(), machine(true));
+        let before = machine.changes();
+        let (_, status) = run(state.path(), &mut machine, &steps, &[]);
+        assert_eq!((status, version(&machine), open(&machine)), (Status::Done, new(), true));
+        machine.changes() - before
+    };
+    let other = [r#""id":"dav/dir","do":"directory","path":"/srv/dav""#];
+    let mut finished = 0;
+    for point in 1..changes {
+        let (state, mut machine) = (tempfile::tempdir().unwrap(), machine(true));
+        machine.kill_after(point);
+        run(state.path(), &mut machine, &steps, &[]);
+        machine.revive();
+        let left = unfinished(state.path());
+        let done = left.is_empty() || left[0].state == State::Finishing;
+        let (told, status) = run(state.path(), &mut machine, &other, &[]);
+        assert_eq!(status, Status::Done, "point {point} of {changes}: {told:?}");
+        let wanted = if done && version(&machine) == new() { (new(), true) } else { (old(), false) };
+        assert_eq!((version(&machine), open(&machine)), wanted, "point {point} of {changes}, {left:?}");
+        finished += usize::from(left.first().is_some_and(|it| it.state == State::Finishing));
+        assert_eq!(unfinished(state.path()), [], "point {point}");
+    }
+    assert!(finished > 0, "no point of {changes} was one at which it was being finished");
+}
+
+#[test]
+fn one_that_no_run_goes_on_with_is_undone_first_by_its_own_plan_too() {
+    let (state, mut machine) = (tempfile::tempdir().unwrap(), machine(true));
+    let (told, _) = run_until(state.path(), &mut machine, &STEPS, &[], Some("wiki/migrate"));
+    assert_eq!(told[1], "wiki/migrate Changed");
+    let mut left = unfinished(state.path()).remove(0);
+    (left.state, left.resumes) = (State::Open, false);
+    Records::open(state.path()).unwrap().transactions.write(&left).unwrap();
+    let (told, status) = run(state.path(), &mut machine, &STEPS, &[]);
+    assert_eq!((status, version(&machine)), (Status::Done, new()), "{told:?}");
+    // what was there already was done once more
+    assert_eq!(told[..2], ["wiki/conf Changed", "wiki/migrate Changed"]);
+}
+
+#[test]
+fn steps_that_are_done_once_may_write_one_path_after_the_other() {
+    let twice = |end: &str| {
+        work(&[
+            r#""id":"wiki/a","do":"file","path":"/etc/wiki.conf","content":"1""#,
+            r#""id":"wiki/b","do":"file","path":"/etc/wiki.conf","content":"2""#,
+            &format!(r#""id":"wiki/upgrade","do":"transaction","steps":["wiki/a","wiki/b"]{end}"#),
+        ])
+    };
+    assert!(twice("").unwrap_err().contains("writes the same path"));
+    assert!(twice(r#","resumes":false"#).is_ok());
+}

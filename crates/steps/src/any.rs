@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::types::{
     Absent, Assert, Certificate, Command, Copy, Cron, Directory, Download, File, Gone, Http, Installed,
-    Instances, Line, Release, Releases, Symlink, Venv,
+    Instances, Line, Ready, Release, Releases, Symlink, Venv,
 };
 use crate::types::{Acme, ServedCertificate, Tls};
 use crate::types::{ApacheModule, AptSource, AuthorizedKey, Site, Sysctl};
@@ -56,6 +56,7 @@ step_types! {
     "symlink" Symlink "A symbolic link points where it should"
     "assert" Assert "The machine is the one that the plan was made for"
     "installed" Installed "An instance is not installed yet, or at the version of the plan"
+    "ready" Ready "An instance can be upgraded: it is well, at the version that the plan begins with, and has room"
     "absent" Absent "Nothing is at a path"
     "line" Line "A file has one line"
     "copy" Copy "Every file of one directory is in another, some always fresh"

@@ -24,8 +24,8 @@ pub use error::{Absent, Error};
 pub use fields::{AbsPath, Mode, Ownership, Text};
 pub use found::{FOUND, Found, Listener};
 pub use probe::{
-    Active, Certificate, Command, Http, Kind, LARGEST_READ, Output, Package, Probe, Reply, SshLogin, Stat,
-    Taken, Unit, UnitFile,
+    Active, Certificate, Command, Free, Http, Kind, LARGEST_READ, Output, Package, Probe, Reply, SshLogin,
+    Stat, Taken, Unit, UnitFile,
 };
 pub use schema::schema;
 pub use server::{Engine, Heard, Refusal, Rows, Session, Talk};

@@ -49,6 +49,12 @@ pub trait Probe {
     /// Where the machine does not answer.
     fn taken(&self, path: &AbsPath) -> Result<Taken, Error>;
 
+    /// What is free on the file system of a path, or of the nearest directory above it that is there.
+    ///
+    /// # Errors
+    /// Where the machine does not answer.
+    fn free(&self, path: &AbsPath) -> Result<Free, Error>;
+
     /// Whether only root can put something where a path is: all directories on the way are root's, and no others may
     /// write to them. So it is for programs that find a path by its name, as links of others could lead them astray.
     /// True where the directory is not there.
@@ -184,11 +190,24 @@ pub struct Stat {
     pub changed: SystemTime,
 }
 
+/// What is free on a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Free {
+    /// Which it is: two paths of one file system have the same.
+    pub device: u64,
+    /// Bytes that anybody may have.
+    pub bytes: u64,
+    /// Files that may be made; nothing where there is no such limit.
+    pub files: Option<u64>,
+}
+
 /// What something takes on the disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Taken {
     /// Bytes that are allocated.
     pub bytes: u64,
+    /// How many files, links and directories.
+    pub files: u64,
     /// Whether there is more of it: not all was read in the time that there was.
     pub partial: bool,
 }

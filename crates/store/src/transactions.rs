@@ -21,6 +21,8 @@ pub enum State {
     Held,
     /// It is being undone.
     Returning,
+    /// All of its steps are done, and what comes behind them is: nothing of it is undone any more.
+    Finishing,
 }
 
 /// A transaction that is not finished.
@@ -48,6 +50,22 @@ pub struct Unfinished {
     pub beyond: Vec<String>,
     /// The steps that undo the rest, in their order.
     pub rollback: Vec<Step>,
+    /// The steps that undo something before files and links come back.
+    #[serde(default)]
+    pub data: Vec<Step>,
+    /// The steps that finish it once all others are done.
+    #[serde(default)]
+    pub finish: Vec<Step>,
+    /// Whether the same plan goes on with it.
+    #[serde(default = "yes")]
+    pub resumes: bool,
+    /// What is said of its owner once it is undone.
+    #[serde(default)]
+    pub undone: Option<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// All transactions of a machine that are not finished.
@@ -173,6 +191,10 @@ mod tests {
             guarded: false,
             beyond: Vec::new(),
             rollback: Vec::new(),
+            data: Vec::new(),
+            finish: Vec::new(),
+            resumes: true,
+            undone: None,
         };
         all.write(&one).unwrap();
         one.state = State::Held;

@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// Execute what comes over ssh
     #[arg(long, hide = true, exclusive = true)]
     remote: bool,
+    /// Save what an upgrade may spoil, bring it back, or look whether that is done
+    #[arg(long, hide = true, exclusive = true, num_args = 1.., allow_hyphen_values = true)]
+    saved: Vec<String>,
     #[command(flatten)]
     execution: ExecutionArgs,
     #[command(flatten)]
@@ -140,6 +143,9 @@ impl ExecutionArgs {
 /// Where the plan cannot be executed at all.
 pub fn run() -> Result<Status, Failure> {
     let args = Args::parse();
+    if !args.saved.is_empty() {
+        return pq_backup::saved(&args.saved).map(|()| Status::Done).map_err(Failure::failed);
+    }
     if args.recover || args.rollback.is_some() {
         let command = std::env::args().collect::<Vec<_>>().join(" ");
         return recover(args.rollback.as_deref(), &command);

@@ -42,7 +42,7 @@ pub(crate) trait Layer: Send + Sync {
     /// Plans one host.
     fn plan(&self, planner: &Planner, host: &Host) -> Result<Plan, Diagnostic>;
 
-    /// Whether what was asked for was there, once every host was planned.
+    /// Whether what was asked for was there, once every host was planned: nothing was executed yet.
     fn finish(&self) -> Result<(), Diagnostic> {
         Ok(())
     }
@@ -53,12 +53,28 @@ pub(crate) trait Layer: Send + Sync {
 /// # Errors
 /// Where the stream is not whole, or a host cannot be planned.
 pub(crate) fn run(args: &FilterArgs, layer: &mut dyn Layer) -> Result<Status, Failure> {
-    if stdin().is_terminal() {
-        let hint = format!("type `pq-inventory HOST | {}`", command());
-        let error = Diagnostic::new("there is nothing to plan: standard input is a terminal");
-        return Err(Failure::input(error.hint(hint)));
+    no_terminal()?;
+    over(stdin().lock(), args, layer)
+}
+
+/// Refuses to wait for somebody who would type a stream.
+///
+/// # Errors
+/// Where standard input is a terminal.
+pub(crate) fn no_terminal() -> Result<(), Failure> {
+    if !stdin().is_terminal() {
+        return Ok(());
     }
-    let input = stdin().lock();
+    let hint = format!("type `pq-inventory HOST | {}`", command());
+    let error = Diagnostic::new("there is nothing to plan: standard input is a terminal");
+    Err(Failure::input(error.hint(hint)))
+}
+
+/// Runs a planner over a stream.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn over(input: impl BufRead, args: &FilterArgs, layer: &mut dyn Layer) -> Result<Status, Failure> {
     let mode = match (args.check, args.apply) {
         (true, _) => Some(Mode::Check),
         (_, true) => Some(Mode::Apply),

@@ -142,18 +142,26 @@ impl Layer for Instances {
     }
 
     fn finish(&self) -> Result<(), Diagnostic> {
-        let Some(wrong) = self.choice.names().iter().find(|name| !self.seen.contains(*name)) else {
-            return Ok(());
-        };
-        let error = Diagnostic::new(format!("no host has an application or instance `{wrong}`"));
-        Err(match nearest(wrong, &self.seen) {
-            Some(name) => error.hint(format!("did you mean `{name}`?")),
-            None if self.seen.is_empty() => {
-                error.hint("no host has any: list them in the inventory, as in `instances: [{ app: dokuwiki, id: wiki, domain: wiki.example.org }]`")
-            }
-            None => error.hint(format!("there are {}", self.seen.iter().cloned().collect::<Vec<_>>().join(", "))),
-        })
+        known(&self.choice, &self.seen)
     }
+}
+
+/// Refuses a choice of what no host has; `seen` are their applications and ids.
+///
+/// # Errors
+/// What is not there, with what may have been meant.
+pub(crate) fn known(choice: &Choice, seen: &BTreeSet<String>) -> Result<(), Diagnostic> {
+    let Some(wrong) = choice.names().iter().find(|name| !seen.contains(*name)) else {
+        return Ok(());
+    };
+    let error = Diagnostic::new(format!("no host has an application or instance `{wrong}`"));
+    Err(match nearest(wrong, seen) {
+        Some(name) => error.hint(format!("did you mean `{name}`?")),
+        None if seen.is_empty() => {
+            error.hint("no host has any: list them in the inventory, as in `instances: [{ app: dokuwiki, id: wiki, domain: wiki.example.org }]`")
+        }
+        None => error.hint(format!("there are {}", seen.iter().cloned().collect::<Vec<_>>().join(", "))),
+    })
 }
 
 /// Runs `pq-instance`.

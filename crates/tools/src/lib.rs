@@ -11,6 +11,7 @@ mod recipes;
 pub mod secret;
 pub mod server;
 mod status;
+pub mod upgrade;
 mod upkeep;
 mod verbs;
 
@@ -23,6 +24,7 @@ pub fn commands() -> Vec<clap::Command> {
         platform::Args::command(),
         instance::Args::command(),
         apply::Args::command(),
+        upgrade::Args::command(),
         backup::Args::command(),
         secret::Args::command(),
     ]

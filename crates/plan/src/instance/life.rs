@@ -60,7 +60,7 @@ pub(crate) struct Paths {
 pub(crate) const AUTHORITY: &str = "/etc/paquerette/ca";
 
 /// The commands of pq-instance, which could not be told from an id.
-const COMMANDS: [&str; 6] = ["catalogue", "clean", "lint", "remove", "renew", "show"];
+const COMMANDS: [&str; 8] = ["catalogue", "clean", "lint", "outdated", "pin", "remove", "renew", "show"];
 
 impl<'p> Life<'p> {
     /// Reads an instance.
@@ -80,7 +80,7 @@ impl<'p> Life<'p> {
         }
         if COMMANDS.contains(&instance.id.as_str()) {
             let text = format!("`{}` on `{}` cannot be the id of an instance", instance.id, host.host);
-            let error = error(text, "id").cause("`pq-instance` has a command of that name");
+            let error = error(text, "id").cause("`pq-instance` or `pq-upgrade` has a command of that name");
             return Err(error.hint("choose another id"));
         }
         let mut scope = draft.scope.clone();
@@ -160,6 +160,46 @@ impl<'p> Life<'p> {
         }
         let directory = format!("apps/{}", app.name);
         Ok(Life { host, instance, app, state, version, pin, directory, paths, engine, scope, env })
+    }
+
+    /// Whether it says itself where its code comes from.
+    pub fn is_named(&self) -> bool {
+        source::key(self).is_some()
+    }
+
+    /// The same at another version.
+    ///
+    /// # Errors
+    /// Where that one is not pinned for the host's processor.
+    pub fn as_of(&self, draft: &Draft<'_>, version: &str) -> Result<Self, Diagnostic> {
+        let mut scope = self.scope.clone();
+        for (name, key, value) in [
+            ("instance", "version", version.to_owned()),
+            ("paths", "release", format!("{}/releases/{version}", self.paths.home)),
+        ] {
+            let mut seen = scope.get(name).cloned().unwrap_or_default();
+            seen[key] = value.into();
+            scope.set(name, seen);
+        }
+        // One that is not pinned any more is only gone from.
+        let pin = self.app.pins.get(version).cloned().or_else(|| self.pin.clone());
+        let (version, pin) = of_architecture(draft, version.to_owned(), pin).map_err(|text| {
+            Diagnostic::new(format!("`{}` on `{}` cannot be planned: {text}", self.id(), self.host.host))
+        })?;
+        let base = self.scope.text("base_prod_path").unwrap_or_default();
+        Ok(Life {
+            host: self.host,
+            instance: self.instance,
+            app: self.app,
+            state: self.state,
+            paths: Paths::new(base, self.id(), &version),
+            version,
+            pin,
+            directory: self.directory.clone(),
+            engine: self.engine,
+            scope,
+            env: self.env.clone(),
+        })
     }
 
     /// Its id, which is also its user and what its steps' ids begin with.

@@ -10,6 +10,15 @@ use crate::draft::{Draft, Draught};
 
 /// Its site.
 pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    whole(draft, life, false)
+}
+
+/// The same, which answers this machine alone: others are told that it is closed.
+pub(super) fn inside(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
+    whole(draft, life, true)
+}
+
+fn whole(draft: &mut Draft<'_>, life: &Life<'_>, inside: bool) -> Result<(), Diagnostic> {
     let web = &life.app.web;
     let source = &life.app.source;
     let text = |node: &Option<pq_recipes::Node>| -> Result<Option<String>, Diagnostic> {
@@ -42,6 +51,7 @@ pub(super) fn site(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnos
     };
     let max_body = text(&web.max_body)?.unwrap_or_else(|| "1M".to_owned());
     let block = json!({
+        "inside": inside,
         "root": root,
         "index": web.index.as_deref().unwrap_or(if web.kind == WebKind::Php { "index.php" } else { "index.html" }),
         "deny": web.deny,

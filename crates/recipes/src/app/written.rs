@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Guarded, Health, Job, Keep, Needs, Releases, Service, VersionProbe, Web};
+use super::{Guarded, Health, Job, Keep, Needs, Releases, Service, Upgrades, VersionProbe, Web};
 use crate::{Apt, Link, Node, Variable};
 
 /// What `recipe.yml` of an application says.
@@ -85,4 +85,7 @@ pub(crate) struct Recipe {
     /// What is backed up beside what is kept, or is left out of that.
     #[serde(default)]
     pub backup: Option<Node>,
+    /// How it comes from one version to the next.
+    #[serde(default)]
+    pub upgrade: Upgrades,
 }

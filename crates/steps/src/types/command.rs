@@ -63,6 +63,11 @@ impl Command {
         }
     }
 
+    /// The command itself, for who only wants to hear what it says.
+    pub(super) fn asked(&self) -> crate::Command {
+        self.command(&self.argv)
+    }
+
     fn asks(&self, machine: &dyn Probe, argv: &[String]) -> Result<Output, Error> {
         if let Some(cwd) = &self.cwd
             && machine.stat(cwd)?.is_none()

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::accounts::yes;
 use crate::{AnyStep, Check, Converge, Error, Probe, System};
 
 /// Steps of the plan that are done altogether or not at all.
@@ -25,6 +26,25 @@ pub struct Transaction {
     /// What must be seen before it counts as done; where it is not seen in time, all is undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<Confirm>,
+    /// What undoes it before files and links come back: data, which nobody may use meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<Rollback>,
+    /// What is done once all of its steps are: from the first of these on, nothing is undone any more, and who is killed is gone on with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub finish: Vec<Rollback>,
+    /// Whether a run of the same plan goes on with one whose run was killed; else that is undone first, as by every other run.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub resumes: bool,
+    /// What is said of its owner once it is undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone: Option<String>,
+}
+
+/// Where the executor lies while a transaction is not finished: boot starts it, and steps that save data or bring it back.
+pub const EXECUTOR: &str = "/var/lib/paquerette/recover/pq-apply";
+
+fn is_yes(it: &bool) -> bool {
+    *it
 }
 
 /// What must be seen before a transaction counts as done.
@@ -69,13 +89,19 @@ impl Converge for Transaction {
         if self.maintenance.is_some_and(|minutes| minutes == 0 || minutes > MOST) {
             return Err(format!("`maintenance` is a number of minutes from 1 to {MOST}"));
         }
-        for step in &self.rollback {
-            let within = |why: String| format!("`rollback`: step `{}`: {why}", step.id.escape_debug());
+        let lists = [("data", &self.data), ("rollback", &self.rollback), ("finish", &self.finish)];
+        for (list, step) in lists.iter().flat_map(|(name, steps)| steps.iter().map(move |step| (name, step)))
+        {
+            let within = |why: String| format!("`{list}`: step `{}`: {why}", step.id.escape_debug());
             valid_step_id(&step.id).map_err(|error| within(error.to_string()))?;
             let read = AnyStep::read(&step.kind, &step.body).map_err(|bad| within(bad.cause))?;
             if matches!(
                 read,
-                AnyStep::Transaction(_) | AnyStep::Package(_) | AnyStep::Assert(_) | AnyStep::Installed(_)
+                AnyStep::Transaction(_)
+                    | AnyStep::Package(_)
+                    | AnyStep::Assert(_)
+                    | AnyStep::Installed(_)
+                    | AnyStep::Ready(_)
             ) {
                 return Err(within(format!("a `{}` cannot undo anything", step.kind)));
             }
@@ -107,6 +133,8 @@ mod tests {
         assert!(refused(&unknown).contains("there is no step type `fil`"));
         let package = with(json!({"id": "a/c", "title": "t", "do": "package", "names": ["tree"]}));
         assert!(refused(&package).contains("cannot undo anything"));
+        let finish = json!({ "steps": ["a/b"], "finish": [{"id": "a/c", "title": "t", "do": "fil"}] });
+        assert!(refused(&finish).starts_with("`finish`: step `a/c`: there is no step type"));
         let id = with(json!({"id": "c", "title": "t", "do": "absent", "path": "/srv/x"}));
         assert!(refused(&id).contains("step `c`"));
     }

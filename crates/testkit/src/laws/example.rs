@@ -44,7 +44,7 @@ macro_rules! files {
 
 const FILES: &[(&str, &str)] = files! {
     "absent" "acme" "apache_module" "apt_source" "assert" "authorized_key" "certificate" "command" "copy" "cron" "database" "database_user" "directory"
-    "download" "file" "firewall" "firewall_rule" "gone" "group" "http" "installed" "instances" "line" "locale" "package" "release" "releases" "reload" "remove"
+    "download" "file" "firewall" "firewall_rule" "gone" "group" "http" "installed" "instances" "line" "locale" "package" "ready" "release" "releases" "reload" "remove"
     "served_certificate" "service" "site" "sql" "symlink" "sysctl" "timezone" "tls" "transaction" "unit" "unpack" "user" "venv"
 };
 

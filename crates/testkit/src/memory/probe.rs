@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pq_steps::{
-    AbsPath, Certificate, Command, Error, Heard, Http, Kind, Listener, Mode, Output, Package, Probe, Reply,
-    Session, SshLogin, Stat, Taken, Unit,
+    AbsPath, Certificate, Command, Error, Free, Heard, Http, Kind, Listener, Mode, Output, Package, Probe,
+    Reply, Session, SshLogin, Stat, Taken, Unit,
 };
 use sha2::{Digest, Sha256};
 
@@ -80,7 +80,11 @@ impl Probe for MemoryMachine {
     }
 
     fn taken(&self, path: &AbsPath) -> Result<Taken, Error> {
-        Ok(Taken { bytes: self.disk.taken(path.as_str()), partial: false })
+        Ok(Taken { bytes: self.disk.taken(path.as_str()), files: 1, partial: false })
+    }
+
+    fn free(&self, _: &AbsPath) -> Result<Free, Error> {
+        Ok(Free { device: 0, bytes: 1 << 30, files: None })
     }
 
     fn guarded(&self, path: &AbsPath) -> Result<bool, Error> {

@@ -1,0 +1,141 @@
+//! What runs of an instance comes to an end, so that nobody writes what would be lost.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use pq_stream::Diagnostic;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
+
+use super::cannot;
+
+/// How long what runs may go on by itself, and then once it was asked to end.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Ticks a second in what the kernel tells users, on every processor that Debian runs on.
+const TICKS: f64 = 100.0;
+
+/// Whose processes are to end.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Whose {
+    /// The user of the instance.
+    user: String,
+    /// A mark: what began after it may go on. Without it, nothing may.
+    #[serde(default)]
+    since: Option<PathBuf>,
+}
+
+/// A process that is to end.
+#[derive(Debug, PartialEq, Eq)]
+struct Process {
+    id: i32,
+    name: String,
+}
+
+/// Has them end: those of PHP once they have answered, others when they are told to.
+pub(super) fn rest(whose: &Whose) -> Result<(), Diagnostic> {
+    // A worker of PHP that is told so answers whom it is answering, and goes.
+    for process in left(whose)?.iter().filter(|it| it.name.starts_with("php-fpm")) {
+        end(process, Signal::QUIT);
+    }
+    for signal in [Signal::TERM, Signal::KILL] {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if left(whose)?.is_empty() {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(50));
+        }
+        left(whose)?.iter().for_each(|process| end(process, signal));
+    }
+    sleep(Duration::from_millis(500));
+    is_resting(whose)
+}
+
+pub(super) fn is_resting(whose: &Whose) -> Result<(), Diagnostic> {
+    let left = left(whose)?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> = left.iter().map(|it| format!("`{}` ({})", it.name, it.id)).collect();
+    Err(Diagnostic::new(format!("what runs as `{}` does not end", whose.user)).cause(named.join(", ")))
+}
+
+fn end(process: &Process, signal: Signal) {
+    if let Some(id) = Pid::from_raw(process.id) {
+        let _ = kill_process(id, signal);
+    }
+}
+
+/// The processes of the user that began before the mark; its Redis, which holds what may be forgotten, is none of them.
+fn left(whose: &Whose) -> Result<Vec<Process>, Diagnostic> {
+    let before = match &whose.since {
+        None => None,
+        Some(mark) => {
+            let changed = fs::metadata(mark).and_then(|is| is.modified()).map_err(cannot("read", mark))?;
+            Some(changed.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64())
+        }
+    };
+    let users = Path::new("/etc/passwd");
+    let text = fs::read_to_string(users).map_err(cannot("read", users))?;
+    let of = |line: &&str| line.split(':').next() == Some(&whose.user);
+    let number = text.lines().find(of).and_then(|line| line.split(':').nth(2)?.parse::<u32>().ok());
+    let Some(number) = number else { return Ok(Vec::new()) };
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let boot: f64 = stat
+        .lines()
+        .find_map(|line| line.strip_prefix("btime "))
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or_default();
+    let redis = format!("pq-{}-redis", whose.user);
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").map_err(cannot("read", Path::new("/proc")))?.flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        if entry.metadata().map(|is| is.uid()).ok() != Some(number) {
+            continue;
+        }
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        let Some((name, began)) = parse(&stat) else { continue };
+        if before.is_some_and(|before| boot + began >= before) {
+            continue;
+        }
+        let group = fs::read_to_string(entry.path().join("cgroup")).unwrap_or_default();
+        if !group.contains(&redis) {
+            found.push(Process { id, name });
+        }
+    }
+    Ok(found)
+}
+
+/// The name of a process, and when it began, in seconds since boot; nothing of one that has ended. proc(5)
+fn parse(stat: &str) -> Option<(String, f64)> {
+    let (open, close) = (stat.find('(')?, stat.rfind(')')?);
+    let words: Vec<&str> = stat.get(close + 1..)?.split_whitespace().collect();
+    if matches!(*words.first()?, "Z" | "X") {
+        return None;
+    }
+    let ticks: f64 = words.get(19)?.parse().ok()?;
+    Some((stat.get(open + 1..close)?.to_owned(), ticks / TICKS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_says_its_name_and_when_it_began() {
+        let stat = |state: &str| format!("7 (a (b) c) {state} {} 12345 0", vec!["1"; 18].join(" "));
+        let (name, began) = parse(&stat("S")).unwrap();
+        assert_eq!((name.as_str(), began), ("a (b) c", 12345.0 / TICKS));
+        assert_eq!(parse(&stat("Z")), None);
+    }
+
+    #[test]
+    fn nothing_runs_of_a_user_that_there_is_not() {
+        rest(&Whose { user: "no-such-user".to_owned(), since: None }).unwrap();
+    }
+}
