@@ -29,7 +29,7 @@ IGNORED = -- --include-ignored
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz build dist tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory bench-fleet bench-apply bench-backup bench-hardening check schema bless
+.PHONY: help fuzz build dist tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory bench-fleet bench-apply bench-backup bench-upgrade bench-hardening check schema bless
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ bench-apply: tools build ## a run beside Ansible, pyinfra and a floor: without a
 bench-backup: tools build ## a day of backups beside plain restic and the old way: about 25 minutes
 	tests/demo/sources $(LAB) >/dev/null
 	$(CARGO) bench --quiet --workspace --bench backup
+
+bench-upgrade: tools build ## how long people wait while an instance is upgraded
+	$(CARGO) bench --quiet --workspace --bench upgrade
 
 bench-hardening: tools build ## what Lynis, systemd-analyze and testssl.sh say of a machine
 	$(CARGO) bench --quiet --workspace --bench hardening

@@ -55,7 +55,7 @@ const MEDIAWIKI: App = App {
     id: "docs",
     keys: "database: postgres, title: L'encyclopédie",
     put: page,
-    canary: "cd /; runuser -u postgres -- psql -AtX -d docs -c 'SELECT page_title, page_latest FROM mediawiki.page ORDER BY 1' -c 'SELECT md5(convert_from(old_text, $$UTF8$$)) FROM mediawiki.pagecontent ORDER BY 1' -c 'SELECT user_name, user_password FROM mediawiki.mwuser ORDER BY 1'
+    canary: "cd /; runuser -u postgres -- psql -AtX -d docs -c 'SELECT page_title, page_latest FROM mediawiki.page ORDER BY 1' -c 'SELECT md5(old_text::text) FROM mediawiki.text ORDER BY 1' -c 'SELECT user_name, user_password FROM mediawiki.\"user\" ORDER BY 1'
              sha256sum /srv/paquerette/www/docs/kept/images/photo",
     seen: read_page,
 };

@@ -6,7 +6,7 @@ use pq_stream::{Connection, ConnectionKind, Diagnostic, Host, Instance};
 use serde_json::{Map, Value, json};
 
 use crate::instance::compatible;
-use crate::{Choice, Planner};
+use crate::{Choice, Planner, Upgradable};
 
 /// The most lines of a recipe: what needs more, all applications need, or it belongs into a template.
 const MOST_LINES: usize = 120;
@@ -67,9 +67,28 @@ pub fn trial(planner: &Planner, app: &App) -> Vec<Diagnostic> {
                     found.push(error);
                 }
             }
+            found.extend(upgraded(planner, app, system, web, newest(system)));
         }
     }
     found
+}
+
+/// What is wrong with how it comes to a new version, with the place in its recipe; that it does not say how is no slip.
+fn upgraded(
+    planner: &Planner,
+    app: &App,
+    system: &str,
+    web: &str,
+    newest: Option<&str>,
+) -> Option<Diagnostic> {
+    let keys = variants(app, newest).into_iter().next()?;
+    let mut host = host(app, system, web, keys);
+    host.facts.insert("instances".to_owned(), json!({ "trial": { "version": "0" } }));
+    let (_, said) = planner.upgrades(&host, &Choice::default(), None);
+    said.into_iter().find_map(|it| match it.state {
+        Upgradable::Blocked(error) if error.place.is_some() => Some(error),
+        _ => None,
+    })
 }
 
 /// Whether two errors tell of one thing to mend.

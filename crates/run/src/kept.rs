@@ -9,6 +9,7 @@ use pq_store::{forget_plan, keep_plan};
 use pq_stream::{Connection, ConnectionKind, End, FORMAT, Host, Record, Run, Status, owner_of};
 
 use crate::behind::Behind;
+use crate::transact::members;
 use crate::work::{Planned, WorkHost};
 
 /// Keeps the plans of a host's owners. Of an instance that is behind its plan, the one before is kept; of one that was removed, none.
@@ -19,7 +20,8 @@ pub(crate) fn keep(dir: &Path, host: &WorkHost, behind: &Behind<'_>, changed: bo
     let owners: BTreeSet<&str> = host.steps.iter().map(|planned| group(&planned.record.id)).collect();
     for owner in owners {
         let of_it = |it: &&Planned| group(&it.record.id) == owner || is_of_all(&it.record.id);
-        let steps: Vec<&Planned> = host.steps.iter().filter(of_it).collect();
+        let mut steps: Vec<&Planned> = host.steps.iter().filter(of_it).collect();
+        without_the_way(&mut steps, &host.steps);
         let needs = steps.iter().any(|planned| !planned.record.secrets.is_empty());
         let sealed = host.secret.as_ref().is_some_and(|it| !it.sealed.is_empty());
         if steps.iter().any(|planned| is_removal(planned)) {
@@ -40,6 +42,27 @@ fn group(id: &str) -> &str {
 /// Whether a step is of the platform and of no component of it: others stand on it wherever they are planned.
 fn is_of_all(id: &str) -> bool {
     owner_of(id) == "platform"
+}
+
+/// Takes out what led to a version, where it was upgraded: what is built anew begins there.
+fn without_the_way(steps: &mut Vec<&Planned>, all: &[Planned]) {
+    if !steps.iter().any(|planned| matches!(planned.step, AnyStep::Ready(_))) {
+        return;
+    }
+    let mut way = BTreeSet::new();
+    for planned in &*steps {
+        match &planned.step {
+            AnyStep::Ready(_) => {
+                way.insert(planned.record.id.as_str());
+            }
+            AnyStep::Transaction(it) => {
+                way.insert(planned.record.id.as_str());
+                way.extend(members(it, all).into_iter().map(|member| member.record.id.as_str()));
+            }
+            _ => {}
+        }
+    }
+    steps.retain(|planned| !way.contains(planned.record.id.as_str()));
 }
 
 /// Whether an owner goes with this step.

@@ -43,6 +43,7 @@ pub fn restore(machine: &mut dyn System, path: &AbsPath, before: Option<&Before>
             Err(Error::failed(format!("cannot take `{path}` away again"), "a directory stands there now"))
         }
         None => machine.remove(path),
+        Some(Before::Link { target }) if machine.read_link(path)?.as_ref() == Some(target) => Ok(()),
         Some(Before::Link { target }) => {
             if machine.stat(path)?.is_some_and(|is| is.kind != Kind::Symlink) {
                 machine.remove(path)?;

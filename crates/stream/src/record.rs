@@ -199,7 +199,7 @@ pub struct RunLeft {
 pub struct TransactionLeft {
     /// The id of its step.
     pub id: String,
-    /// `open`, `held` or `returning`.
+    /// `open`, `held`, `returning` or `finishing`.
     pub state: String,
     /// When it began, in UTC.
     pub since: String,

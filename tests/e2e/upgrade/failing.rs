@@ -56,7 +56,7 @@ const PHASES: &[Phase] = &[
         of: WITH_DATABASE,
         spoil: |lab, machine, app| pinned(lab, machine, app, "", Some(&"0".repeat(64))),
         mend: "",
-        told: "another digest",
+        told: "wanted is",
         options: "",
     },
     Phase {
@@ -69,7 +69,7 @@ const PHASES: &[Phase] = &[
     },
     Phase {
         name: "space",
-        of: ALWAYS,
+        of: WITH_DATABASE,
         spoil: |_, machine, _| on(machine, "mount -t tmpfs -o size=64k tmpfs /srv/paquerette/backups"),
         mend: "umount /srv/paquerette/backups",
         told: "BLOCKED",

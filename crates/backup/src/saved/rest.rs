@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pq_stream::Diagnostic;
 use rustix::process::{Pid, Signal, kill_process};
@@ -36,28 +36,41 @@ struct Process {
     name: String,
 }
 
+impl Process {
+    /// Whether it is one that its master replaces.
+    fn is_worker(&self) -> bool {
+        self.name.starts_with("php-fpm")
+    }
+}
+
 /// Has them end: those of PHP once they have answered, others when they are told to.
 pub(super) fn rest(whose: &Whose) -> Result<(), Diagnostic> {
-    // A worker of PHP that is told so answers whom it is answering, and goes.
-    for process in left(whose)?.iter().filter(|it| it.name.starts_with("php-fpm")) {
-        end(process, Signal::QUIT);
-    }
+    // A worker of PHP that is told so answers whom it is answering, and goes. Another one may come in its place, which nobody asks anything.
+    let workers: Vec<Process> = all(whose)?.into_iter().filter(Process::is_worker).collect();
+    workers.iter().for_each(|worker| end(worker, Signal::QUIT));
     for signal in [Signal::TERM, Signal::KILL] {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            if left(whose)?.is_empty() {
+            let there = all(whose)?;
+            if is_resting(whose).is_ok() && !workers.iter().any(|worker| there.contains(worker)) {
                 return Ok(());
             }
             sleep(Duration::from_millis(50));
         }
-        left(whose)?.iter().for_each(|process| end(process, signal));
+        let there = all(whose)?;
+        there
+            .iter()
+            .filter(|it| !it.is_worker() || workers.contains(it))
+            .for_each(|process| end(process, signal));
     }
     sleep(Duration::from_millis(500));
     is_resting(whose)
 }
 
+/// Without a mark, a worker of PHP cannot be told from one that came in its place, and counts for nothing.
 pub(super) fn is_resting(whose: &Whose) -> Result<(), Diagnostic> {
-    let left = left(whose)?;
+    let mut left = all(whose)?;
+    left.retain(|process| whose.since.is_some() || !process.is_worker());
     if left.is_empty() {
         return Ok(());
     }
@@ -72,7 +85,7 @@ fn end(process: &Process, signal: Signal) {
 }
 
 /// The processes of the user that began before the mark; its Redis, which holds what may be forgotten, is none of them.
-fn left(whose: &Whose) -> Result<Vec<Process>, Diagnostic> {
+fn all(whose: &Whose) -> Result<Vec<Process>, Diagnostic> {
     let before = match &whose.since {
         None => None,
         Some(mark) => {
@@ -85,12 +98,11 @@ fn left(whose: &Whose) -> Result<Vec<Process>, Diagnostic> {
     let of = |line: &&str| line.split(':').next() == Some(&whose.user);
     let number = text.lines().find(of).and_then(|line| line.split(':').nth(2)?.parse::<u32>().ok());
     let Some(number) = number else { return Ok(Vec::new()) };
-    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let boot: f64 = stat
-        .lines()
-        .find_map(|line| line.strip_prefix("btime "))
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or_default();
+    // `btime` of /proc/stat is of whole seconds.
+    let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let uptime: f64 = uptime.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let boot = now - uptime;
     let redis = format!("pq-{}-redis", whose.user);
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").map_err(cannot("read", Path::new("/proc")))?.flatten() {

@@ -61,7 +61,8 @@ impl Installed {
                     .hint(format!("{stays}; an older one comes back with its data, from a backup"))
             }
             _ => Diagnostic::new(format!("{id}: {is} is installed, and stays; the plan has {want}"))
-                .cause("an upgrade begins with a backup, and is no part of this plan")
+                .cause("an upgrade saves what it may spoil, and is no part of this plan")
+                .hint(format!("`… | pq-upgrade {id} --check` says how it comes there"))
                 .hint(stays),
         }
     }
@@ -102,9 +103,9 @@ mod tests {
         let behind = installed("1.3.0").told("blog", "1.2.3");
         assert_eq!(behind.message, "blog: 1.2.3 is installed, and stays; the plan has 1.3.0");
         let stays = "with `version: \"1.2.3\"` in the inventory, `blog` is planned as it is installed";
-        assert_eq!(behind.hints, [stays]);
+        assert_eq!(behind.hints, ["`… | pq-upgrade blog --check` says how it comes there", stays]);
         let own = Installed { key: Some("archive".to_owned()), ..installed("1.3.0") }.told("blog", "1.2.3");
-        assert!(own.hints[0].starts_with("with `archive: { …, version: \"1.2.3\" }` in"), "{own}");
+        assert!(own.hints[1].starts_with("with `archive: { …, version: \"1.2.3\" }` in"), "{own}");
         let ahead = installed("1.2.3").told("blog", "1.10");
         assert_eq!(ahead.message, "blog: 1.10 is installed, which is newer than 1.2.3, and stays");
         assert!(ahead.hints[0].contains("from a backup"));
