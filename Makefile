@@ -29,7 +29,7 @@ IGNORED = -- --include-ignored
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz build dist tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory bench-fleet bench-apply bench-backup bench-upgrade bench-hardening check schema bless
+.PHONY: help fuzz build dist tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory bench-fleet bench-apply bench-backup bench-upgrade bench-monitor bench-hardening check schema bless
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ bench-backup: tools build ## a day of backups beside plain restic and the old wa
 
 bench-upgrade: tools build ## how long people wait while an instance is upgraded
 	$(CARGO) bench --quiet --workspace --bench upgrade
+
+bench-monitor: tools build ## fifty checks of which ten hang, beside a cycle of monit
+	$(CARGO) bench --quiet --workspace --bench monitor
 
 bench-hardening: tools build ## what Lynis, systemd-analyze and testssl.sh say of a machine
 	$(CARGO) bench --quiet --workspace --bench hardening

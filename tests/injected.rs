@@ -47,6 +47,7 @@ fn values(variable: &Variable, payload: &str) -> Vec<(String, Value)> {
         Kind::Window => {
             json!({ "from": "2026-12-01T22:00:00Z", "until": "2026-12-02T02:00:00Z", "reason": "disk", "who": "claire" })
         }
+        Kind::Channel => json!({ "name": "own", "webhook": { "url": "https://a.org/in" } }),
         _ => json!(null),
     };
     let with = |field: &str, value: Value| {
@@ -66,11 +67,32 @@ fn values(variable: &Variable, payload: &str) -> Vec<(String, Value)> {
                 "content" => vec![with("content", json!(format!("#!/bin/sh\n{payload}")))],
                 _ => vec![with(field, json!(payload))],
             })
+            .chain(further(variable.kind, payload))
             .collect(),
     };
     match variable.many {
         true => each.into_iter().map(|(part, value)| (part, json!([value]))).collect(),
         false => each,
+    }
+}
+
+/// The values that put a payload deeper.
+fn further(kind: Kind, payload: &str) -> Vec<(String, Value)> {
+    let channel = |part: &str, how: Value| {
+        let mut whole = json!({ "name": "own" });
+        whole.as_object_mut().unwrap().extend(how.as_object().unwrap().clone());
+        (format!(".{part}"), whole)
+    };
+    let room = json!({ "url": "https://a.org", "room": payload, "token_file": "/etc/paquerette/token" });
+    match kind {
+        Kind::Channel => vec![
+            channel("argv", json!({ "exec": { "argv": ["/usr/local/bin/tell", payload] } })),
+            channel("user", json!({ "exec": { "argv": ["/usr/local/bin/tell"], "user": payload } })),
+            channel("room", json!({ "matrix": room })),
+            channel("url", json!({ "webhook": { "url": payload } })),
+            channel("file", json!({ "mattermost": { "url_file": payload } })),
+        ],
+        _ => Vec::new(),
     }
 }
 

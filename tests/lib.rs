@@ -18,7 +18,7 @@ pub use matrix::Matrix;
 use std::path::PathBuf;
 
 /// The tools, as a person would install them.
-pub const TOOLS: [&str; 8] = [
+pub const TOOLS: [&str; 9] = [
     "pq-inventory",
     "pq-server",
     "pq-platform",
@@ -26,6 +26,7 @@ pub const TOOLS: [&str; 8] = [
     "pq-upgrade",
     "pq-apply",
     "pq-backup",
+    "pq-monitor",
     "pq-secret",
 ];
 

@@ -27,6 +27,7 @@ mod kill_apps;
 mod kill_every;
 mod laws;
 mod mail;
+mod monitor;
 mod mysql;
 mod own_recipe;
 mod planted;

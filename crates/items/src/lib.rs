@@ -4,10 +4,12 @@
 //! Types, their form and their schema: nothing here looks at a machine. A value that was read is whole: each of its texts
 //! has the form that its type says, names within a file are known and distinct, and nothing was skipped for being unknown.
 
+mod alerts;
 mod backup;
 mod check;
 mod commands;
 mod document;
+mod kinds;
 mod monitor;
 mod schedule;
 mod schema;
@@ -16,21 +18,26 @@ mod strategies;
 mod texts;
 mod windows;
 
-pub use backup::{BackupItem, Database, Engine, Instance, Paths, Retention};
-pub use check::{
-    Certificate, Check, Disk, FileAge, Http, Probe, Process, Program, Queue, Restart, Socket, Tcp, UnitRuns,
+pub use alerts::{
+    Channel, Exec, How, Matrix, Mattermost, MonitorAlerts, Ntfy, Ping, Smtp, Tls, Urgency, Webhook,
 };
+pub use backup::{BackupItem, Database, Engine, Instance, Paths, Retention};
+pub use check::{Check, Probe};
 pub use commands::{Argv, Command};
 pub use document::{read, write};
+pub use kinds::{
+    Backups, Certificate, Clock, Database as DatabaseAnswers, Disk, Dns, FileAge, Heartbeat, Http, Load,
+    Memory, OomKills, Process, Program, Queue, RecordType, Restart, Runs, Server, Socket, Swap, Tcp,
+    UnitRuns, Updates,
+};
 pub use monitor::{Checks, Damping, MonitorItem};
 pub use schedule::{Schedule, cron_time};
 pub use schema::schema;
 pub use span::Span;
 pub use strategies::{
-    BackupAlerts, BackupStrategy, BackupTimes, MonitorAlerts, MonitorStrategy, MonitorTimes, Place, Target,
-    Thresholds, Used,
+    BackupAlerts, BackupStrategy, BackupTimes, MonitorStrategy, MonitorTimes, Place, Target, Thresholds, Used,
 };
 pub use texts::{
-    AbsolutePath, DatabaseName, Id, Line, MailAddress, Percent, Reference, TargetUrl, UnitName, Url,
+    AbsolutePath, DatabaseName, Id, Line, MailAddress, Pattern, Percent, Reference, TargetUrl, UnitName, Url,
 };
 pub use windows::{Day, Moment, TimeOfDay, Weekly, When, Window};

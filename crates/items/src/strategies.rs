@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AbsolutePath, Damping, Id, Line, MailAddress, Percent, Retention, Schedule, Span, TargetUrl, Url, Window,
+    AbsolutePath, Damping, Id, Line, MailAddress, MonitorAlerts, Percent, Retention, Schedule, Span,
+    TargetUrl, Url, Window,
 };
 
 /// How a machine is backed up.
@@ -130,6 +131,10 @@ pub struct MonitorStrategy {
     pub alerts: MonitorAlerts,
     /// From when on something is told.
     pub thresholds: Thresholds,
+    /// Places beyond this machine, `192.0.2.1:443`: while none of them answers, it is this machine that has no network, and
+    /// what is asked of others is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub network: Vec<Line>,
     /// Times in which nobody is woken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<Window>,
@@ -143,17 +148,6 @@ pub struct MonitorTimes {
     pub run: Schedule,
     /// What says that all is well.
     pub digest: Schedule,
-}
-
-/// Who is told, and how often.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MonitorAlerts {
-    /// By mail.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub mail: Vec<MailAddress>,
-    /// After how long it is told again, each time the next of these; the last one counts from then on.
-    pub remind_after: Vec<Span>,
 }
 
 /// From when on something is told.

@@ -3,8 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use regex::RegexBuilder;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+
+/// The largest automaton that a pattern may become, in bytes.
+const PATTERN: usize = 1 << 20;
 
 /// Types of texts: their documentation, the form in words, an expression that the schema has, and the rule itself.
 macro_rules! texts {
@@ -86,6 +90,10 @@ texts! {
 
     /// One line of text that says something.
     Line, "one line of text", "\\S", is_line;
+
+    /// A regular expression, matched in a time that grows with the text alone.
+    Pattern, "a regular expression (of Rust's `regex`: without backreferences and lookaround)", "\\S",
+    |text| is_line(text) && RegexBuilder::new(text).size_limit(PATTERN).build().is_ok();
 
     /// A mail address.
     MailAddress, "a mail address, such as `admin@example.org`", "^[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+$",
@@ -233,6 +241,11 @@ mod tests {
         assert!(UnitName::new("php8.2-fpm.service").is_ok() && UnitName::new("nginx").is_err());
         assert!(MailAddress::new("a@b.org").is_ok() && MailAddress::new("a@b.org\nbcc").is_err());
         assert!(DatabaseName::new("*").is_ok() && DatabaseName::new("a;b").is_err());
+        assert!(
+            Pattern::new("(a+)+$").is_ok()
+                && Pattern::new("(a").is_err()
+                && Pattern::new("(?:x{900}){900}").is_err()
+        );
         assert!(Percent::try_from(0).is_err() && Percent::try_from(100).is_ok());
     }
 }

@@ -32,7 +32,7 @@ fn every_key_that_there_is_comes_back_as_it_was_written() {
     let item: MonitorItem = round(MONITOR_ITEM);
     let kinds: Vec<_> = item.checks.iter().map(|check| std::mem::discriminant(&check.probe)).collect();
     let distinct = kinds.iter().enumerate().filter(|(at, kind)| !kinds[..*at].contains(kind)).count();
-    assert_eq!(distinct, 10, "the example has each kind of check");
+    assert_eq!(distinct, 21, "the example has each kind of check");
     assert!(item.checks.iter().any(|check| matches!(&check.probe, Probe::Http(http) if http.status == 204)));
     round::<BackupStrategy>(BACKUP);
     let strategy: MonitorStrategy = round(MONITOR);
@@ -101,10 +101,24 @@ fn a_check_asks_exactly_one_thing() {
         "unit: { name: nginx }",
         "file: { path: /x, max_age: 0h }",
         "disk: { path: / }, damping: { failures: 3, of: 2 }",
+        "http: { url: \"https://a.org/\", matches: \"(a\" }",
     ] {
         assert!(read::<MonitorItem>("x", "x", &item(keys)).is_err(), "{keys}");
     }
     read::<MonitorItem>("x", "x", &item("disk: { path: / }, damping: { failures: 2, of: 3 }")).unwrap();
+}
+
+#[test]
+fn a_channel_is_exactly_one_way() {
+    let with = |channel: &str| {
+        MONITOR.replace("{ name: team, mattermost: { url_file: /etc/paquerette/team.url } }", channel)
+    };
+    assert!(read::<MonitorStrategy>("x", "x", &with("{ name: team }")).is_err());
+    let (_, _, error) = refusal::<MonitorStrategy>(&with("{ name: team, mattermos: { url_file: /x } }"));
+    assert_eq!(error.hints, ["did you mean `mattermost`?"]);
+    let two = "{ name: team, mattermost: { url_file: /x }, exec: { argv: [/x] } }";
+    let (_, _, error) = refusal::<MonitorStrategy>(&with(two));
+    assert!(error.causes[0].contains("is not exactly one of"), "{error}");
 }
 
 #[test]

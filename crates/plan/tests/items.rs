@@ -107,6 +107,8 @@ fn an_instance_is_watched_by_its_process_its_certificate_and_its_pages() {
             );
         }
     }
+    let health = monitor["dav"].checks.iter().find(|it| it.id.as_str() == "health").unwrap();
+    assert_eq!(health.depends_on.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["dav/runs"]);
     let backup: BTreeMap<_, BackupItem> = files(&plan, "backup.d/");
     let wiki = &backup["wiki"];
     let paths: Vec<_> = wiki.paths.include.iter().map(|path| path.as_str()).collect();
@@ -175,6 +177,24 @@ fn windows_of_the_inventory_reach_the_strategy() {
     endless["weekly"].as_object_mut().unwrap().remove("until");
     let error = planned(json!([window, endless])).unwrap_err();
     assert!(error.message.starts_with("item 2 of `maintenance` of `demo` cannot be"), "{error}");
+}
+
+#[test]
+fn ways_of_telling_reach_the_strategy_without_a_secret() {
+    let planned = |channel: Value| {
+        let vars = json!({ "monitor_channels": [channel], "monitor_ping": "https://hc.demo.test/0", "monitor_network": ["192.0.2.1:443"] });
+        planner().server(&host("demo", "debian-12", vars), Unused::Stays)
+    };
+    let channel = json!({ "name": "team", "from": "critical", "mattermost": { "url_file": "/etc/paquerette/team.url" } });
+    let plan = planned(channel.clone()).unwrap();
+    let strategy: MonitorStrategy = strategy(&plan, "monitor");
+    assert_eq!(serde_json::to_value(&strategy.alerts.channels[0]).unwrap(), channel);
+    assert_eq!(strategy.alerts.ping.unwrap().url.as_str(), "https://hc.demo.test/0");
+    assert_eq!(strategy.network[0].as_str(), "192.0.2.1:443");
+    let error =
+        planned(json!({ "name": "team", "mattermost": { "url": "https://chat.demo.test/hooks/secret" } }))
+            .unwrap_err();
+    assert!(!error.to_string().contains("hooks/secret"), "{error}");
 }
 
 #[test]

@@ -97,6 +97,8 @@ pub enum Kind {
     Target,
     /// A time in which nobody is woken: when, why, and who says so.
     Window,
+    /// A way of telling people: a name, and which one it is.
+    Channel,
 }
 
 impl Kind {
@@ -171,6 +173,9 @@ impl Kind {
                 "a time with its end, such as `{ from: \"2026-12-01T22:00:00+01:00\", until: \"2026-12-02T02:00:00+01:00\", reason: new disk, who: claire }`, \
                  or with `weekly: { days: [sunday], from: \"22:00\", until: \"23:30\" }` instead of `from` and `until`"
             }
+            Kind::Channel => {
+                "a way of telling, without a secret, such as `{ name: phone, ntfy: { url: \"https://ntfy.example.org\", topic_file: /etc/paquerette/ntfy.topic } }`"
+            }
         }
     }
 
@@ -220,6 +225,9 @@ impl Kind {
             Kind::Window => json!({
                 "from": "2026-12-01T22:00:00Z", "until": "2026-12-02T02:00:00Z", "reason": "sample", "who": "sample",
             }),
+            Kind::Channel => {
+                json!({ "name": "sample", "webhook": { "url": "https://sample.example.org/in" } })
+            }
         }
     }
 
@@ -347,7 +355,8 @@ impl Kind {
             | Kind::Directory
             | Kind::Environment
             | Kind::Target
-            | Kind::Window => None,
+            | Kind::Window
+            | Kind::Channel => None,
         }
     }
 }

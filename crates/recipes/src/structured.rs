@@ -1,8 +1,8 @@
-//! Variables that are mappings: people, jobs and scripts of the operator's own, tools, targets of backups, windows.
+//! Variables that are mappings: people, jobs and scripts of the operator's own, tools, targets of backups, windows, ways of telling.
 //!
 //! Each becomes its normal form, with every field, or says what is wrong with it.
 
-use pq_items::{Target, Window, cron_time};
+use pq_items::{Channel, Target, Window, cron_time};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -11,8 +11,16 @@ use crate::Kind;
 use crate::code::{Directory, Environment, Git, Packages};
 
 /// What a release of these tools brings.
-pub const TOOLS: [&str; 7] =
-    ["pq-inventory", "pq-server", "pq-platform", "pq-instance", "pq-apply", "pq-backup", "pq-secret"];
+pub const TOOLS: [&str; 8] = [
+    "pq-inventory",
+    "pq-server",
+    "pq-platform",
+    "pq-instance",
+    "pq-apply",
+    "pq-backup",
+    "pq-monitor",
+    "pq-secret",
+];
 
 /// A value in its normal form, or what is wrong with it; nothing where its type is none of these.
 pub(crate) fn read(kind: Kind, value: &Value) -> Option<Result<Value, String>> {
@@ -28,6 +36,7 @@ pub(crate) fn read(kind: Kind, value: &Value) -> Option<Result<Value, String>> {
         Kind::Environment => Some(typed::<Environment>(value)),
         Kind::Target => Some(typed::<Target>(value)),
         Kind::Window => Some(typed::<Window>(value)),
+        Kind::Channel => Some(typed::<Channel>(value)),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Locks: one run changes a machine at a time, and one makes its backups.
 //!
-//! Two are there. The machine's is held alone by who changes it, and is shared by who must not find it being changed; that of the
-//! backups is held alone. Who takes both takes that of the backups first.
+//! The machine's is held alone by who changes it, and is shared by who must not find it being changed; that of the backups is held
+//! alone. Who takes both takes that of the backups first. That of the monitor keeps two of its runs apart, and nothing else.
 //!
 //! The kernel lets go of it when its holder dies, however it dies. The file's text names the holder; one that lets go
 //! by itself takes its name out, so a name that is left is that of a run that was killed.
@@ -74,6 +74,14 @@ impl HostLock {
     /// Where somebody has it, or the file cannot be used.
     pub fn backups(dir: &Path) -> Result<Self, Locked> {
         Self::open(dir.join(BACKUPS), FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// Takes the lock of who watches in `dir`, without waiting.
+    ///
+    /// # Errors
+    /// Where somebody has it, or the file cannot be used.
+    pub fn monitor(dir: &Path) -> Result<Self, Locked> {
+        Self::open(dir.join(MONITOR), FlockOperation::NonBlockingLockExclusive)
     }
 
     fn open(path: PathBuf, how: FlockOperation) -> Result<Self, Locked> {
@@ -165,6 +173,9 @@ const HOST: &str = "host.lock";
 
 /// The lock of its backups.
 const BACKUPS: &str = "backup.lock";
+
+/// The lock of who watches: it stands in nobody's way.
+const MONITOR: &str = "monitor.lock";
 
 /// Most bytes of the file that are read.
 const MOST: usize = 2_000;

@@ -6,6 +6,7 @@ mod filter;
 pub mod instance;
 pub mod inventory;
 mod listing;
+pub mod monitor;
 pub mod platform;
 mod recipes;
 pub mod secret;
@@ -26,6 +27,7 @@ pub fn commands() -> Vec<clap::Command> {
         apply::Args::command(),
         upgrade::Args::command(),
         backup::Args::command(),
+        monitor::Args::command(),
         secret::Args::command(),
     ]
 }

@@ -113,6 +113,10 @@ fn monitor(draft: &Draft<'_>, life: &Life<'_>) -> Result<Value, Diagnostic> {
             "command": { "argv": ["sh", "-c", script] },
         }));
     }
+    // What its pages stand on within it: where that is down, one message says so.
+    let own =
+        checks.iter().filter_map(|it| it["id"].as_str()).filter(|it| ["runs", "redis", "pool"].contains(it));
+    let own: Vec<String> = own.map(|it| format!("{id}/{it}")).collect();
     for (index, health) in life.app.health.iter().enumerate().filter(|_| served) {
         let source = &life.app.source;
         let path = draft.renderer.text(source, &health.http, &life.scope)?;
@@ -120,6 +124,7 @@ fn monitor(draft: &Draft<'_>, life: &Life<'_>) -> Result<Value, Diagnostic> {
         checks.push(json!({
             "id": super::site::health_name(index),
             "about": format!("{id} answers"),
+            "depends_on": own,
             "http": {
                 "url": format!("{}://{}{path}", life.scheme(), life.domain()?),
                 "status": health.status,

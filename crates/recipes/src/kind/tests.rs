@@ -190,6 +190,7 @@ fn what_is_given_as_a_sample_is_of_its_type() {
         Kind::Below,
         Kind::Target,
         Kind::Window,
+        Kind::Channel,
     ];
     for kind in kinds {
         assert!(kind.accept(&kind.sample()).is_some(), "{kind:?}");

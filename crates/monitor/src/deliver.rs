@@ -1,0 +1,206 @@
+//! Takes messages from the spool to people.
+//!
+//! Always true here: ways do not wait for each other; by one way the older message goes first, and where it is not taken the others
+//! wait; what was taken is written down before the next one is sent.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::tz::TimeZone;
+
+use crate::channel::{PATIENCE, Way};
+use crate::spool::{Spool, next};
+use crate::{Message, State};
+
+/// What came of it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// How many were taken, a message by each way.
+    pub taken: usize,
+    /// By which way nothing goes, and why.
+    pub failed: BTreeMap<String, String>,
+    /// What could not be written down.
+    pub unwritten: Option<String>,
+}
+
+/// What a way says of a message: which one, and why it was not taken.
+type Said = (String, usize, Result<(), String>);
+
+/// Sends what is due, and writes down what was taken.
+pub fn deliver(
+    spool: &Spool,
+    messages: Vec<Message>,
+    ways: &BTreeMap<String, Way>,
+    state: &mut State,
+    now: i64,
+    until: Instant,
+) -> Delivered {
+    let zone = TimeZone::system();
+    let mut delivered = Delivered::default();
+    let mut messages = messages;
+    for message in &mut messages {
+        forget(message, ways, &zone);
+        if message.to.is_empty() {
+            note(spool.update(message), &mut delivered);
+        }
+    }
+    let (tell, told) = mpsc::channel::<Said>();
+    let mut open = 0;
+    for (name, way) in ways {
+        let first = messages.iter().filter_map(|it| it.to.get(name)).next();
+        // The oldest decides: what it waits for, the others wait for too.
+        if first.is_none_or(|waiting| waiting.next > now) {
+            continue;
+        }
+        let letters: Vec<_> = messages
+            .iter()
+            .enumerate()
+            .filter_map(|(at, it)| Some((at, it.letter(it.to.get(name)?.pressing, &zone)?)))
+            .collect();
+        let (way, name, tell) = (way.clone(), name.clone(), tell.clone());
+        open += 1;
+        thread::spawn(move || {
+            for (at, letter) in letters {
+                if until.saturating_duration_since(Instant::now()) < Duration::from_millis(500) {
+                    return;
+                }
+                let said = way.send(&letter);
+                let over = said.is_err();
+                if tell.send((name.clone(), at, said)).is_err() || over {
+                    return;
+                }
+            }
+        });
+    }
+    drop(tell);
+    // The last one may have begun just before the end.
+    let end = until + PATIENCE + Duration::from_secs(1);
+    while open > 0
+        && let Ok((name, at, said)) = told.recv_timeout(end.saturating_duration_since(Instant::now()))
+    {
+        let Some(message) = messages.get_mut(at) else { continue };
+        match said {
+            Ok(()) => {
+                message.to.remove(&name);
+                state.proven.insert(name, now);
+                delivered.taken += 1;
+            }
+            Err(why) => {
+                if let Some(waiting) = message.to.get_mut(&name) {
+                    waiting.tries = waiting.tries.saturating_add(1);
+                    waiting.next = next(now, waiting.tries);
+                    waiting.why = Some(crate::answer::line(&why));
+                }
+                delivered.failed.insert(name, why);
+            }
+        }
+        note(spool.update(message), &mut delivered);
+    }
+    delivered
+}
+
+fn note(written: std::io::Result<()>, delivered: &mut Delivered) {
+    if let Err(error) = written {
+        delivered.unwritten = Some(pq_stream::system_cause(&error));
+    }
+}
+
+/// Waits no more for ways that are not there any more, or that want nothing of this message.
+fn forget(message: &mut Message, ways: &BTreeMap<String, Way>, zone: &TimeZone) {
+    let wanted: Vec<String> = message
+        .to
+        .iter()
+        .filter(|(name, waiting)| {
+            ways.contains_key(*name) && message.letter(waiting.pressing, zone).is_some()
+        })
+        .map(|(name, _)| name.clone())
+        .collect();
+    message.to.retain(|name, _| wanted.contains(name));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::{addressed, ways};
+    use crate::event::Kind;
+    use crate::message::tests::event;
+    use crate::{Level, MonitorAlerts};
+    use std::fs;
+    use std::path::Path;
+
+    /// Two ways by programs: `good` appends the title to a file, `bad` fails as long as a file `down` is there.
+    fn two(dir: &Path) -> BTreeMap<String, Way> {
+        let dir = dir.display();
+        let text = format!(
+            "{{ remind_after: [4h], channels: [{{ name: good, exec: {{ argv: [sh, -c, 'cat >>{dir}/good'] }} }}, {{ name: bad, exec: {{ argv: [sh, -c, 'test ! -e {dir}/down && cat >>{dir}/bad'] }} }}] }}"
+        );
+        let alerts: MonitorAlerts = pq_items::read("x", "x", &text).unwrap();
+        ways(&alerts)
+    }
+
+    fn titles(dir: &Path, way: &str) -> Vec<String> {
+        let text = fs::read_to_string(dir.join(way)).unwrap_or_default();
+        let id = |line: &str| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_str().unwrap().to_owned()
+        };
+        text.lines().map(id).collect()
+    }
+
+    #[test]
+    fn a_way_that_is_down_for_an_hour_gets_all_in_their_order_and_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::new(dir.path());
+        let ways = two(dir.path());
+        let mut state = State::default();
+        fs::write(dir.path().join("down"), "").unwrap();
+        let mut run = |now: i64| {
+            let (messages, _) = spool.all().unwrap();
+            deliver(&spool, messages, &ways, &mut state, now, Instant::now() + Duration::from_secs(5))
+        };
+        for minute in 0..60 {
+            if minute % 20 == 0 {
+                let event = event(Kind::Began, &format!("a/c{minute}"), Level::Critical);
+                let message = Message::of("web", minute * 60, vec![event], addressed(&ways)).unwrap();
+                spool.put(&message).unwrap();
+            }
+            let delivered = run(minute * 60);
+            assert_eq!(delivered.unwritten, None);
+        }
+        assert_eq!(titles(dir.path(), "good").len(), 3);
+        assert_eq!(titles(dir.path(), "bad").len(), 0);
+        let waits = spool.all().unwrap().0;
+        assert_eq!(waits.len(), 3);
+        assert!(waits[0].to["bad"].tries < 20, "it is not asked each minute: {:?}", waits[0].to);
+        assert!(waits[0].to["bad"].why.as_ref().is_some_and(|why| why.contains("ended with 1")));
+        fs::remove_file(dir.path().join("down")).unwrap();
+        for minute in 60..80 {
+            run(minute * 60);
+        }
+        assert_eq!(titles(dir.path(), "bad"), ["a/c0-began", "a/c20-began", "a/c40-began"]);
+        assert_eq!(titles(dir.path(), "good").len(), 3);
+        assert!(spool.all().unwrap().0.is_empty());
+    }
+
+    #[test]
+    fn a_way_that_is_no_more_holds_no_message() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::new(dir.path());
+        let ways = two(dir.path());
+        let message =
+            Message::of("web", 1, vec![event(Kind::Began, "a/b", Level::Critical)], addressed(&ways))
+                .unwrap();
+        spool.put(&message).unwrap();
+        let none = BTreeMap::new();
+        deliver(
+            &spool,
+            vec![message],
+            &none,
+            &mut State::default(),
+            2,
+            Instant::now() + Duration::from_secs(1),
+        );
+        assert!(spool.all().unwrap().0.is_empty());
+    }
+}
