@@ -81,7 +81,10 @@ pub fn in_place(
     let before = before.unwrap_or_default();
     put_back(session, &item, &chosen, what, &renamed, &before, told).map_err(|error| {
         error.hint(format!(
-            "run the same command again; `pq-backup restore {} --at {before} --in-place` brings back what was there",
+            "`pq-backup restore {} --at {}{} --in-place` goes on; `pq-backup restore {} --at {before} --in-place` brings back what was there",
+            what.item,
+            chosen.set.id,
+            other.map(|it| format!(" --as {it}")).unwrap_or_default(),
             item.owner
         ))
     })

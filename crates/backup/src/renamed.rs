@@ -2,8 +2,9 @@
 //!
 //! Always true here: a name is exchanged where it stands alone, as a directory or as who owns something; never within the data.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use pq_items::{BackupItem, Engine};
@@ -47,7 +48,14 @@ impl Renamed {
                 was.version
             )));
         }
-        Ok(Renamed { from, to })
+        let renamed = Renamed { from: from.clone(), to: to.clone() };
+        for path in &manifest.paths {
+            let place = renamed.path(path);
+            if !item.paths.include.iter().any(|it| Path::new(&place).starts_with(it.as_str())) {
+                return Err(cannot(format!("`{path}` has no place there: `{place}` is not backed up of it")));
+            }
+        }
+        Ok(renamed)
     }
 
     fn is_none(&self) -> bool {
@@ -82,7 +90,13 @@ impl Renamed {
             return Ok(dump.clone());
         }
         let of = match &dump.of {
-            Source::Sqlite { path } => Source::Sqlite { path: self.path(path) },
+            Source::Sqlite { path } => {
+                let path = self.path(path);
+                if !item.sqlite.iter().any(|it| it.as_str() == path) {
+                    return Err(self.without(dump, &format!("`{path}` is not backed up of it")));
+                }
+                Source::Sqlite { path }
+            }
             Source::Accounts { engine } => Source::Accounts { engine: *engine },
             Source::Database(was) => {
                 let mut same = item.databases.iter().filter(|it| it.engine == was.engine);
@@ -113,7 +127,9 @@ impl Renamed {
         }
         let beside = file.with_extension("renamed");
         let mut from = BufReader::new(File::open(file)?);
-        let mut to = BufWriter::new(File::create(&beside)?);
+        let mut to = BufWriter::new(
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?,
+        );
         let (mut line, mut rows) = (Vec::new(), false);
         loop {
             line.clear();

@@ -1,9 +1,11 @@
 //! `pq-backup run`: every item, one after the other; what fails takes nothing else with it.
 
+use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use pq_items::{BackupItem, Place, Target};
-use pq_stream::{Diagnostic, Event, Outcome, Problem, Status, size, utc};
+use pq_store::{STATE_DIR, Transactions};
+use pq_stream::{Diagnostic, Event, Outcome, Problem, Status, owner_of, size, utc};
 
 use crate::alert::Alert;
 use crate::forecast;
@@ -56,7 +58,7 @@ pub fn run(session: &mut Session, options: &RunOptions, told: &mut dyn Teller) -
     for item in &items {
         let owner = item.owner.as_str();
         let began = Instant::now();
-        let ended = one(session, item, &aims, &without, told);
+        let ended = settled(owner).and_then(|()| one(session, item, &aims, &without, told));
         let ms = u64::try_from(began.elapsed().as_millis()).ok();
         let (outcome, problems) = match ended {
             Ok(missing) if missing.is_empty() => (Outcome::Changed, Vec::new()),
@@ -88,6 +90,22 @@ pub fn run(session: &mut Session, options: &RunOptions, told: &mut dyn Teller) -
     failed.extend(wrong.drain(..).map(|it| (None, it)));
     alert.end(&failed);
     Ok(if failed.is_empty() { Status::Done } else { Status::Failed })
+}
+
+/// Demands that nothing of an item is half-way: what an upgrade left so is no backup.
+fn settled(owner: &str) -> Result<(), Diagnostic> {
+    let all = Transactions::new(Path::new(STATE_DIR)).all().map_err(|error| {
+        Diagnostic::new("cannot read what is not finished on this machine").cause(error.to_string())
+    })?;
+    match all.iter().find(|it| owner_of(&it.id) == owner) {
+        None => Ok(()),
+        Some(open) => Err(Diagnostic::new(format!("`{owner}` is not backed up: it is half-way"))
+            .cause(format!("transaction `{}`, begun {}, is not finished", open.id, open.since))
+            .hint(format!(
+                "finish it, or undo it: `pq-apply --rollback {}`; the backups before stay",
+                open.id
+            ))),
+    }
 }
 
 /// What an event says of an item.

@@ -138,7 +138,18 @@ fn save(told: &Told) -> Result<(), Diagnostic> {
     if let Some(database) = &told.database {
         saved.dump = Some(dumped(database, &new)?);
     }
-    for path in told.paths.iter().filter(|path| path.is_dir()) {
+    for path in &told.paths {
+        match fs::symlink_metadata(path) {
+            Ok(is) if is.is_dir() => {}
+            Ok(is) if is.is_symlink() => {
+                return Err(Diagnostic::new(format!("`{}` is a link, and is not saved so", path.display()))
+                    .cause("what it leads to would be migrated, and could not be brought back")
+                    .hint(
+                        "put the directory itself there, or mount what it leads to there (`mount --bind`)",
+                    ));
+            }
+            _ => continue,
+        }
         let to = new.join(format!("files-{}", saved.paths.len()));
         copied(path, &to)?;
         saved.paths.push(path.clone());
@@ -355,7 +366,7 @@ mod tests {
     fn the_time_of_what_was_set_aside_is_in_its_name() {
         let time = from_utc("2026-11-29T01:44:25Z").unwrap();
         assert_eq!(stamp(time), "20261129t014425");
-        assert_eq!(set_aside(&format!("blog_failed_{}", stamp(time))), Some(time));
-        assert_eq!(set_aside("blog_failed_x"), None);
+        assert_eq!(set_aside(&back::failing("blog", time)), Some(time));
+        assert_eq!(set_aside("_blog_failed_x"), None);
     }
 }

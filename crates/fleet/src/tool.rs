@@ -161,7 +161,11 @@ pub fn converse(
     heard.map_err(|error| cannot(&error))?;
     let code = status.map_err(|error| cannot(&error))?.code();
     match code.and_then(|code| Status::try_from(u8::try_from(code).ok()?).ok()) {
-        Some(status) if last.is_empty() || status == Status::Done => Ok(status),
+        Some(status)
+            if last.is_empty() || matches!(status, Status::Done | Status::Differs | Status::Busy) =>
+        {
+            Ok(status)
+        }
         _ => {
             let how = match code {
                 Some(code) => format!("`{name}` ended with status {code}"),

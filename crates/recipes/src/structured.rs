@@ -11,11 +11,12 @@ use crate::Kind;
 use crate::code::{Directory, Environment, Git, Packages};
 
 /// What a release of these tools brings.
-pub const TOOLS: [&str; 8] = [
+pub const TOOLS: [&str; 9] = [
     "pq-inventory",
     "pq-server",
     "pq-platform",
     "pq-instance",
+    "pq-upgrade",
     "pq-apply",
     "pq-backup",
     "pq-monitor",

@@ -16,7 +16,7 @@ use crate::behind::Behind;
 use crate::edits::{Decisions, Take};
 use crate::foreign;
 use crate::host::{HostRun, Mode, Verdict};
-use crate::kept::keep;
+use crate::kept::{Heard, keep};
 use crate::stop::Stop;
 use crate::way_in::stop_timer;
 use crate::work::{Planned, WorkHost};
@@ -92,6 +92,7 @@ pub fn execute_here(
     foreign::refuse(&machine, records.ledger.ledger(), host, &behind)
         .map_err(|error| Failure::failed(error.hint("nothing was touched")))?;
     let looked_at: Vec<&Planned> = host.steps.iter().filter(|it| !behind.holds(it)).collect();
+    let mut heard = Heard::new(told);
     let run = HostRun {
         machine: &mut machine,
         records: &mut records,
@@ -106,7 +107,7 @@ pub fn execute_here(
         earlier: &earlier,
         carries: found.carries(),
         unnoted: Some(found).filter(|_| first),
-        told,
+        told: &mut heard,
     };
     let mut verdict = run.run(&host.steps);
     let undoing = looked_at.iter().filter_map(|planned| match &planned.step {
@@ -125,9 +126,9 @@ pub fn execute_here(
     }
     // A part of a plan is none: what it leaves out would be missing in what is built from it.
     if options.mode == Mode::Apply
-        && verdict.status == Status::Done
         && options.only.is_empty()
-        && let Err(error) = keep(Path::new(PLANS), host, &behind, verdict.counts.changed > 0)
+        && stop.asked().is_none()
+        && let Err(error) = keep(Path::new(PLANS), host, &behind, &heard.failed, verdict.counts.changed > 0)
     {
         let error = Diagnostic::new("cannot keep the plan for backups").cause(system_cause(&error));
         report(&error.hint("what is told of its steps is right; run the same command again"));

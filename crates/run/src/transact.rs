@@ -294,16 +294,21 @@ impl HostRun<'_> {
             .concat(),
             place: None,
         };
-        for record in &open.data {
-            self.undo_by(record).map_err(within)?;
-        }
-        self.bring_back_files(open).map_err(within)?;
-        for record in &open.rollback {
-            self.undo_by(record).map_err(within)?;
+        if let Err(error) = self.undone(open) {
+            // What is down and stays so is no maintenance any more: those who watch are to tell it.
+            let _ = self.records.maintenance.close(owner_of(&open.id));
+            return Err(within(error));
         }
         self.close(open)?;
         self.told.note(&format!("transaction `{}` is undone: {}", open.id, as_before(open)));
         Ok(())
+    }
+
+    /// Data, files, and what its own steps say.
+    fn undone(&mut self, open: &Unfinished) -> Result<(), Diagnostic> {
+        open.data.iter().try_for_each(|record| self.undo_by(record))?;
+        self.bring_back_files(open)?;
+        open.rollback.iter().try_for_each(|record| self.undo_by(record))
     }
 
     /// One step that undoes something.

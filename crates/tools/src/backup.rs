@@ -121,7 +121,7 @@ enum Verb {
         /// Into the place of this instance, which is installed and of the same application and version; as with `--in-place`
         #[arg(long = "as", value_name = "NEWID", conflicts_with_all = ["into", "kit"])]
         other: Option<String>,
-        /// Do not ask before `--in-place` on more than one host
+        /// Do not ask before `--in-place` or `--as` on more than one host
         #[arg(short, long)]
         yes: bool,
         #[command(flatten)]
@@ -202,9 +202,10 @@ enum Verb {
         #[command(flatten)]
         ask: AskArgs,
     },
-    /// Make this machine again what it was: the plan on standard input, and in it what its backups have
+    /// Make this machine again what it was: its plan, and in it what its backups have
     ///
-    /// Executes the plan of this machine, `pq-inventory HOST | pq-server | pq-platform | pq-instance | pq-backup rebuild`, and puts what each
+    /// Executes the plan of this machine, `pq-inventory HOST | pq-server | pq-platform | pq-instance | pq-backup rebuild`, or, where none is
+    /// given, the plans that it kept and that are in its backup (`--kit`, `--plan-identity`), and puts what each
     /// item had in its newest backup into its place: certificates, files, databases, the machine's own people. Where it was interrupted, the
     /// same command goes on. What people have on the machine already is not overwritten.
     #[command(after_help = EXIT_STATUS)]
@@ -324,6 +325,13 @@ pub fn run() -> Result<Status, Failure> {
     if remote.is_some() {
         return afar(verb);
     }
+    if verb.changes() && verb.ask().is_some_and(|ask| !ask.here) && input::is_empty_pipe() {
+        return Err(Failure::input(
+            Diagnostic::new("no host came on standard input, which is a pipe")
+                .cause("the command before it may have failed: what it should be about is not known")
+                .hint("`--here` means this machine; nothing was touched"),
+        ));
+    }
     if let Some(ask) = verb.ask().filter(|ask| !ask.here).cloned()
         && input::names_hosts("`--here` is this machine")
     {
@@ -352,9 +360,14 @@ fn demand_root() -> Result<(), Failure> {
 
 /// Does it for a machine that asks this one, and ends when that does not listen any more.
 fn afar(verb: Verb) -> Result<Status, Failure> {
-    thread::spawn(|| {
+    // Half an exchange is worse than one that nobody hears of.
+    let exchanges = matches!(verb, Verb::Restore { .. }) && verb.changes();
+    thread::spawn(move || {
         let mut chunk = [0; 256];
         while std::io::stdin().read(&mut chunk).is_ok_and(|read| read > 0) {}
+        if exchanges {
+            return;
+        }
         // As the keys of a terminal would end it: with all that it has started.
         let own = rustix::process::getpid();
         let _ = match rustix::process::getpgrp() == own {

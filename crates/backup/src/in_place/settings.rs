@@ -30,10 +30,25 @@ pub fn stay(owner: &str, staged: &[(PathBuf, PathBuf)]) -> Result<(), Diagnostic
         };
         // What somebody changed by hand, or nobody wrote yet, is none of ours.
         if digest(path).is_ok_and(|is| is == *written) {
-            copy(path, &from.join(below)).map_err(|error| cannot(path, &error))?;
+            let to = unlinked(from, below)?;
+            copy(path, &to).map_err(|error| cannot(path, &error))?;
         }
     }
     Ok(())
+}
+
+/// A path below a directory, on whose way there is no link: what came out of a backup may lead anywhere.
+fn unlinked(from: &Path, below: &Path) -> Result<PathBuf, Diagnostic> {
+    let mut path = from.to_path_buf();
+    for part in below.parent().into_iter().flat_map(Path::components) {
+        path.push(part);
+        if path.is_symlink() {
+            return Err(Diagnostic::new(format!("`{}` is a link in the backup", path.display()))
+                .cause("settings would be written to where it leads")
+                .hint("without `--in-place`, a restore goes into a directory of its own"));
+        }
+    }
+    Ok(from.join(below))
 }
 
 /// Copies a file with all that it has.

@@ -88,11 +88,24 @@ impl Plans {
             Record::Host(host) => Some(host.host.clone()),
             _ => None,
         });
-        for record in chosen.iter().flat_map(|it| &it.records) {
-            if let Record::Step(step) = record {
-                let mut step = step.clone();
-                step.host = name.clone().unwrap_or(step.host);
-                lines.push(Record::Step(step));
+        // What several plans have in common stands in each as it was when that was kept: the newest counts.
+        let mut places: BTreeMap<&str, (usize, SystemTime)> = BTreeMap::new();
+        for kept in &chosen {
+            for record in &kept.records {
+                let Record::Step(step) = record else { continue };
+                let mut line = step.clone();
+                line.host = name.clone().unwrap_or(line.host);
+                match places.get(step.id.as_str()) {
+                    Some((_, when)) if *when >= kept.when => {}
+                    Some((at, _)) => {
+                        lines[*at] = Record::Step(line);
+                        places.insert(&step.id, (*at, kept.when));
+                    }
+                    None => {
+                        places.insert(&step.id, (lines.len(), kept.when));
+                        lines.push(Record::Step(line));
+                    }
+                }
             }
         }
         let is_end = |it: &&Record| matches!(it, Record::End(_));
@@ -164,6 +177,16 @@ mod tests {
         let stream = plans.stream(&["wiki", "platform"]).unwrap();
         assert!(stream.contains(r#""names":["a","b"],"sealed":"new""#), "{stream}");
         assert_eq!(stream.lines().filter(|line| line.contains(r#""type":"step""#)).count(), 2);
+        // What both have is that of the newer one.
+        let shared = |path: &str| {
+            format!(
+                r#"{{"type":"step","host":"web","id":"platform/os","title":"t","do":"directory","path":"{path}"}}"#
+            )
+        };
+        kept(dir.path(), "platform", 5, &[&shared("/old"), &one]);
+        kept(dir.path(), "wiki", 1, &[&shared("/new"), &other]);
+        let both = Plans::read(dir.path(), String::new()).unwrap().stream(&["wiki", "platform"]).unwrap();
+        assert!(both.contains("/new") && !both.contains("/old"), "{both}");
         assert!(stream.starts_with(&RUN[..20]) && stream.trim_end().ends_with(END), "{stream}");
     }
 

@@ -91,10 +91,20 @@ fn note(path: &Path, text: &str) -> Result<(), Diagnostic> {
         .map_err(cannot("write", path))
 }
 
+/// The database into which a dump is loaded. No instance is called so: their names begin with a letter.
+fn beside(name: &str) -> String {
+    format!("_pq_back_{name}")
+}
+
+/// What a database is called that failed at a time.
+pub(super) fn failing(name: &str, when: SystemTime) -> String {
+    format!("_{name}_failed_{}", stamp(when))
+}
+
 fn postgres(database: &Database, dump: &Dumped, file: &Path) -> Result<(), Diagnostic> {
     let (engine, name) = (Engine::Postgres, database.name.as_str());
-    let back = format!("{name}_back");
-    let failed = format!("{name}_failed_{}", stamp(SystemTime::now()));
+    let back = beside(name);
+    let failed = failing(name, SystemTime::now());
     drop_database(engine, &back)?;
     let make = format!(
         "SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', '{back}', pg_catalog.pg_get_userbyid(datdba), pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype) FROM pg_catalog.pg_database WHERE datname = '{name}'"
@@ -139,7 +149,7 @@ fn postgres(database: &Database, dump: &Dumped, file: &Path) -> Result<(), Diagn
 
 fn mariadb(database: &Database, dump: &Dumped, file: &Path, last: &Path) -> Result<(), Diagnostic> {
     let (engine, name) = (Engine::Mariadb, database.name.as_str());
-    let back = format!("{name}_back");
+    let back = beside(name);
     let moved = last.join(MOVED);
     if !moved.exists() {
         drop_database(engine, &back)?;
@@ -155,7 +165,7 @@ fn mariadb(database: &Database, dump: &Dumped, file: &Path, last: &Path) -> Resu
         let failed = match fs::read_to_string(&aside) {
             Ok(failed) => failed,
             Err(_) => {
-                let failed = format!("{name}_failed_{}", stamp(SystemTime::now()));
+                let failed = failing(name, SystemTime::now());
                 note(&aside, &failed)?;
                 failed
             }
@@ -211,9 +221,9 @@ fn keep_by_dump(database: &Database, last: &Path) -> Result<(), Diagnostic> {
 pub(super) fn forget(database: &Database, now: SystemTime) {
     let (engine, name) = (database.engine, database.name.as_str());
     let all = match engine {
-        Engine::Mariadb => format!("SHOW DATABASES LIKE '{}\\_failed\\_%'", name.replace('_', "\\_")),
+        Engine::Mariadb => format!("SHOW DATABASES LIKE '\\_{}\\_failed\\_%'", name.replace('_', "\\_")),
         Engine::Postgres => format!(
-            "SELECT datname FROM pg_catalog.pg_database WHERE datname LIKE '{}\\_failed\\_%'",
+            "SELECT datname FROM pg_catalog.pg_database WHERE datname LIKE '\\_{}\\_failed\\_%'",
             name.replace('_', "\\_")
         ),
     };

@@ -14,11 +14,16 @@ pub fn ask(command: &Command, until: Instant) -> Answer {
     match program::run(&argv, command.user.as_ref().map(|it| it.as_str()), None, patience) {
         Err(why) if why.starts_with("it did not end") => Answer::critical(
             "timeout",
-            format!("`{}` was ended, with all that it had started: {why}", argv.join(" ")),
+            format!("`{}` was ended, with all that it had started: {why}", shown(&argv)),
         ),
         Err(why) => Answer::unknown("program", why),
-        Ok(output) => said(&argv.join(" "), output.status, &output.stdout, &output.stderr),
+        Ok(output) => said(shown(&argv), output.status, &output.stdout, &output.stderr),
     }
+}
+
+/// What is told of it: its arguments may hold a password.
+fn shown<'a>(argv: &[&'a str]) -> &'a str {
+    argv.first().copied().unwrap_or_default()
 }
 
 fn said(shown: &str, status: i32, stdout: &str, stderr: &str) -> Answer {

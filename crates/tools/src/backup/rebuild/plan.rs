@@ -9,7 +9,7 @@ use pq_run::{Mode, Options, Take};
 use pq_secrets::KeyFiles;
 use pq_stream::{ConnectionKind, Diagnostic, Status};
 
-use super::super::input::names_hosts;
+use super::super::input::{is_empty_pipe, names_hosts};
 use super::super::say::Voice;
 
 /// How a plan is given.
@@ -29,6 +29,13 @@ impl Plan {
     /// # Errors
     /// Where it is not one of this machine.
     pub fn given() -> Result<Option<Self>, Failure> {
+        if is_empty_pipe() {
+            return Err(Failure::input(
+                Diagnostic::new("no plan came on standard input, which is a pipe")
+                    .cause("a command before it may have failed: its message says why")
+                    .hint("`< /dev/null` takes the plans that are in the backup; nothing was touched"),
+            ));
+        }
         let mut text = String::new();
         if names_hosts("`< /dev/null` takes the plans that are in the backup") {
             stdin().read_to_string(&mut text).map_err(|error| {
