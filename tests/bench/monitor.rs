@@ -1,7 +1,7 @@
 //! What a run with fifty checks costs, ten of which hang: how long beyond the time that each has, how much memory; beside one cycle of
 //! monit with the same fifty.
 //!
-//! `make bench-monitor`. On a disposable bookworm; five rounds, of which the worst counts for us, and the best for monit.
+//! `make bench-monitor`. On a disposable bookworm; three rounds, of which the worst counts for us, and the best for monit.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ mod world;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 /// How long each check has.
 const TIMEOUT: f64 = 10.0;

@@ -123,10 +123,11 @@ fn forget(message: &mut Message, ways: &BTreeMap<String, Way>, zone: &TimeZone) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Level;
     use crate::channel::{addressed, ways};
     use crate::event::Kind;
     use crate::message::tests::event;
-    use crate::{Level, MonitorAlerts};
+    use pq_items::MonitorAlerts;
     use std::fs;
     use std::path::Path;
 

@@ -54,8 +54,3 @@ pub use setup::{Places, Setup};
 pub use state::{Memory, State, Told};
 pub use test::{test, test_alert};
 pub use view::{Row, Seen, View, view};
-
-#[cfg(test)]
-use pq_items::MonitorAlerts;
-
-use crate::probe::silent as probe_silent;

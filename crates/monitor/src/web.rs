@@ -14,8 +14,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
-use crate::Answer;
-use crate::bounded;
+use crate::{Answer, bounded, probe};
 
 /// Where Debian keeps the authorities that the machine trusts.
 pub const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -119,7 +118,7 @@ pub fn silent(place: &str, error: &ureq::Error) -> Answer {
     match error {
         ureq::Error::Io(error) => match error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>()) {
             Some(error) => of_tls(place, error),
-            None => crate::probe_silent(place, error),
+            None => probe::silent(place, error),
         },
         ureq::Error::Rustls(error) => of_tls(place, error),
         ureq::Error::HostNotFound => Answer::critical("name", format!("the name of {place} is not found"))

@@ -217,12 +217,11 @@ impl Verb {
                     let (title, lines) = pq_monitor::words(&setup, now());
                     return out(&format!("{title}\n{}\n", lines.join("\n")));
                 }
-                match pq_monitor::digest(&setup, now()).map_err(Failure::failed)? {
-                    0 => tell(&format!(
+                if pq_monitor::digest(&setup, now()).map_err(Failure::failed)? == 0 {
+                    tell(&format!(
                         "{}: note: nobody is told: `monitor_alert_mail` of the inventory says whom\n",
                         tool_name()
-                    )),
-                    _ => {}
+                    ));
                 }
                 Ok(Status::Done)
             }
@@ -305,7 +304,9 @@ fn test_alert(setup: &Setup) -> Result<Status, Failure> {
     let mut well = true;
     for (name, taken) in tried {
         match taken {
-            Ok(()) => drop(out(&format!("{name}: taken\n"))?),
+            Ok(()) => {
+                out(&format!("{name}: taken\n"))?;
+            }
             Err(why) => {
                 well = false;
                 report(&Diagnostic::new(format!("`{name}` did not take the message")).cause(why));
