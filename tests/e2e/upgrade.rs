@@ -36,7 +36,7 @@ const WORDPRESS: App = App {
     id: "blog",
     keys: "database: mariadb, title: L'atelier",
     put: post,
-    canary: "mariadb blog -BNe \"SELECT COUNT(*), SUM(CRC32(post_content)) FROM wp_posts; SELECT user_login, user_pass FROM wp_users\"
+    canary: "mariadb blog -BNe \"SELECT COUNT(*), SUM(CRC32(post_content)) FROM wp_posts WHERE post_title LIKE 'Billet %'; SELECT user_login, user_pass FROM wp_users\"
              cd /srv/paquerette/www/blog/kept/wp-content; sha256sum uploads/2026/photo plugins/own/own.php",
     seen: read_post,
 };

@@ -110,9 +110,8 @@ impl Layer for Upgrades {
                 Upgradable::Absent => "is not installed: `pq-instance` does that".to_owned(),
                 Upgradable::There { is, beyond: None } => format!("is {app} {is} already"),
                 Upgradable::There { is, beyond: Some(beyond) } => {
-                    let major = beyond.split('.').next().unwrap_or_default();
                     format!(
-                        "is {app} {is} already; {beyond} is another major version, to which it goes with `version: \"{major}\"` in the inventory"
+                        "is {app} {is} already; {beyond} is another major version, to which it goes with `version: \"{beyond}\"` in the inventory"
                     )
                 }
                 Upgradable::Through { is, hops, closed } => {
