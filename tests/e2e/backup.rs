@@ -79,9 +79,10 @@ instances:
     )
 }
 
-/// Runs pq-backup.
+/// Runs pq-backup. Its standard input is an empty pipe here, which is no word for what takes something away on this machine.
 pub fn backup(machine: &Machine, words: &[&str]) -> Result<Output> {
-    machine.run(["pq-backup"].iter().chain(words))
+    let takes = matches!(words.first(), Some(&("forget" | "restore")));
+    machine.run(["pq-backup"].iter().chain(words).chain(takes.then_some(&"--here")))
 }
 
 /// What a directory holds.

@@ -102,7 +102,7 @@ fn killed(machine: &Machine, words: &[&str], after: Duration) -> Result<bool> {
 const MOMENTS: [(&str, &[&str], usize); 4] = [
     ("run", &["run", "--quiet"], 12),
     ("copy", &["copy", "--quiet"], 6),
-    ("forget", &["forget", "--quiet"], 6),
+    ("forget", &["forget", "--quiet", "--here"], 6),
     ("restore", &["restore", "data", "--into", "/srv/restored"], 6),
 ];
 
@@ -243,8 +243,8 @@ fn operations(
             "write" => write(machine, 1 + chance.below(100_000))?,
             "run" | "copy" | "forget" => drop(done(backup(machine, &[what, "--quiet"])?)),
             "kill" => {
-                let words =
-                    [&["run", "--quiet"][..], &["copy", "--quiet"], &["forget", "--quiet"]][chance.below(3)];
+                let words = [&["run", "--quiet"][..], &["copy", "--quiet"], &["forget", "--quiet", "--here"]]
+                    [chance.below(3)];
                 killed(machine, words, Duration::from_millis(20 + chance.below(1500) as u64))?;
             }
             restore => {

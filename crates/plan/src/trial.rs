@@ -67,7 +67,11 @@ pub fn trial(planner: &Planner, app: &App) -> Vec<Diagnostic> {
                     found.push(error);
                 }
             }
-            found.extend(upgraded(planner, app, system, web, newest(system)));
+            if let Some(error) = upgraded(planner, app, system, web, newest(system))
+                && !found.iter().any(|known| same(known, &error))
+            {
+                found.push(error);
+            }
         }
     }
     found

@@ -139,7 +139,8 @@ mod tests {
     use super::*;
 
     const RUN: &str = r#"{"type":"run","format":1,"inventory":"","digest":"","time":""}"#;
-    const HOST: &str = r#"{"type":"host","host":"web","connection":{"kind":"local"}}"#;
+    const HOST: &str =
+        r#"{"type":"host","host":"web","groups":[],"connection":{"kind":"local"},"instances":[],"vars":{}}"#;
     const END: &str = r#"{"type":"end","hosts":1,"status":0}"#;
 
     fn kept(dir: &Path, owner: &str, age: u64, lines: &[&str]) {
