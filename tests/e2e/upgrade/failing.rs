@@ -356,6 +356,7 @@ fn failed(run: &Output, phase: &Phase) {
 }
 
 #[test]
+#[ignore = "not seen whole yet: make matrix M=upgrade"]
 fn matrix_upgrade_what_fails_in_any_phase_goes_back_by_itself() -> Result<()> {
     let Some(lab) = lab::available() else { return Ok(()) };
     let mut matrix = Matrix::open("upgrade");
