@@ -70,11 +70,14 @@ fn what_is_told_while_it_is_done_has_the_name_of_its_host() {
         json!({"type": "note", "note": "waiting\u{1b}[2J"}),
         json!({"type": "event", "host": "web", "id": "wiki/backup", "title": "backed up", "outcome": "changed", "ms": 1500}),
         json!({"type": "wrong", "message": "`blog` is not backed up", "causes": ["no room"], "hints": ["make room"]}),
-        json!({"type": "copied", "target": "away", "sets": 1}),
+        json!({"type": "copied", "target": "away\nweb: copied to nowhere", "sets": 1}),
     ];
     let Told(code, out, err) = told(&["run", "--text"], &records, 1);
     assert_eq!(code, 1);
-    assert_eq!(out, "web: ok      wiki: backed up, 1.5 s\nweb: copied to away: 1 backup\n");
+    assert_eq!(
+        out,
+        "web: ok      wiki: backed up, 1.5 s\nweb: copied to away\\nweb: copied to nowhere: 1 backup\n"
+    );
     assert!(err.contains("pq-backup: note: host `web`: waiting\\u{1b}[2J\n"), "{err}");
     let error = "pq-backup: error: host `web`: `blog` is not backed up\npq-backup: cause: no room\npq-backup: hint: make room\n";
     assert!(err.contains(error), "{err}");

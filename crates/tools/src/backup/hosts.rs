@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use pq_cli::{Failure, Form, printable, report, tell, tool_name};
 use pq_fleet::Spoken;
 use pq_stream::{ConnectionKind, Diagnostic, End, Event, Host, Problem, Record, Run, Status, Writer};
+use serde_json::Value;
 
 use super::row::{Afar, OfHost, Row, Word};
 use super::say::{ended, progress};
@@ -48,6 +49,25 @@ pub(super) fn ask(verb: Verb, args: &AskArgs, yes: bool) -> Result<Result<Status
     };
     let worst = answers.iter().map(|answer| answer.unwrap_or_else(|status| status)).max().unwrap_or_default();
     hall.into_inner().unwrap_or_else(PoisonError::into_inner).close(worst, nothing).map(Ok)
+}
+
+/// What was said, with no control character in any text: a line end would begin a line that is nobody's.
+fn in_one_line(told: Value) -> Value {
+    let plain = |text: String| match text.contains(|c: char| c.is_control()) {
+        true => text
+            .chars()
+            .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+            .collect(),
+        false => text,
+    };
+    match told {
+        Value::String(text) => Value::String(plain(text)),
+        Value::Array(items) => items.into_iter().map(in_one_line).collect(),
+        Value::Object(map) => {
+            Value::Object(map.into_iter().map(|(key, value)| (plain(key), in_one_line(value))).collect())
+        }
+        other => other,
+    }
 }
 
 /// A host, and what it said that was not shown yet.
@@ -89,21 +109,24 @@ impl Hall {
     /// Takes what was heard of a host.
     fn hear(&mut self, host: &str, spoken: Spoken) {
         let Some(at) = self.seats.iter().position(|seat| seat.host.host == host) else { return };
+        let for_people = self.form == Form::Text;
         let seat = &mut self.seats[at];
         match spoken {
             Spoken::Over(status) => {
                 seat.over = Some(if seat.nonsense { status.max(Status::Failed) } else { status })
             }
-            Spoken::Told(told) => match serde_json::from_value(told) {
-                Ok(afar) => seat.waiting.push(afar),
-                Err(_) if seat.nonsense => {}
-                Err(_) => {
-                    seat.nonsense = true;
-                    let message = "it says what no `pq-backup` says".to_owned();
-                    let why = Problem { message, causes: Vec::new(), hints: Vec::new() };
-                    seat.waiting.push(Afar::Word(Word::Wrong(why)));
+            Spoken::Told(told) => {
+                match serde_json::from_value(if for_people { in_one_line(told) } else { told }) {
+                    Ok(afar) => seat.waiting.push(afar),
+                    Err(_) if seat.nonsense => {}
+                    Err(_) => {
+                        seat.nonsense = true;
+                        let message = "it says what no `pq-backup` says".to_owned();
+                        let why = Problem { message, causes: Vec::new(), hints: Vec::new() };
+                        seat.waiting.push(Afar::Word(Word::Wrong(why)));
+                    }
                 }
-            },
+            }
         }
         if self.on_stage.is_none() {
             self.on_stage = Some(at);
