@@ -44,6 +44,7 @@ fn values(variable: &Variable, payload: &str) -> Vec<(String, Value)> {
         Kind::Target => {
             json!({ "name": "away", "url": "sftp:b@a.org:/srv/b", "password_file": "/etc/paquerette/backup.key" })
         }
+        Kind::Peer => json!({ "name": "prod1", "host": "prod1.example.org", "port": 22, "host_key": key }),
         Kind::Window => {
             json!({ "from": "2026-12-01T22:00:00Z", "until": "2026-12-02T02:00:00Z", "reason": "disk", "who": "claire" })
         }

@@ -8,6 +8,7 @@ mod backup;
 mod backup_away;
 mod backup_hosts;
 mod backup_kill;
+mod backup_peer;
 mod behind;
 mod carried;
 mod databases;

@@ -15,7 +15,11 @@ pub struct Room {
 
 /// The room where a target is; nothing where it is elsewhere.
 pub fn room(target: &Target) -> Option<Room> {
-    let mut path = Path::new(target.directory()?);
+    room_at(Path::new(target.directory()?))
+}
+
+/// The room where a path is.
+pub fn room_at(mut path: &Path) -> Option<Room> {
     // Where it is not there yet, what will hold it is.
     loop {
         if let Ok(stat) = rustix::fs::statvfs(path) {

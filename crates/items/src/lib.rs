@@ -35,9 +35,11 @@ pub use schedule::{Schedule, cron_time};
 pub use schema::schema;
 pub use span::Span;
 pub use strategies::{
-    BackupAlerts, BackupStrategy, BackupTimes, MonitorStrategy, MonitorTimes, Place, Target, Thresholds, Used,
+    BackupAlerts, BackupPeers, BackupStrategy, BackupTimes, MonitorStrategy, MonitorTimes, Peer, Place,
+    Target, Thresholds, Used,
 };
 pub use texts::{
-    AbsolutePath, DatabaseName, Id, Line, MailAddress, Pattern, Percent, Reference, TargetUrl, UnitName, Url,
+    AbsolutePath, DatabaseName, Id, Line, MachineName, MailAddress, Pattern, Percent, PublicKey, Reference,
+    TargetUrl, UnitName, Url,
 };
 pub use windows::{Day, Moment, TimeOfDay, Weekly, When, Window};

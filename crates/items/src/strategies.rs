@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AbsolutePath, Damping, Id, Line, MailAddress, MonitorAlerts, Percent, Retention, Schedule, Span,
-    TargetUrl, Url, Window,
+    AbsolutePath, Damping, Id, Line, MachineName, MailAddress, MonitorAlerts, Percent, PublicKey, Retention,
+    Schedule, Span, TargetUrl, Url, Window,
 };
 
 /// How a machine is backed up.
@@ -27,6 +27,9 @@ pub struct BackupStrategy {
     /// Who can open the recovery kit: age recipients whose identities are kept away from every machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recovery_recipients: Vec<Line>,
+    /// The machines whose repositories are kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peers: Option<BackupPeers>,
     /// How old the newest backup of an item may grow before it is told.
     pub max_age: Span,
     /// How much of a file system must stay free for a target on it.
@@ -48,6 +51,9 @@ pub struct BackupTimes {
     pub verify: Schedule,
     /// What is no longer kept goes.
     pub forget: Schedule,
+    /// What is new in the repositories of peers is fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Schedule>,
     /// A restore is rehearsed.
     pub rehearse: Schedule,
     /// The one day of the week (1 is Monday, 7 Sunday) on which `rehearse` counts: cron itself cannot ask for both days.
@@ -72,6 +78,44 @@ pub struct Target {
     /// It takes, and lets nobody here delete: what it keeps is decided where it is.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub append_only: bool,
+}
+
+/// The machines whose repositories are kept here, as files that only they can open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupPeers {
+    /// Below which directory: each peer's in one of its name.
+    pub directory: AbsolutePath,
+    /// The private key of ssh by which they are read.
+    pub key_file: AbsolutePath,
+    /// How long what a peer has no more is kept here.
+    pub keep: Span,
+    /// Which.
+    pub of: Vec<Peer>,
+}
+
+/// A machine whose repository is kept here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// Its name here.
+    pub name: Id,
+    /// Where it is.
+    pub host: MachineName,
+    /// The port of its ssh.
+    #[serde(default = "ssh_port", skip_serializing_if = "is_ssh_port")]
+    #[schemars(range(min = 1))]
+    pub port: u16,
+    /// The key by which it shows that it is that machine, as in `/etc/ssh/ssh_host_ed25519_key.pub`.
+    pub host_key: PublicKey,
+}
+
+fn ssh_port() -> u16 {
+    22
+}
+
+fn is_ssh_port(port: &u16) -> bool {
+    *port == 22
 }
 
 /// Who is told of a backup that failed.

@@ -116,6 +116,14 @@ texts! {
     TargetUrl, "a path, or a place as restic writes it, without a password: `sftp:backup@host:/srv/backup`, `rest:https://host:8000/me`, `s3:host/bucket`, `rclone:remote:path`",
     "^(/|sftp:|rest:|s3:|rclone:|b2:|azure:|gs:|swift:)", is_target;
 
+    /// A machine: its name, or its address.
+    MachineName, "the name of a machine or its address, such as `prod1.example.org`", "^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$",
+    |text| (1..=253).contains(&text.len()) && made_of(text, ".:-") && text.starts_with(|c: char| c.is_ascii_alphanumeric());
+
+    /// A public key of ssh, as in the file that ends in `.pub`.
+    PublicKey, "a public key in one line, such as `ssh-ed25519 AAAA… prod2`", "^(ssh-|ecdsa-|sk-)[A-Za-z0-9@.-]+ [A-Za-z0-9+/=]+( [A-Za-z0-9@._+-]+)?$",
+    is_public_key;
+
     /// The name of a systemd unit.
     UnitName, "the name of a unit, such as `nginx.service`", "^[A-Za-z0-9@._:-]+\\.(service|timer|socket|mount|path|target)$",
     |text| text.rsplit_once('.').is_some_and(|(name, kind)| {
@@ -135,6 +143,17 @@ fn made_of(text: &str, also: &str) -> bool {
 fn is_id(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
     text.len() <= 63 && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(plain)
+}
+
+/// Its type, the key, and a plain comment, with one blank between.
+fn is_public_key(text: &str) -> bool {
+    let mut parts = text.split(' ');
+    let kind = parts.next().is_some_and(|it| {
+        ["ssh-", "ecdsa-", "sk-"].iter().any(|begin| it.starts_with(begin)) && made_of(it, "@.-")
+    });
+    let key = parts.next().is_some_and(|it| it.len() >= 20 && made_of(it, "+/="));
+    let comment = parts.next().is_none_or(|it| !it.is_empty() && made_of(it, "@._+-"));
+    kind && key && comment && parts.next().is_none()
 }
 
 fn is_line(text: &str) -> bool {
@@ -240,6 +259,13 @@ mod tests {
         assert!(Url::new("https://me:x@a.org/").is_err() && Url::new("ftp://a.org").is_err());
         assert!(UnitName::new("php8.2-fpm.service").is_ok() && UnitName::new("nginx").is_err());
         assert!(MailAddress::new("a@b.org").is_ok() && MailAddress::new("a@b.org\nbcc").is_err());
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDnX2Fz0ZCYIIFpdGaAsPMm5b5QSLQmcZTZpPMlvBPmR";
+        assert!(PublicKey::new(key).is_ok() && PublicKey::new(format!("{key} peer@prod2")).is_ok());
+        for bad in ["restrict {}", "{}  a", "{} ", "{} a b", "{}\n{}", "{} \"", "ssh-ed25519"] {
+            assert!(PublicKey::new(bad.replace("{}", key)).is_err(), "{bad}");
+        }
+        assert!(MachineName::new("2001:db8::1").is_ok() && MachineName::new("prod1.example.org").is_ok());
+        assert!(MachineName::new("-oProxyCommand=x").is_err() && MachineName::new("a b").is_err());
         assert!(DatabaseName::new("*").is_ok() && DatabaseName::new("a;b").is_err());
         assert!(
             Pattern::new("(a+)+$").is_ok()

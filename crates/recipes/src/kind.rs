@@ -95,11 +95,18 @@ pub enum Kind {
     Instance,
     /// Where backups go: a name, a place as restic writes it, and the file with the password.
     Target,
+    /// A machine whose repository is kept: a name, where it is, and its host key.
+    Peer,
+    /// A public key of ssh.
+    PublicKey,
     /// A time in which nobody is woken: when, why, and who says so.
     Window,
     /// A way of telling people: a name, and which one it is.
     Channel,
 }
+
+/// A public key whose private one nobody has.
+const SAMPLE_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDnX2Fz0ZCYIIFpdGaAsPMm5b5QSLQmcZTZpPMlvBPmR";
 
 impl Kind {
     /// What it is called, with its article, and an example.
@@ -169,6 +176,10 @@ impl Kind {
             Kind::Target => {
                 "where backups go, without a password, such as `{ name: away, url: sftp:backup@host:/srv/backup, password_file: /etc/paquerette/backup.key }`"
             }
+            Kind::Peer => {
+                "a machine whose backups are kept, such as `{ name: prod1, host: prod1.example.org, host_key: ssh-ed25519 AAAA… }`"
+            }
+            Kind::PublicKey => "a public key of ssh, such as `ssh-ed25519 AAAA… prod2`",
             Kind::Window => {
                 "a time with its end, such as `{ from: \"2026-12-01T22:00:00+01:00\", until: \"2026-12-02T02:00:00+01:00\", reason: new disk, who: claire }`, \
                  or with `weekly: { days: [sunday], from: \"22:00\", until: \"23:30\" }` instead of `from` and `until`"
@@ -222,6 +233,8 @@ impl Kind {
             Kind::Target => {
                 json!({ "name": "sample", "url": "/srv/sample", "password_file": "/etc/paquerette/sample.key" })
             }
+            Kind::Peer => json!({ "name": "sample", "host": "sample.example.org", "host_key": SAMPLE_KEY }),
+            Kind::PublicKey => json!(SAMPLE_KEY),
             Kind::Window => json!({
                 "from": "2026-12-01T22:00:00Z", "until": "2026-12-02T02:00:00Z", "reason": "sample", "who": "sample",
             }),
@@ -355,6 +368,8 @@ impl Kind {
             | Kind::Directory
             | Kind::Environment
             | Kind::Target
+            | Kind::Peer
+            | Kind::PublicKey
             | Kind::Window
             | Kind::Channel => None,
         }

@@ -2,7 +2,7 @@
 //!
 //! Each becomes its normal form, with every field, or says what is wrong with it.
 
-use pq_items::{Channel, Target, Window, cron_time};
+use pq_items::{Channel, Peer, PublicKey, Target, Window, cron_time};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -36,6 +36,11 @@ pub(crate) fn read(kind: Kind, value: &Value) -> Option<Result<Value, String>> {
         Kind::Directory => Some(typed::<Directory>(value)),
         Kind::Environment => Some(typed::<Environment>(value)),
         Kind::Target => Some(typed::<Target>(value)),
+        Kind::Peer => Some(typed::<Peer>(value)),
+        Kind::PublicKey => Some(match value {
+            Value::String(text) => PublicKey::new(text).map(|key| key.as_str().into()),
+            _ => Err("it is no text".to_owned()),
+        }),
         Kind::Window => Some(typed::<Window>(value)),
         Kind::Channel => Some(typed::<Channel>(value)),
         _ => None,

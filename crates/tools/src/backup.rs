@@ -202,6 +202,25 @@ enum Verb {
         #[command(flatten)]
         ask: AskArgs,
     },
+    /// Fetch what is new in the repositories of the machines that this one keeps backups for
+    ///
+    /// `backup_peers` in the inventory names them. Each file is fetched once and compared with its digest, which is its name; nothing that is
+    /// here is overwritten, and what a peer has no more stays here for `backup_peer_keep`. This machine cannot open any of it.
+    #[command(after_help = EXIT_STATUS)]
+    Peer {
+        /// The peers
+        peers: Vec<String>,
+        /// Say what would be fetched, and fetch nothing
+        #[arg(long)]
+        check: bool,
+        /// Say no more of what a peer lost until now: somebody has looked
+        #[arg(long, conflicts_with = "check", requires = "peers")]
+        accept: bool,
+        #[command(flatten)]
+        begin: BeginArgs,
+        #[command(flatten)]
+        ask: AskArgs,
+    },
     /// Make this machine again what it was: its plan, and in it what its backups have
     ///
     /// Executes the plan of this machine, `pq-inventory HOST | pq-server | pq-platform | pq-instance | pq-backup rebuild`, or, where none is
@@ -227,6 +246,9 @@ enum Verb {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Give a peer that logged in the files of this machine's repository
+    #[command(hide = true)]
+    Serve,
     /// Dump a database to standard output
     #[command(hide = true)]
     Dump { source: String, scratch: PathBuf, report: PathBuf },
@@ -360,6 +382,8 @@ fn demand_root() -> Result<(), Failure> {
 
 /// Does it for a machine that asks this one, and ends when that does not listen any more.
 fn afar(verb: Verb) -> Result<Status, Failure> {
+    // Who started this may wait for signals, and has them blocked: what is started here ends by them.
+    let _ = nix::sys::signal::SigSet::all().thread_unblock();
     // Half an exchange is worse than one that nobody hears of.
     let exchanges = matches!(verb, Verb::Restore { .. }) && verb.changes();
     thread::spawn(move || {
@@ -398,8 +422,9 @@ impl Verb {
             | Verb::Verify { ask, .. }
             | Verb::Forget { ask, .. }
             | Verb::Rehearse { ask, .. }
-            | Verb::RecoveryKit { ask, .. } => Some(ask),
-            Verb::Rebuild { .. } | Verb::Dump { .. } => None,
+            | Verb::RecoveryKit { ask, .. }
+            | Verb::Peer { ask, .. } => Some(ask),
+            Verb::Rebuild { .. } | Verb::Serve | Verb::Dump { .. } => None,
         }
     }
 
@@ -420,7 +445,8 @@ impl Verb {
             | Verb::Verify { begin, .. }
             | Verb::Forget { begin, .. }
             | Verb::Rehearse { begin, .. }
-            | Verb::RecoveryKit { begin, .. } => begin.quiet,
+            | Verb::RecoveryKit { begin, .. }
+            | Verb::Peer { begin, .. } => begin.quiet,
             _ => false,
         }
     }
@@ -518,6 +544,25 @@ impl Verb {
             Verb::Rebuild { kit, name, begin, passphrase_file, plan_identity, output } => {
                 let keys = KeyFiles::new(&plan_identity, &[], passphrase_file.as_deref());
                 rebuild::run(&kit, name.as_deref(), &begin, &keys, &output)
+            }
+            Verb::Peer { peers, check, accept, begin, .. } => {
+                begun(setup()?, &begin, false, mouth, |session, voice| {
+                    if accept {
+                        return pq_backup::accept_losses(session, &peers).map(|()| Status::Done);
+                    }
+                    let pulled = pq_backup::pull(session, &peers, check, voice)?;
+                    voice.pulled(&pulled, check);
+                    Ok(match pulled.iter().all(|it| it.wrong.is_empty()) {
+                        false => Status::Failed,
+                        true if check && pulled.iter().any(|it| it.files > 0) => Status::Differs,
+                        true => Status::Done,
+                    })
+                })
+            }
+            Verb::Serve => {
+                let (requests, answers) = (std::io::stdin().lock(), std::io::stdout().lock());
+                pq_backup::serve(&setup()?, requests, answers).map_err(Failure::failed)?;
+                Ok(Status::Done)
             }
             Verb::Dump { .. } => Ok(Status::Done),
         }

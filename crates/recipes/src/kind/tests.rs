@@ -189,6 +189,8 @@ fn what_is_given_as_a_sample_is_of_its_type() {
         Kind::Fingerprint,
         Kind::Below,
         Kind::Target,
+        Kind::Peer,
+        Kind::PublicKey,
         Kind::Window,
         Kind::Channel,
     ];

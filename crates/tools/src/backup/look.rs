@@ -43,6 +43,23 @@ pub(super) fn status(session: &Session, voice: &mut Voice) -> Result<Status, Fai
     for (target, known) in targets {
         voice.row(Row::Target { target, known });
     }
+    let mut well = well;
+    for pq_backup::Kept { peer, late, known } in pq_backup::peers(session) {
+        well &= !late && known.lost.is_none() && known.failed.is_none();
+        voice.row(Row::Peer {
+            peer,
+            late,
+            pulled: known.pulled,
+            newest: known.newest,
+            snapshots: known.snapshots,
+            files: known.files,
+            bytes: known.bytes,
+            missing: known.missing.len(),
+            refused: known.refused.len(),
+            lost: known.lost,
+            failed: known.failed,
+        });
+    }
     voice.close("")?;
     Ok(if well { Status::Done } else { Status::Differs })
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pq_backup::{Failure, Known, Made, Proven};
+use pq_backup::{Failure, Known, Lost, Made, Proven};
 use pq_stream::{Diagnostic, Event, Problem};
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,22 @@ pub(super) enum Row {
     },
     /// What a rebuild brought back.
     Rebuilt { item: String, time: String, databases: Vec<String> },
+    /// What was fetched of a peer's repository, or would be; what it has no more, and what of that went here.
+    Pulled { peer: String, files: usize, bytes: u64, missing: usize, expired: usize, only_looked: bool },
+    /// How what is kept of a peer is.
+    Peer {
+        peer: String,
+        late: bool,
+        pulled: Option<String>,
+        newest: Option<String>,
+        snapshots: u64,
+        files: u64,
+        bytes: u64,
+        missing: usize,
+        refused: usize,
+        lost: Option<Lost>,
+        failed: Option<Failure>,
+    },
     /// The recovery kit that was written.
     Kit { files: Vec<PathBuf>, targets: Vec<String> },
 }
@@ -72,10 +88,16 @@ pub(super) enum Row {
 impl Row {
     /// Whether it is shown in a table with others like it, or behind one.
     pub fn is_of_a_table(&self) -> bool {
-        use Row::{Backup, Forecast, Found, Room, Set, Target};
+        use Row::{Backup, Forecast, Found, Peer, Room, Set, Target};
         matches!(
             self,
-            Forecast { .. } | Room { .. } | Backup { .. } | Target { .. } | Set { .. } | Found { .. }
+            Forecast { .. }
+                | Room { .. }
+                | Backup { .. }
+                | Target { .. }
+                | Peer { .. }
+                | Set { .. }
+                | Found { .. }
         )
     }
 }

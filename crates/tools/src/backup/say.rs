@@ -4,7 +4,7 @@
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::time::{Duration, Instant};
 
-use pq_backup::{Copied, Forgotten, Placed, Rehearsed, Restored, Teller, What, Written};
+use pq_backup::{Copied, Forgotten, Placed, Pulled, Rehearsed, Restored, Teller, What, Written};
 use pq_cli::{Failure, Form, printable, report, tell, tool_name};
 use pq_stream::{Diagnostic, End, Event, Outcome, Record, Status, Writer};
 use serde::Serialize;
@@ -200,6 +200,15 @@ impl Voice {
     pub fn kit(&mut self, it: &Written) {
         self.row(Row::Kit { files: it.files.clone(), targets: it.targets.clone() });
         it.failed.iter().for_each(|wrong| self.wrong(wrong));
+    }
+
+    /// What was fetched of peers, or would be.
+    pub fn pulled(&mut self, pulled: &[Pulled], only_looked: bool) {
+        for it in pulled {
+            let (peer, files, bytes) = (it.peer.clone(), it.files, it.bytes);
+            let (missing, expired) = (it.missing, it.expired);
+            self.row(Row::Pulled { peer, files, bytes, missing, expired, only_looked });
+        }
     }
 
     fn afar(&mut self, what: &impl Serialize) {

@@ -58,6 +58,31 @@ pub(super) fn tables(rows: &Rows) -> String {
                 };
                 format!("{target}: written {written} ago, {verified}")
             }
+            Row::Peer { peer, late, pulled, newest, snapshots, bytes, missing, lost, failed, .. } => {
+                let ago =
+                    |when: &Option<String>| when.as_deref().map_or("never".to_owned(), |it| old(it) + " ago");
+                let gone = if *missing > 0 {
+                    format!(", {missing} files that it has no more")
+                } else {
+                    String::new()
+                };
+                let state = match (lost, failed) {
+                    (Some(lost), _) => {
+                        format!("lost something, seen {} ago: {}", old(&lost.since), lost.what.join("; "))
+                    }
+                    (None, Some(failed)) => {
+                        format!("fails since {}: {}", old(&failed.since), failed.why.message)
+                    }
+                    (None, None) if *late => "too old".to_owned(),
+                    (None, None) => "ok".to_owned(),
+                };
+                format!(
+                    "peer {peer}: read {}, newest backup {}, {snapshots} snapshots, {}{gone}: {state}",
+                    ago(pulled),
+                    ago(newest),
+                    size(*bytes)
+                )
+            }
             _ => continue,
         };
         text += &format!("{}{line}\n", of(host.as_deref()));
@@ -159,6 +184,17 @@ pub(super) fn line(host: Option<&str>, row: &Row) -> (String, String) {
                 if databases.is_empty() { String::new() } else { format!(", with {}", databases.join(", ")) };
             lines.push(format!("{item}: as of {}{with}", day(time)));
         }
+        Row::Pulled { peer, files, bytes, missing, expired, only_looked } => {
+            let come = if *only_looked { "would come" } else { "came" };
+            let mut text = format!("{peer}: {} {come}, {}", counted(*files, "file", "files"), size(*bytes));
+            if *missing > 0 {
+                text.push_str(&format!("; {missing} that it has no more stay here"));
+            }
+            if *expired > 0 {
+                text.push_str(&format!("; {expired} that it has not had for long went"));
+            }
+            lines.push(text);
+        }
         Row::Kit { files, targets } => {
             lines.extend(files.iter().map(|path| path.display().to_string()));
             beside.push(format!("it opens {}; keep it where this machine is not", targets.join(", ")));
@@ -168,6 +204,7 @@ pub(super) fn line(host: Option<&str>, row: &Row) -> (String, String) {
         | Row::Room { .. }
         | Row::Backup { .. }
         | Row::Target { .. }
+        | Row::Peer { .. }
         | Row::Set { .. }
         | Row::Found { .. } => {}
     }

@@ -106,7 +106,10 @@ impl Verb {
             Verb::RecoveryKit { into, begin, .. } => {
                 words.option("--into", into.to_str()).begin(begin).of("recovery-kit")
             }
-            Verb::Rebuild { .. } | Verb::Dump { .. } => return None,
+            Verb::Peer { peers, check, accept, begin, .. } => {
+                words.flag("--check", *check).flag("--accept", *accept).begin(begin).about(peers).of("peer")
+            }
+            Verb::Rebuild { .. } | Verb::Serve | Verb::Dump { .. } => return None,
         })
     }
 
@@ -182,6 +185,7 @@ mod tests {
             "forget --check",
             "rehearse wiki",
             "recovery-kit --into /root",
+            "peer prod1 --accept",
         ] {
             let asked = words(line).remove(0).unwrap();
             let all = [host("web", "wiki")];
