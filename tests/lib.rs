@@ -14,21 +14,10 @@ pub use chance::Chance;
 pub use forms::Forms;
 pub use literal::literal;
 pub use matrix::Matrix;
+/// The tools, as a person would install them.
+pub use pq_recipes::TOOLS;
 
 use std::path::PathBuf;
-
-/// The tools, as a person would install them.
-pub const TOOLS: [&str; 9] = [
-    "pq-inventory",
-    "pq-server",
-    "pq-platform",
-    "pq-instance",
-    "pq-upgrade",
-    "pq-apply",
-    "pq-backup",
-    "pq-monitor",
-    "pq-secret",
-];
 
 /// The directory of the tools that were built beside this test.
 ///

@@ -91,7 +91,7 @@ fn bench() -> Result<()> {
 /// Seconds and kilobytes of a command that ends with that status.
 fn measured(machine: &Machine, argv: &[&str], wanted: i32) -> Result<(f64, f64)> {
     let argv: Vec<&str> = ["python3", "-c", MEASURE].into_iter().chain(argv.iter().copied()).collect();
-    let said = machine.run(argv)?.success()?.text().to_owned();
+    let said = machine.run(argv.clone())?.success()?.text().to_owned();
     let numbers: Vec<f64> = said.split_whitespace().filter_map(|it| it.parse().ok()).collect();
     match numbers[..] {
         [seconds, kilobytes, code] if code == f64::from(wanted) || wanted == 0 => Ok((seconds, kilobytes)),

@@ -9,7 +9,7 @@ mod rest;
 mod sane;
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,10 +18,10 @@ use std::time::SystemTime;
 use pq_items::Database;
 use pq_stream::{Diagnostic, from_utc, system_cause, utc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use sha2::{Digest, Sha256};
 
 use crate::dump::{self, Told as Dumping};
 use crate::manifest::{Dumped, Source};
+use crate::restore::digest;
 
 /// The words by which the helper is called, before what it is told.
 pub const WORDS: [&str; 9] =
@@ -232,15 +232,7 @@ fn dumped(database: &Database, into: &Path) -> Result<Dumped, Diagnostic> {
 
 /// Reads a dump back: it is what went by when it was made.
 fn verified(dumped: &Dumped, file: &Path) -> Result<(), Diagnostic> {
-    let mut from = File::open(file).map_err(cannot("read", file))?;
-    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 128 << 10]);
-    loop {
-        match from.read(&mut buffer).map_err(cannot("read", file))? {
-            0 => break,
-            read => digest.update(&buffer[..read]),
-        }
-    }
-    let is: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let is = digest(file).map_err(cannot("read", file))?;
     match is == dumped.report.sha256 {
         true => Ok(()),
         false => Err(Diagnostic::new(format!("the dump of {} is not what was written", dumped.of.words()))

@@ -3,13 +3,11 @@
 //! Always true here: a file that cannot be read takes nothing else with it; it is told, and the run does not end well.
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use pq_items::{BackupItem, BackupStrategy, Target};
+use pq_items::{BackupItem, BackupStrategy, Target, of_file};
 use pq_stream::{Diagnostic, nearest, system_cause};
-use serde::de::DeserializeOwned;
 
 use crate::restic::Restic;
 
@@ -38,15 +36,10 @@ impl Setup {
     /// # Errors
     /// Where the strategy cannot be read: without it nothing is known.
     pub fn read(etc: &Path) -> Result<Self, Diagnostic> {
-        let strategy = of_file(&etc.join("backup.yml"), "the strategy")
+        let strategy = of_file(&etc.join("backup.yml"), "the strategy", |path| fs::read_to_string(path))
             .map_err(|error| error.hint("`pq-server` writes it: `pq-inventory HOST | pq-server --apply`"))?;
-        let (mut items, mut broken) = (Vec::new(), Vec::new());
-        for path in files(&etc.join("backup.d"))? {
-            match item(&path) {
-                Ok(item) => items.push(item),
-                Err(error) => broken.push(error),
-            }
-        }
+        let (mut items, broken) =
+            pq_items::items::<BackupItem>(&etc.join("backup.d"), |path| fs::read_to_string(path))?;
         // Databases are small, and what people miss first.
         items.sort_by(|one, other| {
             other.dumps().cmp(&one.dumps()).then_with(|| one.owner.as_str().cmp(other.owner.as_str()))
@@ -115,41 +108,6 @@ impl Setup {
             }
         })
     }
-}
-
-/// The files of items, sorted; others may stand beside them.
-fn files(dir: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
-    let cannot = |error: &io::Error| {
-        Diagnostic::new(format!("cannot read `{}`", dir.display())).cause(system_cause(error))
-    };
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(cannot(&error)),
-    };
-    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>();
-    let mut paths = paths.map_err(|error| cannot(&error))?;
-    paths.retain(|path| path.extension().is_some_and(|it| it == "yml"));
-    paths.sort();
-    Ok(paths)
-}
-
-fn item(path: &Path) -> Result<BackupItem, Diagnostic> {
-    let item: BackupItem = of_file(path, "an item of backup")?;
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    match item.owner.as_str() == name {
-        true => Ok(item),
-        false => Err(Diagnostic::new(format!("`{}` says that it is of `{}`", path.display(), item.owner))
-            .hint("the file is named after its owner: rename it, or correct `owner`")),
-    }
-}
-
-/// What a file of these says.
-fn of_file<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Diagnostic> {
-    let shown = path.display().to_string();
-    let text = fs::read_to_string(path)
-        .map_err(|error| Diagnostic::new(format!("cannot read `{shown}`")).cause(system_cause(&error)))?;
-    pq_items::read(what, &shown, &text)
 }
 
 /// Demands that a file is there, holds something, and is read by root alone.

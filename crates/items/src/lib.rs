@@ -9,6 +9,7 @@ mod backup;
 mod check;
 mod commands;
 mod document;
+mod files;
 mod kinds;
 mod monitor;
 mod schedule;
@@ -25,6 +26,7 @@ pub use backup::{BackupItem, Database, Engine, Instance, Paths, Retention};
 pub use check::{Check, Probe};
 pub use commands::{Argv, Command};
 pub use document::{read, write};
+pub use files::{Owned, Text, items, of_file};
 pub use kinds::{
     Backups, Certificate, Clock, Database as DatabaseAnswers, Disk, Dns, FileAge, Heartbeat, Http, Load,
     Memory, OomKills, Process, Program, Queue, RecordType, Restart, Runs, Server, Socket, Swap, Tcp,

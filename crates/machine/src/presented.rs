@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pq_steps::{Certificate, Error};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
+use rustls::ClientConnection;
+use rustls::pki_types::ServerName;
 
 use crate::cause::{failed, words};
 use crate::certificate;
+use crate::unjudged::unjudged;
 
 /// How long a handshake may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,13 +28,7 @@ pub fn presented(name: &str) -> Result<Option<Certificate>, Error> {
     for set in [stream.set_read_timeout(Some(PATIENCE)), stream.set_write_timeout(Some(PATIENCE))] {
         set.map_err(|error| none(words(&error)))?;
     }
-    let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| none(error.to_string()))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Looks(provider)))
-        .with_no_client_auth();
+    let config = unjudged().map_err(|error| none(error.to_string()))?;
     let server = ServerName::try_from(name.to_owned()).map_err(|error| none(error.to_string()))?;
     let mut talk =
         ClientConnection::new(Arc::new(config), server).map_err(|error| none(error.to_string()))?;
@@ -57,45 +50,4 @@ pub fn addresses(name: &str) -> Result<Vec<IpAddr>, Error> {
     found.sort();
     found.dedup();
     Ok(found)
-}
-
-/// Takes any certificate: what it is worth is judged by whoever asked to see it.
-#[derive(Debug)]
-struct Looks(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Looks {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -11,7 +11,6 @@ mod crew;
 mod damping;
 mod deliver;
 mod digest;
-mod disk;
 mod engine;
 mod event;
 mod explain;
@@ -39,7 +38,6 @@ mod windows;
 
 pub use answer::{Answer, line, number};
 pub use digest::{digest, words};
-pub use disk::replace_for;
 pub use event::{Event, Kind};
 pub use explain::{explain, find};
 pub use history::{History, Incident, Span};

@@ -3,15 +3,12 @@
 //! Always true here: a file that cannot be read takes nothing else with it. Where that is the strategy itself, the last one that could
 //! be read counts, so that people are told all the same.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use pq_items::{MonitorItem, MonitorStrategy};
-use pq_stream::{Diagnostic, system_cause};
-use serde::de::DeserializeOwned;
+use pq_items::{MonitorItem, MonitorStrategy, of_file};
+use pq_store::replace;
+use pq_stream::Diagnostic;
 
-use crate::disk::replace;
 use crate::{bounded, plan::Plan};
 
 /// Where things are.
@@ -88,10 +85,14 @@ impl Setup {
     /// Where the directory of items cannot be read at all.
     pub fn read(places: &Places) -> Result<Self, Diagnostic> {
         let mut broken = Vec::new();
-        let strategy = match of_file::<MonitorStrategy>(&places.etc.join("monitor.yml"), "the strategy") {
+        let strategy = match of_file::<MonitorStrategy>(
+            &places.etc.join("monitor.yml"),
+            "the strategy",
+            bounded::text,
+        ) {
             Ok(strategy) => strategy,
             Err(error) => {
-                let kept = of_file(&kept(places), "the strategy that was kept");
+                let kept = of_file(&kept(places), "the strategy that was kept", bounded::text);
                 let hint = match &kept {
                     Ok(_) => "the last one that could be read counts until it is mended",
                     Err(_) => {
@@ -105,14 +106,9 @@ impl Setup {
                 }
             }
         };
-        let mut items: Vec<MonitorItem> = Vec::new();
-        for path in files(&places.etc.join("monitor.d"))? {
-            match item(&path) {
-                Ok(item) => items.push(item),
-                Err(error) => broken.push(error),
-            }
-        }
-        let mut plan = Plan::of(&items, strategy.thresholds.damping);
+        let (read, unread) = pq_items::items::<MonitorItem>(&places.etc.join("monitor.d"), bounded::text)?;
+        broken.extend(unread);
+        let mut plan = Plan::of(&read, strategy.thresholds.damping);
         plan.own(&OWN);
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Ok(Setup { places: places.clone(), strategy, plan, broken, host })
@@ -131,43 +127,10 @@ fn kept(places: &Places) -> PathBuf {
     places.monitor().join("strategy.yml")
 }
 
-/// The files of items, sorted; others may stand beside them.
-fn files(dir: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
-    let cannot = |error: &io::Error| {
-        Diagnostic::new(format!("cannot read `{}`", dir.display())).cause(system_cause(error))
-    };
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(cannot(&error)),
-    };
-    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>();
-    let mut paths = paths.map_err(|error| cannot(&error))?;
-    paths.retain(|path| path.extension().is_some_and(|it| it == "yml"));
-    paths.sort();
-    Ok(paths)
-}
-
-fn item(path: &Path) -> Result<MonitorItem, Diagnostic> {
-    let item: MonitorItem = of_file(path, "an item of monitoring")?;
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    match item.owner.as_str() == name {
-        true => Ok(item),
-        false => Err(Diagnostic::new(format!("`{}` says that it is of `{}`", path.display(), item.owner))
-            .hint("the file is named after its owner: rename it, or correct `owner`")),
-    }
-}
-
-/// What a file of these says.
-fn of_file<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Diagnostic> {
-    let shown = path.display().to_string();
-    let text = bounded::text(path)
-        .map_err(|error| Diagnostic::new(format!("cannot read `{shown}`")).cause(system_cause(&error)))?;
-    pq_items::read(what, &shown, &text)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn world() -> (tempfile::TempDir, Places) {

@@ -7,8 +7,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use pq_store::replace;
+
 use crate::Message;
-use crate::disk::replace;
 
 /// After how many seconds a channel is tried again, by how many times it was tried.
 const AGAIN: [i64; 6] = [0, 60, 120, 300, 600, 900];

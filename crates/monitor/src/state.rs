@@ -8,11 +8,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use pq_store::replace;
 use pq_stream::{Diagnostic, system_cause};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::disk::replace;
 use crate::setup::Places;
 use crate::{Answer, Level, Message};
 

@@ -54,16 +54,19 @@ pub fn roots(ca: Option<&str>) -> Result<RootCertStore, String> {
     Ok(store)
 }
 
+/// The certificates in a text.
+pub fn certificates(pem: &[u8]) -> impl Iterator<Item = Certificate<'static>> {
+    parse_pem(pem).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    })
+}
+
 fn authorities(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
     let shown = path.display();
     let pem =
         bounded::read(path).map_err(|error| format!("cannot read `{shown}`: {}", system_cause(&error)))?;
-    let found: Vec<_> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
+    let found: Vec<_> = certificates(&pem).collect();
     match found.is_empty() {
         true => Err(format!("`{shown}` holds no certificate")),
         false => Ok(found),

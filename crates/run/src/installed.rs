@@ -10,6 +10,7 @@ use pq_machine::{Machine, Until, upstream, usage};
 use pq_steps::ledger::{Ledger, ThingKind};
 use pq_steps::types::installed_version;
 use pq_steps::{AbsPath, Error, Probe};
+use pq_store::{BACKED, Backed, BackedItem, STATE_DIR};
 use pq_stream::{Diagnostic, HostInstalled, InstalledInstance, utc, valid_instance_id};
 
 use crate::space::bases;
@@ -54,6 +55,7 @@ fn read(
     size: &dyn Fn(&AbsPath) -> Option<u64>,
 ) -> Result<HostInstalled, Error> {
     let ledger = Ledger::of(machine)?;
+    let mut backed = backed(machine)?;
     let mut instances = BTreeMap::new();
     for base in bases(&ledger, base) {
         let www = at(&format!("{}/www", base.display()))?;
@@ -62,7 +64,7 @@ fn read(
                 continue;
             }
             let home = at(&format!("{www}/{id}"))?;
-            if let Some(instance) = instance(machine, &ledger, &id, &home, size)? {
+            if let Some(instance) = instance(machine, &ledger, &id, &home, backed.items.remove(&id), size)? {
                 instances.insert(id, instance);
             }
         }
@@ -80,6 +82,7 @@ fn instance(
     ledger: &Ledger,
     id: &str,
     home: &AbsPath,
+    backed: Option<BackedItem>,
     size: &dyn Fn(&AbsPath) -> Option<u64>,
 ) -> Result<Option<InstalledInstance>, Error> {
     let version = installed_version(machine, &below(home, "current")?)?;
@@ -90,6 +93,7 @@ fn instance(
     for directory in DATA {
         sizes.extend(size(&below(home, directory)?));
     }
+    let backed = backed.unwrap_or_default();
     let site = site(machine, ledger, id)?;
     let chain = site.chain.unwrap_or_else(|| format!("/etc/paquerette/tls/{id}/chain.pem"));
     // One that cannot be read serves nobody: no end of it is known.
@@ -107,9 +111,16 @@ fn instance(
         listed: None,
         domains,
         size: (!sizes.is_empty()).then(|| sizes.iter().sum()),
-        backup: None,
+        backup: backed.newest.map(|it| it.when),
+        proven: backed.proven.map(|it| it.when),
         certificate: certificate.map(|it| utc(it.not_after)),
     }))
+}
+
+/// What pq-backup remembers; where that cannot be read, nothing is known, and `pq-backup status` says why.
+fn backed(machine: &dyn Probe) -> Result<Backed, Error> {
+    let bytes = machine.read(&at(&format!("{STATE_DIR}/{BACKED}"))?)?.unwrap_or_default();
+    Ok(serde_json::from_slice(&bytes).unwrap_or_default())
 }
 
 /// The application that an instance is of: its user's comment is `paquerette <application>`.
@@ -192,6 +203,7 @@ mod tests {
     use pq_steps::ledger::{Entry, LEDGER, Thing, What};
     use pq_steps::{Meta, Mode, System};
     use pq_testkit::memory::MemoryMachine;
+    use serde_json::json;
 
     fn entry(kind: ThingKind, name: &str) -> String {
         let what = What::Wanted { owner: "wiki".to_owned(), before: false };
@@ -217,6 +229,8 @@ mod tests {
             "/etc/passwd",
             "root:x:0:0::/root:/bin/sh\nwiki:x:999:999:paquerette dokuwiki:/srv:/bin/false\n",
         );
+        let backed = json!({"items": {"wiki": {"newest": {"when": "2026-11-23T02:12:00Z", "set": "1"}, "proven": {"when": "2026-11-01T04:30:00Z"}}}});
+        machine.put("/var/lib/paquerette/backup/state.json", backed.to_string());
         let size = |path: &AbsPath| path.as_str().ends_with("/data").then_some(4096);
         let is = read(&machine, "/srv/paquerette", &size).unwrap();
         assert_eq!(
@@ -228,6 +242,8 @@ mod tests {
                 version: Some("2022-07-31a".to_owned()),
                 domains: vec!["wiki.test".to_owned(), "www.wiki.test".to_owned()],
                 size: Some(4096),
+                backup: Some("2026-11-23T02:12:00Z".to_owned()),
+                proven: Some("2026-11-01T04:30:00Z".to_owned()),
                 ..InstalledInstance::default()
             }]
         );

@@ -4,6 +4,7 @@
 //! Never the truth about the machine: every run looks at the machine itself.
 
 mod append;
+mod backed;
 mod journal;
 mod ledger;
 mod lock;
@@ -14,13 +15,14 @@ mod replace;
 mod transactions;
 mod undo;
 
+pub use backed::{At, BACKED, Backed, BackedItem, BackedTarget, Failed, ReadBack, Why};
 pub use journal::{Earlier, Interrupted, Journal, began, is_of};
 pub use ledger::LedgerFile;
 pub use lock::{HostLock, Locked};
 pub use maintenance::{Maintenance, Window};
 pub use plans::{PLANS, forget_plan, keep_plan, kept_plans, plan};
 pub use records::Records;
-pub use replace::replace;
+pub use replace::{replace, replace_for};
 pub use transactions::{State, Transactions, Unfinished};
 pub use undo::{Before, Undo};
 

@@ -2,14 +2,16 @@
 //!
 //! Always true here: a window has an end. A run that dies leaves one that ends by itself.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use pq_stream::utc;
 use serde::{Deserialize, Serialize};
+
+use crate::replace::replace_for;
 
 /// Somebody works on an owner's things.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,13 +46,7 @@ impl Maintenance {
         DirBuilder::new().recursive(true).mode(0o755).create(&self.dir)?;
         let window =
             Window { owner: owner.to_owned(), why: why.to_owned(), since: utc(now), until: utc(now + most) };
-        let path = self.path(owner);
-        let beside = path.with_extension("pq-tmp");
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&beside)?;
-        file.write_all(&serde_json::to_vec(&window)?)?;
-        file.sync_all()?;
-        fs::rename(&beside, &path)
+        replace_for(&self.path(owner), &serde_json::to_vec(&window)?, 0o644)
     }
 
     /// Closes a window; there need not be one.

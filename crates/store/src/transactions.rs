@@ -3,13 +3,15 @@
 //! Always true here: as long as something of a transaction may be half-way, its file is on disk, with all that is needed to
 //! undo it without the plan and without a secret.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use pq_stream::Step;
 use serde::{Deserialize, Serialize};
+
+use crate::replace::replace;
 
 /// What may be done about a transaction that is not finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,15 +108,7 @@ impl Transactions {
     /// # Errors
     /// Where it cannot be written; nothing of it must be done then.
     pub fn write(&self, unfinished: &Unfinished) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
-        let path = self.path(&unfinished.id);
-        let beside = path.with_extension("pq-tmp");
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(&serde_json::to_vec(unfinished)?)?;
-        file.sync_all()?;
-        fs::rename(&beside, &path)?;
-        File::open(&self.dir)?.sync_all()
+        replace(&self.path(&unfinished.id), &serde_json::to_vec(unfinished)?)
     }
 
     /// Takes one away: it is finished.

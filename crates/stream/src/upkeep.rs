@@ -187,6 +187,9 @@ pub struct InstalledInstance {
     /// When it was last backed up; absent where there is no record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<String>,
+    /// When a restore of it was last proven; absent where that never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven: Option<String>,
     /// When the certificate that its site serves ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,

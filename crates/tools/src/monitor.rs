@@ -317,7 +317,7 @@ fn test_alert(setup: &Setup) -> Result<Status, Failure> {
 }
 
 fn write(path: &Path, text: &str) -> Result<Status, Failure> {
-    pq_monitor::replace_for(path, text.as_bytes(), 0o644).map_err(|error| {
+    pq_store::replace_for(path, text.as_bytes(), 0o644).map_err(|error| {
         Failure::failed(
             Diagnostic::new(format!("cannot write `{}`", path.display())).cause(system_cause(&error)),
         )

@@ -1,64 +1,17 @@
 //! How old backups are, and the last proven restore: by what pq-backup remembers, of which the parts are read that say that.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use pq_items::{BackupItem, BackupStrategy, Backups};
+use pq_store::{At, BACKED, Backed};
 use pq_stream::{from_utc, system_cause};
-use serde::Deserialize;
 
 use super::{Context, file};
 use crate::{Answer, bounded};
 
 /// How long ago a restore may have been proven where the check does not say.
 const PROVEN: u64 = 40 * 86_400;
-
-/// What pq-backup remembers, as far as it is read here.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct State {
-    items: BTreeMap<String, Item>,
-    targets: BTreeMap<String, Target>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Item {
-    newest: Option<When>,
-    failed: Option<Failed>,
-    proven: Option<When>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Target {
-    verified: Option<Verified>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Verified {
-    wrong: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct When {
-    when: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Failed {
-    why: Why,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Why {
-    message: String,
-}
 
 /// Asks for it.
 pub fn ask(backups: &Backups, context: &Context) -> Answer {
@@ -73,15 +26,15 @@ pub fn ask(backups: &Backups, context: &Context) -> Answer {
         false => backups.of.iter().map(ToString::to_string).collect(),
         true => listed(&context.etc),
     };
-    let path = context.lib.join("backup/state.json");
-    let state: State = match bounded::read(&path) {
+    let path = context.lib.join(BACKED);
+    let state: Backed = match bounded::read(&path) {
         Ok(bytes) => match serde_json::from_slice(&bytes) {
             Ok(state) => state,
             Err(error) => {
                 return Answer::unknown("state", format!("cannot read `{}`: {error}", path.display()));
             }
         },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => State::default(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Backed::default(),
         Err(error) => {
             return Answer::unknown(
                 "state",
@@ -118,8 +71,8 @@ fn listed(etc: &Path) -> Vec<String> {
     found
 }
 
-fn judge(state: &State, wanted: &[String], now: i64, max_age: u64, proven_within: u64) -> Answer {
-    let age = |when: Option<&When>| {
+fn judge(state: &Backed, wanted: &[String], now: i64, max_age: u64, proven_within: u64) -> Answer {
+    let age = |when: Option<&At>| {
         let time = from_utc(&when?.when)?.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
         // One of the future says nothing of how old it is.
         u64::try_from(now).ok()?.checked_sub(time)
@@ -187,7 +140,7 @@ mod tests {
 
     fn judged(text: &str) -> Answer {
         let text = text.replace("FRESH", &utc(NOW - 3_600)).replace("STALE", &utc(NOW - 90 * 86_400));
-        let state: State = serde_json::from_str(&text).unwrap();
+        let state: Backed = serde_json::from_str(&text).unwrap();
         judge(&state, &["wiki".to_owned()], NOW, 26 * 3_600, PROVEN)
     }
 

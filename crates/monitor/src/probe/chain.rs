@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pq_items::Used;
+use pq_machine::unjudged;
+use rustls::ClientConnection;
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
-use ureq::tls::{PemItem, parse_pem};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{left, tcp};
@@ -22,11 +22,7 @@ pub type Chain = Vec<CertificateDer<'static>>;
 
 /// The chain in a file's text.
 pub fn of_pem(pem: &[u8]) -> Chain {
-    let found = parse_pem(pem).filter_map(|item| match item {
-        Ok(PemItem::Certificate(it)) => Some(CertificateDer::from(it.der().to_vec())),
-        _ => None,
-    });
-    found.take(20).collect()
+    web::certificates(pem).take(20).map(|it| CertificateDer::from(it.der().to_vec())).collect()
 }
 
 /// The chain that a server sends for a name.
@@ -39,13 +35,7 @@ pub fn sent(host: &str, port: u16, name: &str, until: Instant) -> Result<Chain, 
         Box::new(Answer::critical("tls", format!("{place} does not speak TLS as it should: {error}")))
     };
     let mut stream = tcp::connect(host, port, until)?;
-    let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| broken(&error))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Looks(provider)))
-        .with_no_client_auth();
+    let config = unjudged().map_err(|error| broken(&error))?;
     let server = server_name(name)?;
     let mut talk = ClientConnection::new(Arc::new(config), server).map_err(|error| broken(&error))?;
     while talk.is_handshaking() {
@@ -203,47 +193,6 @@ fn days(seconds: i64) -> String {
 pub fn serial(chain: &Chain) -> Option<String> {
     let (_, it) = X509Certificate::from_der(chain.first()?).ok()?;
     Some(it.raw_serial_as_string())
-}
-
-/// Takes any certificate: what it is worth is judged apart.
-#[derive(Debug)]
-struct Looks(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Looks {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use pq_items::{Heartbeat, Id};
+use pq_store::replace;
 use pq_stream::system_cause;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, file};
-use crate::disk::replace;
 use crate::{Answer, bounded};
 
 /// What a job said of itself.

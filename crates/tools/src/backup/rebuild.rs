@@ -27,16 +27,20 @@ pub(super) fn run(
 ) -> Result<Status, Failure> {
     let given = Plan::given()?;
     // Before anything is changed: does the kit open?
-    let from = kit.setup()?;
+    let mut from = kit.setup()?;
     let mut voice = Voice::new(output.form()?, begin.quiet);
     let plan = match given {
         Some(plan) => plan,
         None => {
-            let setup = match kit.setup()? {
+            let by_kit = from.is_some();
+            let setup = match from.take() {
                 Some(setup) => setup,
                 None => Setup::read(Path::new(ETC)).map_err(Failure::input)?,
             };
-            Plan::kept(&look(setup, &mut voice)?, &mut voice)?
+            let session = look(setup, &mut voice)?;
+            let plan = Plan::kept(&session, &mut voice)?;
+            from = by_kit.then_some(session.setup);
+            plan
         }
     };
     if let Some(name) = name {

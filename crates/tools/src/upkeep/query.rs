@@ -73,7 +73,7 @@ fn wanted(listed: &Instance, catalogue: Option<&Catalogue>) -> Option<String> {
 /// One machine, for people.
 fn shown(is: &HostInstalled, now: SystemTime) -> String {
     let mut text = format!("{}\n", printable(&is.host));
-    let columns = ["id", "app", "state", "version", "data", "backup", "certificate", "domains"];
+    let columns = ["id", "app", "state", "version", "data", "backup", "proven", "certificate", "domains"];
     let mut table = Table::of(&columns);
     for it in &is.instances {
         table.row([
@@ -85,7 +85,8 @@ fn shown(is: &HostInstalled, now: SystemTime) -> String {
             },
             version(it),
             it.size.map(size).unwrap_or_default(),
-            it.backup.as_deref().and_then(from_utc).map(|time| age(time, now)).unwrap_or_default(),
+            since(it.backup.as_deref(), now),
+            since(it.proven.as_deref(), now),
             it.certificate.as_deref().and_then(|end| days_left(end, now)).unwrap_or_default(),
             it.domains.join(" "),
         ]);
@@ -109,6 +110,11 @@ fn version(it: &InstalledInstance) -> String {
         (None, Some(wanted)) => format!("none, wanted {wanted}"),
         (None, None) => String::new(),
     }
+}
+
+/// How long ago something was.
+fn since(when: Option<&str>, now: SystemTime) -> String {
+    when.and_then(from_utc).map(|time| age(time, now)).unwrap_or_default()
 }
 
 /// How long a certificate still counts.
@@ -138,6 +144,8 @@ mod tests {
             version: Some("1".to_owned()),
             domains: vec!["wiki.test".to_owned()],
             size: Some(4096),
+            backup: Some("2026-11-23T02:12:00Z".to_owned()),
+            proven: Some("2026-11-03T04:30:00Z".to_owned()),
             certificate: Some("2026-12-23T06:42:00Z".to_owned()),
             ..InstalledInstance::default()
         };
@@ -156,10 +164,10 @@ mod tests {
             rows,
             [
                 "web".to_owned(),
-                "id app state version data backup certificate domains".to_owned(),
-                "dav none absent none, wanted 3 - - - dav.test".to_owned(),
-                "old dokuwiki present, not in the inventory 1 4.0 KiB - 30 days wiki.test".to_owned(),
-                format!("wiki dokuwiki present 1, wanted {newest} 4.0 KiB - 30 days wiki.test"),
+                "id app state version data backup proven certificate domains".to_owned(),
+                "dav none absent none, wanted 3 - - - - dav.test".to_owned(),
+                "old dokuwiki present, not in the inventory 1 4.0 KiB 4 h 20 d 30 days wiki.test".to_owned(),
+                format!("wiki dokuwiki present 1, wanted {newest} 4.0 KiB 4 h 20 d 30 days wiki.test"),
                 "web: 3 instances on nginx 1.22.1".to_owned(),
             ]
         );

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, stdin};
 
-use pq_backup::{Plans, Session};
+use pq_backup::{Plans, Session, Teller as _};
 use pq_cli::{Failure, Form};
 use pq_fleet::Crew;
 use pq_run::{Mode, Options, Take};
@@ -65,7 +65,7 @@ impl Plan {
     /// Where there are none.
     pub fn kept(session: &Session, voice: &mut Voice) -> Result<Self, Failure> {
         let plans = Plans::fetch(session, voice).map_err(|error| Failure::failed(error.hint(LINE)))?;
-        pq_cli::tell(&format!("pq-backup: note: by the plans in the backup of {}\n", plans.time));
+        voice.note(&format!("by the plans in the backup of {}", plans.time));
         Ok(Plan::Kept(plans))
     }
 
