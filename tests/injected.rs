@@ -26,7 +26,7 @@ const SPARSE: usize = 12;
 const HOST: &str = r#"{
   "os": "debian-12", "locales": ["fr_FR.UTF-8"], "timezone": "Europe/Paris", "admin_email": "a@example.org",
   "smtp_host": "relay.example.org", "smtp_user": "u", "smtp_password": "p", "backup_jobs": true, "backup_password": "p",
-  "platform": ["nginx", "php", "python", "mariadb", "postgres", "redis", "docker"]
+  "platform": ["certbot", "nginx", "php", "python", "mariadb", "postgres", "redis", "docker"]
 }"#;
 
 /// The values that put a payload where a variable has a text: itself, or each text within, by its name.

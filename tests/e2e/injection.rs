@@ -63,7 +63,8 @@ fn set(row: &Value, payload: &str) -> Value {
 /// Plans with some variables and applies what a row is about; whether the plan took them.
 fn applied(machine: &Machine, row: &Value, variables: &Value) -> Result<bool> {
     machine.write("/root/i/host_vars/h/injected.json", literal(variables).to_string())?;
-    let plan = piped(machine, "pq-inventory -i . h | pq-server >/root/plan")?;
+    let planner = row["plan"].as_str().unwrap_or("pq-server");
+    let plan = piped(machine, &format!("pq-inventory -i . h | {planner} >/root/plan"))?;
     if plan.code == 2 {
         return Ok(false);
     }
