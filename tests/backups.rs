@@ -2,14 +2,15 @@
 //! told.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::Stdio;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use pq_tests::{Told, TwoHosts};
+use pq_tests::{Told, TwoHosts, tools};
 use serde_json::{Value, json};
 
 /// What a host's `pq-backup` says, and how it ends.
@@ -152,4 +153,26 @@ fn who_waits_for_hosts_says_so() {
     writes.join().unwrap();
     assert_eq!(code, 75);
     assert!(err.contains("note: waiting for hosts on standard input; `--here` is this machine"), "{err}");
+}
+
+#[test]
+fn a_signal_ends_a_tool_although_who_started_it_held_signals_back() {
+    const HELD: &str = "import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+os.execv(sys.argv[1], sys.argv[1:])";
+    let (input, _end) = std::io::pipe().unwrap();
+    let mut tool = Command::new("python3")
+        .args(["-c", HELD])
+        .arg(tools().join("pq-backup"))
+        .arg("status")
+        .stdin(input)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(tool.stderr.take().unwrap()).lines();
+    assert!(said.next().unwrap().unwrap().contains("waiting for hosts"));
+    let sent = Command::new("kill").args(["-TERM", &tool.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(tool.wait().unwrap().signal(), Some(15));
 }

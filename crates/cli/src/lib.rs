@@ -11,6 +11,7 @@ mod table;
 use std::panic;
 use std::process::ExitCode;
 
+use nix::sys::signal::SigSet;
 use pq_stream::{Diagnostic, Status};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -38,6 +39,8 @@ pub fn run(tool: fn() -> Result<Status, Failure>) -> ExitCode {
     if setrlimit(Resource::Core, none).is_err() {
         report(&Diagnostic::new("cannot forbid core files"));
     }
+    // Who started it may have held signals back for itself: here they end it, until it waits for them itself.
+    let _ = SigSet::empty().thread_set_mask();
     panic::set_hook(Box::new(|panic| {
         let place = panic
             .location()

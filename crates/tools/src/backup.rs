@@ -260,7 +260,7 @@ struct BeginArgs {
     /// Wait so long for a run in progress
     #[arg(long, value_name = "TIME", default_value = "3h", value_parser = span)]
     wait: Duration,
-    /// Say nothing unless something is wrong, as cron wants it
+    /// Say nothing unless something is wrong, as cron wants it; a restore still says where it is
     #[arg(short, long)]
     quiet: bool,
 }

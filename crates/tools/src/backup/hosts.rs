@@ -170,7 +170,7 @@ impl Hall {
                 tell(&format!("{tool}: note: host `{host}`: {}\n", printable(&note).replace('\n', " ")));
             }
             Afar::Word(Word::Event(event)) if !self.quiet => self.event(host, event),
-            Afar::Row(row) if !self.quiet => self.row(host, *row),
+            Afar::Row(row) if !self.quiet || row.is_answer() => self.row(host, *row),
             Afar::Word(_) | Afar::Row(_) => {}
         }
     }
@@ -192,7 +192,9 @@ impl Hall {
             Form::Text => {
                 let (lines, beside) = shown::line(Some(host), &row);
                 self.out(&printable(&lines));
-                tell(&printable(&beside));
+                if !self.quiet {
+                    tell(&printable(&beside));
+                }
             }
             Form::Json => {
                 self.enter(host);

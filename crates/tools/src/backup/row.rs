@@ -86,6 +86,11 @@ pub(super) enum Row {
 }
 
 impl Row {
+    /// Whether nobody could go on without it: a quiet command says it too.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Row::Restored { .. })
+    }
+
     /// Whether it is shown in a table with others like it, or behind one.
     pub fn is_of_a_table(&self) -> bool {
         use Row::{Backup, Forecast, Found, Peer, Room, Set, Target};

@@ -101,7 +101,7 @@ impl Voice {
     /// A record.
     pub fn row(&mut self, row: Row) {
         self.over();
-        if self.quiet {
+        if self.quiet && !row.is_answer() {
             return;
         }
         match self.mouth {
@@ -109,7 +109,9 @@ impl Voice {
             Mouth::Here(Form::Text) => {
                 let (lines, beside) = shown::line(None, &row);
                 let _ = stdout().write_all(printable(&lines).as_bytes());
-                tell(&printable(&beside));
+                if !self.quiet {
+                    tell(&printable(&beside));
+                }
             }
             Mouth::Here(Form::Json) => {
                 let line = serde_json::to_string(&OfHost { host: &self.host, row: &row });
