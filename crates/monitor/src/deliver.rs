@@ -1,9 +1,10 @@
 //! Takes messages from the spool to people.
 //!
 //! Always true here: ways do not wait for each other; by one way the older message goes first, and where it is not taken the others
-//! wait; what was taken is written down before the next one is sent.
+//! wait; what was taken is written down before the next one is sent. A message that a way does not take although it takes others
+//! holds them up for some hours, and is then set aside and named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use crate::spool::{Spool, next};
 use crate::{Message, State};
 
 /// What came of it.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Delivered {
     /// How many were taken, a message by each way.
     pub taken: usize,
@@ -23,7 +24,15 @@ pub struct Delivered {
     pub failed: BTreeMap<String, String>,
     /// What could not be written down.
     pub unwritten: Option<String>,
+    /// What was not taken by every way.
+    pub waiting: Vec<Message>,
 }
+
+/// How often a message is tried alone; one more is tried behind it afterwards, which tells whether the way or the message is in trouble.
+const ALONE: u32 = 5;
+
+/// How often a message is tried at most by a way that takes others.
+const ENOUGH: u32 = 15;
 
 /// What a way says of a message: which one, and why it was not taken.
 type Said = (String, usize, Result<(), String>);
@@ -57,17 +66,23 @@ pub fn deliver(
         let letters: Vec<_> = messages
             .iter()
             .enumerate()
-            .filter_map(|(at, it)| Some((at, it.letter(it.to.get(name)?.pressing, &zone)?)))
+            .filter_map(|(at, it)| {
+                let waiting = it.to.get(name)?;
+                Some((at, waiting.tries, it.letter(waiting.pressing, &zone)?))
+            })
             .collect();
         let (way, name, tell) = (way.clone(), name.clone(), tell.clone());
         open += 1;
         thread::spawn(move || {
-            for (at, letter) in letters {
+            let mut refused = false;
+            for (at, tries, letter) in letters {
                 if until.saturating_duration_since(Instant::now()) < Duration::from_millis(500) {
                     return;
                 }
                 let said = way.send(&letter);
-                let over = said.is_err();
+                let not = said.is_err();
+                let over = not && (refused || tries < ALONE);
+                refused |= not;
                 if tell.send((name.clone(), at, said)).is_err() || over {
                     return;
                 }
@@ -77,6 +92,7 @@ pub fn deliver(
     drop(tell);
     // The last one may have begun just before the end.
     let end = until + PATIENCE + Duration::from_secs(1);
+    let mut takes: BTreeSet<String> = BTreeSet::new();
     while open > 0
         && let Ok((name, at, said)) = told.recv_timeout(end.saturating_duration_since(Instant::now()))
     {
@@ -84,7 +100,8 @@ pub fn deliver(
         match said {
             Ok(()) => {
                 message.to.remove(&name);
-                state.proven.insert(name, now);
+                state.proven.insert(name.clone(), now);
+                takes.insert(name);
                 delivered.taken += 1;
             }
             Err(why) => {
@@ -98,7 +115,23 @@ pub fn deliver(
         }
         note(spool.update(message), &mut delivered);
     }
-    delivered
+    for message in &mut messages {
+        set_aside(spool, message, &takes, &mut delivered);
+    }
+    messages.retain(|message| !message.to.is_empty());
+    Delivered { waiting: messages, ..delivered }
+}
+
+/// Sets a message aside that was refused often enough by ways which took others just now.
+fn set_aside(spool: &Spool, message: &mut Message, takes: &BTreeSet<String>, delivered: &mut Delivered) {
+    let refusing = |name: &String, tries: u32| tries >= ENOUGH && takes.contains(name);
+    if message.to.iter().any(|(name, waiting)| refusing(name, waiting.tries)) {
+        match spool.refuse(message) {
+            Ok(()) => message.to.retain(|name, waiting| !refusing(name, waiting.tries)),
+            Err(error) => return note(Err(error), delivered),
+        }
+        note(spool.update(message), delivered);
+    }
 }
 
 fn note(written: std::io::Result<()>, delivered: &mut Delivered) {
@@ -182,6 +215,30 @@ mod tests {
         assert_eq!(titles(dir.path(), "bad"), ["a/c0-began", "a/c20-began", "a/c40-began"]);
         assert_eq!(titles(dir.path(), "good").len(), 3);
         assert!(spool.all().unwrap().0.is_empty());
+    }
+
+    #[test]
+    fn a_message_that_a_way_refuses_holds_the_others_up_for_hours_and_not_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::new(dir.path());
+        let at = dir.path().display();
+        let text = format!(
+            "{{ remind_after: [4h], channels: [{{ name: odd, exec: {{ argv: [sh, -c, 'text=$(cat); case $text in *a/c0*) exit 1; esac; echo \"$text\" >>{at}/odd'] }} }}] }}"
+        );
+        let ways = ways(&pq_items::read::<MonitorAlerts>("x", "x", &text).unwrap());
+        let mut state = State::default();
+        for minute in 0..240 {
+            if minute % 60 == 0 {
+                let event = event(Kind::Began, &format!("a/c{minute}"), Level::Critical);
+                spool.put(&Message::of("web", minute * 60, vec![event], addressed(&ways)).unwrap()).unwrap();
+            }
+            let until = Instant::now() + Duration::from_secs(5);
+            let delivered = deliver(&spool, spool.all().unwrap().0, &ways, &mut state, minute * 60, until);
+            assert_eq!(delivered.unwritten, None);
+        }
+        assert_eq!(titles(dir.path(), "odd"), ["a/c60-began", "a/c120-began", "a/c180-began"]);
+        assert!(spool.all().unwrap().0.is_empty(), "it was given up");
+        assert_eq!(spool.refused(0).len(), 1, "and kept");
     }
 
     #[test]

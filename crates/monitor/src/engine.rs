@@ -19,6 +19,8 @@ pub struct Rules<'r> {
     pub host: &'r str,
     /// After how many seconds it is told again; the last one counts from then on.
     pub remind_after: &'r [i64],
+    /// Whether all that is watched could be read: else nothing is forgotten for not being there.
+    pub whole: bool,
     /// Whether a window is open in which nobody is told of a check.
     pub quiet: &'r dyn Fn(&Watched) -> bool,
 }
@@ -31,7 +33,7 @@ pub fn tick(
     rules: &Rules<'_>,
     now: i64,
 ) -> Vec<Event> {
-    let mut events = forget(state, plan, rules, now);
+    let mut events = if rules.whole { forget(state, plan, rules, now) } else { Vec::new() };
     let asked: BTreeSet<String> = answers.keys().cloned().collect();
     for (id, answer) in answers {
         if plan.get(&id).is_some() {

@@ -35,6 +35,9 @@ pub const DEADLINE: Duration = Duration::from_secs(50);
 const LATE: i64 = 900;
 const UNPROVEN: i64 = 9 * 86_400;
 
+/// How long it is told that a message was refused.
+const REFUSED: i64 = 86_400;
+
 /// How a run is done.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -254,10 +257,8 @@ impl<'s> Work<'s> {
     /// Starts units that do not run, where they have a budget for it and it can help.
     fn restart(&mut self) {
         let held = HostLock::holder(&self.setup.places.run).ok().flatten();
-        let full = self.setup.plan.iter().any(|it| {
-            matches!(it.probe, Some(Probe::Disk(_)))
-                && self.answers.get(&it.id).is_some_and(|it| it.level == Level::Critical)
-        });
+        let full =
+            self.setup.plan.iter().any(|it| matches!(it.probe, Some(Probe::Disk(_))) && self.fails(&it.id));
         let setup = self.setup;
         for watched in setup.plan.iter() {
             let Some(Probe::Unit(unit)) = &watched.probe else { continue };
@@ -270,10 +271,7 @@ impl<'s> Work<'s> {
             if answer.code == "absent" || answer.code == "masked" {
                 continue;
             }
-            let below = watched
-                .stands_on
-                .iter()
-                .find(|id| self.answers.get(*id).is_some_and(|it| it.level == Level::Critical));
+            let below = watched.stands_on.iter().find(|id| self.fails(id));
             let not = match (below, &held) {
                 (Some(below), _) => Some(format!("not started again: it stands on `{below}`, which fails")),
                 (None, Some(holder)) => {
@@ -291,6 +289,12 @@ impl<'s> Work<'s> {
             };
             self.answers.insert(watched.id.clone(), answer);
         }
+    }
+
+    /// Whether a check fails, by this run's answer, or by the last one where it was not asked.
+    fn fails(&self, id: &str) -> bool {
+        let before = || self.state.checks.get(id).map(|it| &it.last);
+        self.answers.get(id).or_else(before).is_some_and(|it| it.level == Level::Critical)
     }
 
     fn start(&mut self, watched: &Watched, name: &str, budget: &pq_items::Restart, answer: Answer) -> Answer {
@@ -418,6 +422,14 @@ impl<'s> Work<'s> {
                 self.own("monitor/delivery", Answer::critical("unreadable", text));
             }
         }
+        if let Some(path) = self.spool.refused(now - REFUSED).first() {
+            let text =
+                format!("a message was refused for hours by a way that takes others: `{}`", path.display());
+            self.own(
+                "monitor/delivery",
+                Answer::warning("refused", text).hint("`why` in that file is what the way said"),
+            );
+        }
         let known = ways.keys().filter_map(|name| Some((name, now - self.state.proven.get(name)?)));
         if let Some((name, age)) = known.clone().find(|it| it.1 > UNPROVEN) {
             let text = format!("nothing was taken by `{name}` for {} days, not even a digest", age / 86_400);
@@ -448,6 +460,7 @@ impl<'s> Work<'s> {
         let rules = Rules {
             host: &self.setup.host,
             remind_after: &remind_after,
+            whole: self.setup.broken.is_empty(),
             quiet: &|watched: &Watched| quiet.contains(&watched.id),
         };
         let events = tick(&mut self.state, &self.setup.plan, answers, &rules, self.now.wall);
@@ -491,14 +504,8 @@ impl<'s> Work<'s> {
     /// Writes down what is remembered, then messages, then sends.
     fn tell(&mut self, dir: &Path, ways: &BTreeMap<String, Way>) -> Delivered {
         let saved = self.state.save(dir);
-        let (mut outbox, mut unkept) = (std::mem::take(&mut self.state.outbox), Vec::new());
-        outbox.retain(|message| {
-            let kept = self.spool.put(message).is_ok();
-            if !kept {
-                unkept.push(message.clone());
-            }
-            kept
-        });
+        // What cannot be put into the spool stays in what is remembered.
+        self.state.outbox.retain(|message| self.spool.put(message).is_err());
         if let Err(error) = saved.and_then(|()| self.state.save(dir)) {
             let why = Diagnostic::new("nothing of this run can be remembered, not even until the next boot");
             self.wrong.push(why.cause(format!(
@@ -508,9 +515,14 @@ impl<'s> Work<'s> {
             )));
         }
         let mut messages = self.spool.all().map(|it| it.0).unwrap_or_default();
-        messages.extend(unkept);
+        messages.append(&mut self.state.outbox);
         let delivered = deliver(&self.spool, messages, ways, &mut self.state, self.now.wall, self.until);
-        if delivered.taken > 0 {
+        self.state.outbox = delivered.waiting.iter().filter(|it| !self.spool.holds(it)).cloned().collect();
+        if let Some(cause) = &delivered.unwritten {
+            let why = Diagnostic::new("cannot write down which messages were taken").cause(cause.clone());
+            self.wrong.push(why.hint("they may be sent once more, with the same id"));
+        }
+        if delivered.taken > 0 || !self.state.outbox.is_empty() {
             let _ = self.state.save(dir);
         }
         delivered

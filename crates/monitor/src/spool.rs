@@ -14,6 +14,9 @@ use crate::Message;
 /// After how many seconds a channel is tried again, by how many times it was tried.
 const AGAIN: [i64; 6] = [0, 60, 120, 300, 600, 900];
 
+/// The extension of a message that was set aside for being refused.
+const REFUSED: &str = "refused";
+
 /// How many messages may wait: beyond that, the machine has another trouble than not being heard.
 const MOST: usize = 1_000;
 
@@ -39,6 +42,34 @@ impl Spool {
             true => Ok(()),
             false => replace(&path, &serde_json::to_vec(message)?),
         }
+    }
+
+    /// Whether a message is in it.
+    pub fn holds(&self, message: &Message) -> bool {
+        self.path(message).exists()
+    }
+
+    /// Sets a message aside that a way does not take although it takes others.
+    ///
+    /// # Errors
+    /// Where that cannot be written.
+    pub fn refuse(&self, message: &Message) -> io::Result<()> {
+        replace(&self.path(message).with_extension(REFUSED), &serde_json::to_vec(message)?)
+    }
+
+    /// The messages that were set aside for being refused, since a time.
+    pub fn refused(&self, since: i64) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let recent = |path: &PathBuf| {
+            let time = fs::metadata(path).and_then(|it| it.modified()).ok()?;
+            let time = time.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
+            Some(i64::try_from(time).ok()? >= since)
+        };
+        let mut found: Vec<PathBuf> = entries
+            .filter(|path| path.extension().is_some_and(|it| it == REFUSED) && recent(path) == Some(true))
+            .collect();
+        found.sort();
+        found
     }
 
     /// Writes what became of a message: it goes once every channel has taken it.

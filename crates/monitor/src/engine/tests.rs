@@ -13,13 +13,14 @@ struct World {
     state: State,
     now: i64,
     quiet: bool,
+    whole: bool,
     told: Vec<Event>,
 }
 
 impl World {
     fn new(texts: &[&str]) -> Self {
         let plan = Plan::of(&items(texts), Damping { failures: 3, of: 3 });
-        World { plan, state: State::default(), now: START, quiet: false, told: Vec::new() }
+        World { plan, state: State::default(), now: START, quiet: false, whole: true, told: Vec::new() }
     }
 
     /// One run, in which these checks fail, and the others are well.
@@ -35,7 +36,12 @@ impl World {
     fn step(&mut self, answers: BTreeMap<String, Answer>) -> &mut Self {
         self.now += 60;
         let quiet = self.quiet;
-        let rules = Rules { host: "web", remind_after: &[4 * HOUR, 24 * HOUR], quiet: &|_: &Watched| quiet };
+        let rules = Rules {
+            host: "web",
+            remind_after: &[4 * HOUR, 24 * HOUR],
+            whole: self.whole,
+            quiet: &|_: &Watched| quiet,
+        };
         self.told.extend(tick(&mut self.state, &self.plan, answers, &rules, self.now));
         self
     }
@@ -64,6 +70,23 @@ fn a_failure_is_told_once_it_counts_and_its_end_too() {
     world.minutes(2, &[]);
     assert_eq!(world.told().len(), 1);
     assert_eq!(world.run(&[]).told(), ["began wiki/page", "ended wiki/page"]);
+}
+
+#[test]
+fn what_cannot_be_read_any_more_is_not_told_to_be_well() {
+    let mut world = World::new(&[WIKI]);
+    world.minutes(3, &["wiki/page"]);
+    let plan = std::mem::replace(&mut world.plan, Plan::of(&[], Damping { failures: 3, of: 3 }));
+    world.whole = false;
+    world.minutes(3, &[]);
+    assert_eq!(world.told(), ["began wiki/page"]);
+    world.plan = plan;
+    world.whole = true;
+    assert_eq!(world.minutes(3, &[]).told(), ["began wiki/page", "ended wiki/page"]);
+    // What nobody wants watched any more is forgotten, and told.
+    world.minutes(3, &["wiki/page"]);
+    world.plan = Plan::of(&[], Damping { failures: 3, of: 3 });
+    assert_eq!(world.minutes(1, &[]).told.last().unwrap().answer.message, "it is not watched any more");
 }
 
 #[test]
