@@ -282,7 +282,6 @@ fn upgrade_wordpress_comes_to_a_newer_version_with_its_data() -> Result<()> {
 }
 
 #[test]
-#[ignore = "its recipe does not know yet when its migration is done"]
 fn upgrade_mediawiki_comes_to_a_newer_version_with_its_data() -> Result<()> {
     real(&MEDIAWIKI, "upgdocs")
 }
