@@ -43,6 +43,17 @@ const ATTACK: &str = r#"
     true
 "#;
 
+/// Whatever stands in the command line of a process that lives for more than a moment.
+const ARGV: &str = "while :; do cat /proc/[0-9]*/cmdline; sleep 0.02; done >/root/argv 2>/dev/null";
+
+/// Cuts the network of a keeper for some seconds once much, and not all, has come; says how many MB had.
+const CUT: &str = r#"
+    has() { du -sm /srv/kept/takenover/data | cut -f1; }
+    dev=$(ip -o -4 addr | awk '/ 10\.77\./ { print $2; exit }')
+    before=$(has); for i in $(seq 2000); do [ $(has) -gt $((before + 30)) ] && break; sleep 0.01; done
+    ip link set "$dev" down; echo $(($(has) - before)); sleep 5; ip link set "$dev" up
+"#;
+
 #[test]
 fn who_has_taken_a_machine_over_cannot_take_its_backups_away() -> Result<()> {
     let Some(lab) = lab::available() else { return Ok(()) };
@@ -55,8 +66,16 @@ fn who_has_taken_a_machine_over_cannot_take_its_backups_away() -> Result<()> {
         ))?
         .success()?;
     write(&machine, 7)?;
+    let watch = machine.command(["sh", "-c", ARGV]).start()?;
     done(backup(&machine, &["run", "--quiet"])?);
     done(backup(&machine, &["copy", "--quiet"])?);
+    watch.kill();
+    watch.wait()?;
+    let told = machine
+        .sh("tr '\\0' ' ' </root/argv; journalctl -q --no-pager; cat /var/lib/paquerette/backup/*")?
+        .stdout;
+    assert!(told.contains("restic backup") || told.contains(" backup "), "the watch saw nothing: {told}");
+    assert!(!told.contains("a password of a test"), "a password was shown");
     let (kept, saw) = (sets(&machine, "away")?, now(&machine)?);
     assert_eq!(kept.len(), 1);
 
@@ -72,10 +91,28 @@ fn who_has_taken_a_machine_over_cannot_take_its_backups_away() -> Result<()> {
     for kind in ["data", "index", "keys", "snapshots", "config"] {
         assert!(attack.stdout.contains(&format!("DELETE {kind} 403")), "{kind}: {}", attack.stdout);
     }
+
+    // A network that is cut in mid-copy: nothing half-way counts, and once it is back all of it comes.
+    machine.sh("head -c 200000000 /dev/urandom > /srv/data/large")?.success()?;
+    done(backup(&machine, &["run", "--quiet"])?);
+    let (large, held) = (now(&machine)?, sets(&machine, "local")?);
+    let copy = machine.command(["pq-backup", "copy", "--quiet"]).start()?;
+    let cut = keeper.run(["bash", "-euc", CUT])?.success()?.text().to_owned();
+    let there = sets(&machine, "away")?;
+    assert!(
+        kept.iter().all(|it| there.contains(it)) && there.iter().all(|it| held.contains(it)),
+        "{there:?}"
+    );
+    let ended = copy.wait()?;
+    eprintln!("backup: cut after {cut} MB, the copy ended with {}: {}", ended.code, ended.stderr);
+    assert!(ended.code == 0 || ended.stderr.contains("away"), "{}", ended.stderr);
+    done(backup(&machine, &["copy", "--quiet"])?);
+    assert_eq!(sets(&machine, "away")?, held);
+    assert_eq!(restored(&machine, "away", held.last().unwrap_or(&String::new()))?, large);
     machine.sh("rm -rf /srv/backups /srv/data/*")?.success()?;
 
     // What was there is there, and is what it was; new ones may come, old ones do not go.
-    assert_eq!(sets(&machine, "away")?, kept);
+    assert_eq!(sets(&machine, "away")?, held);
     assert_eq!(restored(&machine, "away", &kept[0])?, saw);
     Ok(())
 }
