@@ -1,4 +1,4 @@
-//! Every parser that we wrote takes what nobody would write: each target of `fuzz/` its corpus, and then for 20 seconds
+//! Every parser that we wrote takes what nobody would write: each target of `fuzz/` its corpus, and then for 10 seconds
 //! what the fuzzer makes of it, for 300 in the whole matrix; two at a time.
 
 #![expect(clippy::unwrap_used, reason = "what the runner itself cannot do ends the test")]
@@ -23,7 +23,7 @@ fn matrix_fuzz() {
         return;
     }
     let mut matrix = Matrix::open("fuzz");
-    let seconds = if matrix.whole() { 300 } else { 20 };
+    let seconds = if matrix.whole() { 300 } else { 10 };
     let points = Mutex::new(VecDeque::from(matrix.draw(targets(), usize::MAX)));
     let matrix = Mutex::new(matrix);
     std::thread::scope(|scope| {
