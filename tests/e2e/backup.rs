@@ -1,5 +1,5 @@
 //! Backups of a machine with a wiki, a calendar server, WordPress on MariaDB and MediaWiki on PostgreSQL: made, found, restored, proven,
-//! copied away; and what goes wrong with them.
+//! copied away.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use pq_testkit::lab::{self, Image, Lab, Machine, Output, Result, Suite};
 use pq_tests::{TOOLS, tools};
 use sha2::{Digest, Sha256};
 
-use crate::world::{HOST, IDENTITY, bare, demo_inventory, done, install, pipe, sha256, shown};
+use crate::world::{HOST, bare, demo_inventory, done, install, pipe, sha256};
 
 /// A file with each thing that a restore may lose.
 const ODD: &str = r#"
@@ -33,7 +33,7 @@ const TREE: &str = r#"
 const ROWS: &str = "CREATE TABLE proof (n INTEGER PRIMARY KEY, words VARCHAR(80) NOT NULL)";
 
 /// The machine on which backups are tried, with everything installed and nothing backed up yet.
-fn machine(lab: &Lab, name: &str) -> Result<Machine> {
+pub fn machine(lab: &Lab, name: &str) -> Result<Machine> {
     let mut digest = Sha256::new();
     TOOLS.iter().for_each(|tool| digest.update(fs::read(tools().join(tool)).unwrap_or_default()));
     let key: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -86,7 +86,7 @@ pub fn backup(machine: &Machine, words: &[&str]) -> Result<Output> {
 }
 
 /// What a directory holds.
-fn tree(machine: &Machine, path: &str) -> Result<String> {
+pub fn tree(machine: &Machine, path: &str) -> Result<String> {
     Ok(machine.run(["bash", "-euc", TREE, "tree", path])?.success()?.stdout)
 }
 
@@ -211,302 +211,6 @@ fn what_is_backed_up_comes_back_as_it_was() -> Result<()> {
     let key = machine.read("/etc/paquerette/backup.key")?;
     let seen = machine.sh("cat /var/log/*.log 2>/dev/null; journalctl -q --no-pager; find / -xdev -name 'pq-*' -newer /etc/paquerette/backup.key -perm -o+r -type f 2>/dev/null")?;
     assert!(!seen.stdout.contains(key.trim()), "the password is in a log");
-    Ok(())
-}
-
-/// What goes wrong, and a word that the error has; each is put right again.
-#[test]
-fn what_is_wrong_with_a_backup_is_said_and_never_passes_for_well() -> Result<()> {
-    let Some(lab) = lab::available() else { return Ok(()) };
-    let machine = machine(&lab, "backupfaults")?;
-    done(backup(&machine, &["run", "--text"])?);
-    let whole = |item: &str| -> Result<usize> {
-        let listed = done(backup(&machine, &["list", item, "--json"])?).stdout;
-        Ok(listed.lines().filter(|line| line.contains("\"complete\":true")).count())
-    };
-    let bad = |break_it: &str, words: &[&str], code: i32, says: &[&str], mend: &str| -> Result<()> {
-        machine.run(["bash", "-euc", break_it])?.success()?;
-        let run = backup(&machine, words)?;
-        machine.run(["bash", "-euc", mend])?.success()?;
-        assert_eq!(run.code, code, "{break_it}: {}{}", run.stdout, run.stderr);
-        for word in says {
-            assert!(run.stderr.contains(word), "{break_it}: `{word}`: {}{}", run.stdout, run.stderr);
-        }
-        Ok(())
-    };
-    let etc = "/etc/paquerette";
-    let kept = "/srv/paquerette/www/wiki/kept";
-    let (blog, wiki) = (whole("blog")?, whole("wiki")?);
-
-    // A dump that is not whole leaves nothing that counts.
-    bad(
-        "systemctl stop mariadb",
-        &["run", "blog"],
-        1,
-        &["cannot dump database `blog` of MariaDB", "cause:"],
-        "systemctl start mariadb",
-    )?;
-    bad(
-        "mv /usr/bin/mariadb-dump /usr/bin/mariadb-dump.real; printf '#!/bin/sh\\n/usr/bin/mariadb-dump.real \"$@\" | head -c 20000\\n' > /usr/bin/mariadb-dump; chmod 755 /usr/bin/mariadb-dump",
-        &["run", "blog"],
-        1,
-        &["is cut short"],
-        "mv /usr/bin/mariadb-dump.real /usr/bin/mariadb-dump",
-    )?;
-    bad(
-        "mv /usr/bin/mariadb-dump /usr/bin/mariadb-dump.real; printf '#!/bin/sh\\n/usr/bin/mariadb-dump.real \"$@\" | head -c 20000; kill -9 $$\\n' > /usr/bin/mariadb-dump; chmod 755 /usr/bin/mariadb-dump",
-        &["run", "blog"],
-        1,
-        &["cannot dump database `blog` of MariaDB", "signal: 9"],
-        "mv /usr/bin/mariadb-dump.real /usr/bin/mariadb-dump",
-    )?;
-    bad(
-        "mariadb -e 'CREATE DATABASE empty'; sed -i.old 's/name: blog/name: empty/' /etc/paquerette/backup.d/blog.yml",
-        &["run", "blog"],
-        1,
-        &["has no table: there is nothing to back up"],
-        "mv /etc/paquerette/backup.d/blog.yml.old /etc/paquerette/backup.d/blog.yml; mariadb -e 'DROP DATABASE empty'",
-    )?;
-    assert_eq!(whole("blog")?, blog);
-    done(backup(&machine, &["run", "blog", "--text"])?);
-
-    // What is not there, or cannot be read, is named; the rest is there all the same.
-    bad(
-        &format!("mv {kept} {kept}.away"),
-        &["run", "wiki", "dav"],
-        1,
-        &["kept` of item `wiki` is not there", "hint: mount it, or take it out"],
-        &format!("mv {kept}.away {kept}"),
-    )?;
-    bad(
-        &format!("sed -i.old 's/owner:/ownr:/' {etc}/backup.d/wiki.yml"),
-        &["run"],
-        1,
-        &["wiki.yml:", "does not know the key `ownr`", "did you mean `owner`?"],
-        &format!("mv {etc}/backup.d/wiki.yml.old {etc}/backup.d/wiki.yml"),
-    )?;
-    assert_eq!(whole("wiki")?, wiki);
-    // Root reads all but what the kernel itself does not give.
-    bad(
-        &format!(
-            "touch {kept}/data/media/unreadable; mount --bind /proc/sys/vm/drop_caches {kept}/data/media/unreadable"
-        ),
-        &["run", "wiki"],
-        1,
-        &["cannot read `", "data/media/unreadable`", "cause:"],
-        &format!("umount {kept}/data/media/unreadable; rm {kept}/data/media/unreadable"),
-    )?;
-    bad("true", &["run", "wikki"], 2, &["no item `wikki`", "did you mean `wiki`?"], "true")?;
-
-    // A password that opens nothing, one that others read, one that is empty, none.
-    let key = format!("{etc}/backup.key");
-    let back = format!("mv {key}.old {key}");
-    bad(
-        &format!("cp -p {key} {key}.old; echo other > {key}"),
-        &["run", "wiki"],
-        1,
-        &["opens no key of it"],
-        &back,
-    )?;
-    bad(
-        &format!("cp -p {key} {key}.old; chmod 0644 {key}"),
-        &["run", "wiki"],
-        1,
-        &["may be read by others"],
-        &back,
-    )?;
-    bad(&format!("cp -p {key} {key}.old; : > {key}"), &["run", "wiki"], 1, &["is empty"], &back)?;
-    bad(&format!("mv {key} {key}.old"), &["run", "wiki"], 1, &["cannot read the password"], &back)?;
-
-    // A repository that is gone is not made anew; one of another machine is not taken.
-    let repository = "/srv/paquerette/backups/restic";
-    bad(
-        &format!("mv {repository} {repository}.away"),
-        &["run", "wiki"],
-        1,
-        &["there is no repository", "never made anew"],
-        &format!("test ! -e {repository} && mv {repository}.away {repository}"),
-    )?;
-    bad(
-        "hostname other; mv /var/lib/paquerette/backup/state.json /root/",
-        &["run", "wiki"],
-        1,
-        &["is the repository of another machine", "nothing was written"],
-        "hostname backupfaults; mv /root/state.json /var/lib/paquerette/backup/",
-    )?;
-
-    // restic itself: none, and one that is too old.
-    let restic = "/usr/local/lib/paquerette/restic-0.18.0/restic";
-    bad(
-        &format!(
-            "mv {restic} {restic}.old; printf '#!/bin/sh\\necho restic 0.14.0 compiled with go1.19\\n' > {restic}; chmod 755 {restic}"
-        ),
-        &["run", "wiki"],
-        2,
-        &["restic 0.14.0 is too old", "hint:"],
-        &format!("mv {restic}.old {restic}"),
-    )?;
-    bad(
-        &format!("mv {restic} {restic}.old"),
-        &["run", "wiki"],
-        2,
-        &["cannot run restic", "hint:"],
-        &format!("mv {restic}.old {restic}"),
-    )?;
-
-    // Who is at work is waited for, and then named.
-    bad(
-        "systemd-run -q --unit holder flock /run/paquerette/backup.lock sleep 60; sleep 0.5",
-        &["run", "wiki", "--wait", "1s"],
-        75,
-        &["backups are being made by", "nothing was begun"],
-        "systemctl stop holder",
-    )?;
-
-    // One bit of what is stored: found, named, and a restore brings back the rest.
-    machine
-        .run([
-            "bash",
-            "-euc",
-            "head -c 3000000 /dev/urandom > /srv/paquerette/www/wiki/kept/data/media/large; pq-backup run wiki --quiet
-             pack=$(find /srv/paquerette/backups/restic/data -type f -size +2M -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2); cp -p $pack /root/pack; echo $pack > /root/which
-             chmod u+w $pack; python3 -c \"import sys; f = open(sys.argv[1], 'r+b'); f.seek(1000000); b = f.read(1); f.seek(1000000); f.write(bytes([b[0] ^ 1]))\" $pack",
-        ])?
-        .success()?;
-    let verified = backup(&machine, &["verify", "--all", "--target", "local"])?;
-    let pack = machine.sh("basename $(cat /root/which)")?.text().to_owned();
-    assert_eq!(verified.code, 1, "{}{}", verified.stdout, verified.stderr);
-    for word in [pack.as_str(), "is damaged", "`/srv/paquerette/www/wiki/kept/data/media/large`", "hint:"] {
-        assert!(verified.stderr.contains(word), "{word}: {}", verified.stderr);
-    }
-    assert_eq!(backup(&machine, &["status", "--text"])?.code, 3);
-    let run = backup(&machine, &["restore", "wiki", "--text"])?;
-    assert_eq!(run.code, 1, "{}{}", run.stdout, run.stderr);
-    assert!(run.stderr.contains("media/large` did not come back whole"), "{}", run.stderr);
-    let there = machine.read(&format!("{}{kept}/data/media/two", into(&run)))?;
-    assert_eq!(there, "linked");
-    machine.sh("pack=$(cat /root/which); chmod u+w $pack; cat /root/pack > $pack")?.success()?;
-    done(backup(&machine, &["verify", "--all", "--target", "local", "--text"])?);
-
-    // A clock that was set back: nothing is lost, neither by a run nor by what is past its time then.
-    let sets = whole("wiki")?;
-    machine.sh("faketime -f '@2020-01-01 03:00:00' pq-backup run wiki --quiet")?.success()?;
-    assert_eq!(whole("wiki")?, sets + 1);
-    let look = machine.sh("faketime -f '@2020-01-01 03:00:00' pq-backup forget --check --text")?;
-    let kept_all = look.stdout.lines().all(|line| line.ends_with(" stay, 0 would go"));
-    assert!(look.code == 0 && kept_all, "{}: {}{}", look.code, look.stdout, look.stderr);
-    done(backup(&machine, &["run", "wiki", "--text"])?);
-
-    // A disk that is full while it is written to: clear, nothing that counts, and the next one works.
-    machine
-        .run([
-            "bash",
-            "-euc",
-            "mkdir -p /mnt/small; mount -t tmpfs -o size=4m tmpfs /mnt/small; sed -i.old 's,url: /srv/paquerette/backups/restic,url: /mnt/small/restic,' /etc/paquerette/backup.yml",
-        ])?
-        .success()?;
-    let full = backup(&machine, &["run", "wiki"])?;
-    assert_eq!(full.code, 1, "{}{}", full.stdout, full.stderr);
-    assert!(full.stderr.contains("no room") || full.stderr.contains("no space left"), "{}", full.stderr);
-    machine.sh("mount -o remount,size=200m /mnt/small")?.success()?;
-    done(backup(&machine, &["run", "wiki", "--text"])?);
-    machine
-        .sh("umount /mnt/small; mv /etc/paquerette/backup.yml.old /etc/paquerette/backup.yml")?
-        .success()?;
-    Ok(())
-}
-
-/// What the machine's instances and people have, which a rebuilt one must have too.
-const HAVE: &str = r#"
-    for id in wiki dav blog docs; do
-        code=$(curl -sS -o /root/page -w '%{http_code}' --max-time 60 -L --resolve '*:443:127.0.0.1' --cacert /etc/paquerette/ca/ca.pem https://$id.demo.test/)
-        echo "$id $code $(grep -o '<title>[^<]*' /root/page | head -1)"
-    done
-    mariadb -BN blog -e 'SELECT COUNT(*), SUM(n), MD5(GROUP_CONCAT(words ORDER BY n)) FROM proof; SELECT COUNT(*) FROM wp_options WHERE option_name = "siteurl"'
-    cd /; runuser -u postgres -- psql -At -d docs -c "SELECT count(*), sum(n), md5(string_agg(words, ',' ORDER BY n)) FROM proof"
-    cat /home/claire/letter /root/notes; crontab -l; stat -c '%U %a' /home/claire/letter
-"#;
-
-#[test]
-fn a_machine_that_is_gone_is_built_again_from_what_is_kept_elsewhere() -> Result<()> {
-    let Some(lab) = lab::available() else { return Ok(()) };
-    let gone = machine(&lab, "gone")?;
-    gone.sh(
-        "useradd -m -u 2345 claire; echo 'a letter' > /home/claire/letter; chown claire: /home/claire/letter; echo notes > /root/notes
-         echo '17 4 * * * true' | crontab -",
-    )?
-    .success()?;
-    let data = "/srv/paquerette/www/wiki/kept/data";
-    let have = gone.run(["bash", "-uc", HAVE])?.success()?.stdout;
-    done(backup(&gone, &["run", "--quiet"])?);
-    done(backup(&gone, &["copy", "--quiet"])?);
-    let pages = tree(&gone, data)?;
-    let (inventory, secrets) = (gone.read(HOST)?, gone.read(IDENTITY)?);
-    // The kit, of which the machine keeps nothing.
-    gone.sh(
-        "pq-secret keygen -o /root/paper.txt >/dev/null
-         printf 'recovery_recipients: [%s]\n' $(grep -o 'age1[a-z0-9]*' /root/paper.txt) >> /etc/paquerette/backup.yml
-         pq-backup recovery-kit --into /root --quiet",
-    )?
-    .success()?;
-    let (kit, paper) = (gone.read("/root/recovery-kit-gone.txt")?, gone.read("/root/paper.txt")?);
-    // Its plans hold no secret: whoever reads them all finds none that the inventory has.
-    let plans = gone
-        .sh("cat /var/lib/paquerette/plans/*.ndjson; stat -c %a /var/lib/paquerette/plans/*.ndjson")?
-        .success()?
-        .stdout;
-    for name in ["demo/dav/user_alice", "demo/blog/admin"] {
-        let value = shown(&gone, name)?;
-        assert!(!plans.contains(&value), "a plan that is kept has the value of {name}");
-    }
-    assert!(
-        plans.lines().rev().take(6).all(|mode| mode == "600"),
-        "{}",
-        plans.lines().last().unwrap_or_default()
-    );
-
-    // Nothing is left of it but its copy elsewhere, the page, and what people keep: there is no inventory, and its name is another.
-    let new = bare(&lab, "anew")?;
-    let copied = std::process::Command::new("cp")
-        .arg("-a")
-        .arg(gone.root().join("mnt/away"))
-        .arg(new.root().join("mnt/"))
-        .status();
-    assert!(copied.is_ok_and(|it| it.success()));
-    drop(gone);
-    new.write("/root/kit.txt", kit)?;
-    new.write("/root/paper.txt", paper)?;
-    new.write("/root/secrets.txt", secrets)?;
-    new.write(
-        "/root/restic.bz2",
-        fs::read(lab.sources().join("github.com/restic/restic/restic.bz2")).unwrap_or_default(),
-    )?;
-    new.sh("apt-get install -y -qq bzip2 >/dev/null; bunzip2 < /root/restic.bz2 > /usr/bin/restic; chmod 755 /usr/bin/restic")?.success()?;
-    // Other numbers are taken here than there.
-    new.sh("for n in 1 2 3; do useradd -r other$n; done; useradd -m -u 2345 claire")?.success()?;
-
-    let begun = std::time::Instant::now();
-    let line = "pq-backup rebuild --kit /root/kit.txt --identity /root/paper.txt --plan-identity /root/secrets.txt --as gone --text < /dev/null";
-    let running = new.command(["bash", "-c", line]).start()?;
-    std::thread::sleep(std::time::Duration::from_secs(40));
-    new.sh("pkill -KILL -x pq-backup")?;
-    let killed = running.wait()?;
-    eprintln!("backup: rebuild: killed after 40 s: {}", killed.code);
-    let run = new.run(["bash", "-c", line])?;
-    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
-    eprintln!("backup: rebuild: {} s, with the 40 s until it was killed", begun.elapsed().as_secs());
-    new.sh("apt-get install -y -qq curl acl attr >/dev/null")?.success()?;
-    assert_eq!(new.run(["bash", "-uc", HAVE])?.success()?.stdout, have, "{}{}", run.stdout, run.stderr);
-    assert_eq!(tree(&new, data)?, pages);
-    assert_eq!(new.sh("hostname")?.text(), "gone");
-    // The inventory is found again, and wants nothing else.
-    demo_inventory(&lab, &new)?;
-    new.write(HOST, inventory)?;
-    crate::world::nothing_left(&new)?;
-    // It goes on with its backups.
-    done(backup(&new, &["run", "blog", "docs", "--quiet"])?);
-    done(backup(&new, &["copy", "--quiet"])?);
-    done(backup(&new, &["rehearse", "blog", "--quiet"])?);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use pq_items::BackupAlerts;
-use pq_stream::Diagnostic;
+use pq_stream::{Diagnostic, system_cause};
 
 /// How long the page may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,46 +27,60 @@ impl Alert {
         Alert { host: host.to_owned(), to: to.clone() }
     }
 
-    /// It begins.
-    pub fn begin(&self) {
-        self.ping("/start");
+    /// It begins; what is answered is why nobody could be told.
+    pub fn begin(&self) -> Vec<Diagnostic> {
+        self.ping("/start").err().into_iter().collect()
     }
 
-    /// It ended, with what failed: of which item, and why.
-    pub fn end(&self, failed: &[(Option<String>, Diagnostic)]) {
-        match failed.is_empty() {
-            true => self.ping(""),
-            false => {
-                self.ping("/fail");
-                self.mail(failed);
-            }
-        }
+    /// It ended, with what failed: of which item, and why. What is answered is why nobody could be told.
+    pub fn end(&self, failed: &[(Option<String>, Diagnostic)]) -> Vec<Diagnostic> {
+        let told = match failed.is_empty() {
+            true => [self.ping(""), Ok(())],
+            false => [self.ping("/fail"), self.mail(failed)],
+        };
+        told.into_iter().filter_map(Result::err).collect()
     }
 
-    fn ping(&self, end: &str) {
-        let Some(url) = &self.to.ping else { return };
+    fn ping(&self, end: &str) -> Result<(), Diagnostic> {
+        let Some(url) = &self.to.ping else { return Ok(()) };
         let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
-        let url = format!("{}{end}", url.as_str().trim_end_matches('/'));
+        let base = url.as_str().trim_end_matches('/');
+        let url = format!("{base}{end}");
         // Twice: lines fail for a moment.
-        let _ = agent.get(&url).call().or_else(|_| agent.get(&url).call());
+        let asked = agent.get(&url).call().or_else(|_| agent.get(&url).call());
+        asked.map(drop).map_err(|error| {
+            // Whoever knows the whole address may say that all is well.
+            let (scheme, rest) = base.split_once("://").unwrap_or(("http", base));
+            let host = rest.split('/').next().unwrap_or_default();
+            Diagnostic::new(format!("`{scheme}://{host}` could not be told how backups go"))
+                .cause(error.to_string().replace(base, "…"))
+                .hint("`backup_ping` is its address; there, a run that says nothing counts as one that did not come")
+        })
     }
 
-    fn mail(&self, failed: &[(Option<String>, Diagnostic)]) {
+    fn mail(&self, failed: &[(Option<String>, Diagnostic)]) -> Result<(), Diagnostic> {
         if self.to.mail.is_empty() {
-            return;
+            return Ok(());
         }
+        let cannot = |cause: String| {
+            Diagnostic::new(format!("cannot send mail through `{SENDMAIL}`")).cause(cause).hint(
+                "`smtp_host` in the inventory says where mail goes, and `pq-inventory HOST | pq-server --apply` sets it up",
+            )
+        };
         let text = letter(&self.host, &self.to, failed);
-        let sent = Command::new(SENDMAIL)
+        let mut child = Command::new(SENDMAIL)
             .args(["-t", "-oi"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn();
-        if let Ok(mut child) = sent {
-            if let Some(mut input) = child.stdin.take() {
-                let _ = input.write_all(text.as_bytes());
-            }
-            let _ = child.wait();
+            .spawn()
+            .map_err(|error| cannot(system_cause(&error)))?;
+        let written = child.stdin.take().map_or(Ok(()), |mut input| input.write_all(text.as_bytes()));
+        let ended = child.wait().map_err(|error| cannot(system_cause(&error)))?;
+        match (written, ended.success()) {
+            (Err(error), _) => Err(cannot(system_cause(&error))),
+            (_, false) => Err(cannot(format!("it ended with {ended}"))),
+            _ => Ok(()),
         }
     }
 }
@@ -108,5 +122,15 @@ mod tests {
             text.contains("\nwiki: cannot dump Bcc: x@example.org\n  cause: gone\n  hint: look\n"),
             "{text}"
         );
+    }
+    #[test]
+    fn that_nobody_could_be_told_is_said_without_the_address_that_is_a_secret() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let url = format!("http://{closed}/ping/0b1e5c3a");
+        let to = BackupAlerts { mail: Vec::new(), ping: Some(url.try_into().unwrap()) };
+        let said = Alert::new("web", &to).end(&[]);
+        let text = format!("{:?}", said);
+        assert!(said.len() == 1 && text.contains(&closed.to_string()), "{text}");
+        assert!(!text.contains("0b1e5c3a"), "{text}");
     }
 }

@@ -37,18 +37,20 @@ pub fn run(session: &mut Session, options: &RunOptions, told: &mut dyn Teller) -
     let items: Vec<BackupItem> = setup.named(&options.items)?.into_iter().cloned().collect();
     let strategy = setup.strategy.clone();
     let alert = Alert::new(&setup.host, &strategy.alerts);
-    alert.begin();
+    alert.begin().iter().for_each(|it| told.wrong(it));
     let mut wrong: Vec<Diagnostic> =
         if options.items.is_empty() { session.setup.broken.clone() } else { Vec::new() };
     wrong.iter().for_each(|it| told.wrong(it));
     if items.is_empty() && wrong.is_empty() {
-        let error = Diagnostic::new("there is nothing to back up: `/etc/paquerette/backup.d` is empty");
-        return Err(error.hint("`pq-server` and `pq-instance` write what is backed up there"));
+        let error = Diagnostic::new("there is nothing to back up: `/etc/paquerette/backup.d` is empty")
+            .hint("`pq-server` and `pq-instance` write what is backed up there");
+        alert.end(&[(None, error.clone())]).iter().for_each(|it| told.wrong(it));
+        return Err(error);
     }
     let aims = match aims(session, &strategy.targets, strategy.repository, told) {
         Ok(aims) => aims,
         Err(error) => {
-            alert.end(&[(None, error.clone())]);
+            alert.end(&[(None, error.clone())]).iter().for_each(|it| told.wrong(it));
             return Err(error);
         }
     };
@@ -88,7 +90,7 @@ pub fn run(session: &mut Session, options: &RunOptions, told: &mut dyn Teller) -
         failed.extend(problems.into_iter().map(|it| (Some(owner.to_owned()), it)));
     }
     failed.extend(wrong.drain(..).map(|it| (None, it)));
-    alert.end(&failed);
+    alert.end(&failed).iter().for_each(|it| told.wrong(it));
     Ok(if failed.is_empty() { Status::Done } else { Status::Failed })
 }
 
