@@ -9,6 +9,7 @@ use pq_steps::{Probe as _, Session, System as _};
 use pq_stream::Diagnostic;
 
 use crate::manifest::{Source, name};
+use crate::saved::is_aside;
 
 /// Databases that belong to MariaDB itself.
 const OF_MARIADB: [&str; 4] = ["information_schema", "performance_schema", "sys", "mysql"];
@@ -67,7 +68,7 @@ pub fn size(source: &Source) -> u64 {
     first.and_then(|size| size.parse::<f64>().ok()).map_or(0, |size| size as u64)
 }
 
-/// The databases of a server, without its own.
+/// The databases of a server, without its own and without those that an upgrade set aside.
 fn list(engine: Engine) -> Result<Vec<String>, Diagnostic> {
     let question = match engine {
         Engine::Mariadb => "SHOW DATABASES",
@@ -79,6 +80,7 @@ fn list(engine: Engine) -> Result<Vec<String>, Diagnostic> {
     if engine == Engine::Mariadb {
         found.retain(|it| !OF_MARIADB.contains(&it.as_str()));
     }
+    found.retain(|it| !is_aside(it));
     Ok(found)
 }
 

@@ -8,6 +8,8 @@ mod back;
 mod rest;
 mod sane;
 
+pub(crate) use back::is_aside;
+
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};

@@ -36,7 +36,7 @@ pub use kind::{Kind, bytes};
 pub use node::{Data, Node};
 pub use os::{Account, Daemon, Os, Php, Python, Ssh, WebServer};
 pub use pins::{Built, Origin, Pin, Pins, Range, Variant};
-pub use pq_stream::version::compare;
+pub use pq_stream::version::{compare, meets};
 pub use schema::{StepKind, schemas};
 pub use source::{Mark, Source};
 pub use step::{Phase, StepTemplate};

@@ -5,6 +5,7 @@
 //! routines), what failed is dumped instead.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -62,23 +63,32 @@ pub(super) fn restore(told: &Told) -> Result<(), Diagnostic> {
     note(&last.join(RESTORED), "")
 }
 
-/// A directory takes the place of another, which is set aside; where that was done already, nothing is.
+/// A directory takes the place of another, which is set aside; who was killed on the way goes on there.
 fn files(saved: &Path, path: &Path, aside: &Path) -> Result<(), Diagnostic> {
-    if aside.exists() {
-        return Ok(());
-    }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let beside = path.with_file_name(format!(".{name}.pq-back"));
-    gone(&beside)?;
-    copied(saved, &beside)?;
+    let mark = aside.with_extension("is-back");
     let wrong = |errno: rustix::io::Errno| cannot("bring back", path)(errno.into());
-    if !path.exists() {
-        return renameat_with(CWD, &beside, CWD, path, RenameFlags::NOREPLACE).map_err(wrong);
+    // The number of what comes back tells whether it is in its place already: what is beside is then what failed.
+    let number = |path: &Path| fs::metadata(path).map(|is| is.ino().to_string());
+    let is_back = fs::read_to_string(&mark).is_ok_and(|noted| number(path).is_ok_and(|is| is == noted));
+    if !is_back {
+        gone(&beside)?;
+        copied(saved, &beside)?;
+        note(&mark, &number(&beside).map_err(cannot("read", &beside))?)?;
+        let flags = if path.exists() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
+        renameat_with(CWD, &beside, CWD, path, flags).map_err(wrong)?;
     }
-    renameat_with(CWD, &beside, CWD, path, RenameFlags::EXCHANGE).map_err(wrong)?;
+    if !beside.exists() {
+        return Ok(());
+    }
     if renameat_with(CWD, &beside, CWD, aside, RenameFlags::NOREPLACE).is_err() {
         // on another file system
-        copied(&beside, aside)?;
+        let part = aside.with_extension("part");
+        gone(&part)?;
+        copied(&beside, &part)?;
+        gone(aside)?;
+        fs::rename(&part, aside).map_err(cannot("set aside", path))?;
         gone(&beside)?;
     }
     Ok(())
@@ -99,6 +109,13 @@ fn beside(name: &str) -> String {
 /// What a database is called that failed at a time.
 pub(super) fn failing(name: &str, when: SystemTime) -> String {
     format!("_{name}_failed_{}", stamp(when))
+}
+
+/// Whether a database is one of those: it is no backup's.
+pub(crate) fn is_aside(name: &str) -> bool {
+    let stamped = |time: &str| time.len() == 15 && time.chars().all(|c| c.is_ascii_digit() || c == 't');
+    name.starts_with(&beside(""))
+        || name.starts_with('_') && name.rsplit_once("_failed_").is_some_and(|it| stamped(it.1))
 }
 
 fn postgres(database: &Database, dump: &Dumped, file: &Path) -> Result<(), Diagnostic> {
@@ -246,4 +263,34 @@ impl Teller for Silent {
     fn note(&mut self, _: &str) {}
 
     fn wrong(&mut self, _: &Diagnostic) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_killed_between_an_exchange_and_setting_aside_loses_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let [saved, path, aside] = ["saved", "kept", "failed-0"].map(|name| dir.path().join(name));
+        for (at, text) in [(&saved, "old"), (&path, "failed")] {
+            fs::create_dir(at).unwrap();
+            fs::write(at.join("page"), text).unwrap();
+        }
+        let page = |at: &Path| fs::read_to_string(at.join("page")).unwrap();
+        files(&saved, &path, &aside).unwrap();
+        assert_eq!((page(&path), page(&aside)), ("old".to_owned(), "failed".to_owned()));
+        fs::rename(&aside, dir.path().join(".kept.pq-back")).unwrap();
+        for _ in 0..2 {
+            files(&saved, &path, &aside).unwrap();
+            assert_eq!((page(&path), page(&aside)), ("old".to_owned(), "failed".to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_was_set_aside_is_known_by_its_name() {
+        let name = failing("wiki", SystemTime::UNIX_EPOCH);
+        assert!(is_aside(&name) && is_aside("_pq_back_wiki"), "{name}");
+        assert!(!is_aside("wiki") && !is_aside("_own") && !is_aside("wiki_failed_20261129t070000"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use pq_recipes::{App, compare};
+use pq_recipes::{App, compare, meets};
 use pq_stream::Diagnostic;
 
 /// A way from one version to another.
@@ -47,6 +47,8 @@ pub(super) fn path(app: &App, id: &str, is: &str, wanted: Option<&str>) -> Resul
             .hint(pin_it(app)));
     };
     match compare(target, is) {
+        // It is what is wanted, and newer than what is pinned of it.
+        Ordering::Less if target != wanted && meets(is, wanted) => return Ok(Path::default()),
         Ordering::Less => return Err(back(id, is, target)),
         _ if target == is => return Ok(Path::default()),
         _ => {}
@@ -117,6 +119,8 @@ mod tests {
         assert_eq!(hops("30.0.2", Some("32")).unwrap(), ["30.0.16", "31.0.13", "32.0.7"]);
         assert_eq!(hops("30.0.16", Some("31")).unwrap(), ["31.0.13"]);
         assert_eq!(hops("32.0.7", Some("32")).unwrap(), [""; 0]);
+        assert_eq!(hops("32.0.9", Some("32")).unwrap(), [""; 0]);
+        assert!(hops("32.0.9", Some("32.0.7")).is_err());
         let missing = hops("32.0.1", Some("34")).unwrap_err();
         assert!(missing.to_string().contains("none of 33 is pinned"), "{missing}");
         let back = hops("32.0.1", Some("31")).unwrap_err();
