@@ -1,6 +1,7 @@
 //! Fetches a file. It gets its name only when all of it is there and its digest is the one that was asked for.
 
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{Read, Seek as _, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,6 +65,20 @@ pub fn fetch_small(url: &str, max_bytes: u64) -> Result<Vec<u8>, Error> {
     })
 }
 
+/// Fetches a file of which nothing is known yet into another, from its beginning; its SHA-256 in hexadecimal, and its length.
+///
+/// # Errors
+/// Where the server does not send it, or it is longer than `max_bytes`.
+pub fn fetch_unknown(url: &str, max_bytes: u64, into: &mut File) -> Result<(String, u64), Error> {
+    let agent = web::outside()?;
+    patiently(|| {
+        let cannot = |error: std::io::Error| failed("cannot write what is fetched", error);
+        into.set_len(0).and_then(|()| into.rewind()).map_err(cannot)?;
+        let body = ask(&agent, url)?;
+        receive(url, max_bytes, body, &mut |bytes| into.write_all(bytes).map_err(cannot))
+    })
+}
+
 /// Tries again, where that may help.
 fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Miss>) -> Result<T, Error> {
     let mut pauses = PAUSES.iter();
@@ -107,37 +122,11 @@ fn ask(agent: &Agent, url: &str) -> Result<ureq::Body, Miss> {
 fn attempt(agent: &Agent, download: &Download, place: &Place) -> Result<(), Miss> {
     let Download { url, max_bytes, .. } = download;
     let body = ask(agent, url)?;
-    if body.content_length().is_some_and(|length| length > *max_bytes) {
-        return Err(raise(too_large(url, *max_bytes)).into());
-    }
     let mut fresh = Fresh::begin(place)?;
-    let mut reader = body.into_reader();
-    let (mut hasher, mut length) = (Sha256::new(), 0);
-    let mut buffer = vec![0; 64 * 1024];
-    let begun = Instant::now();
-    loop {
-        let read = reader.read(&mut buffer).map_err(|error| broken(url, broken_off(length, &error)))?;
-        if read == 0 {
-            break;
-        }
-        length += read as u64;
-        if length > *max_bytes {
-            return Err(raise(too_large(url, *max_bytes)).into());
-        }
-        let took = begun.elapsed();
-        if took > PATIENCE && length < took.as_secs() * SLOWEST {
-            let slow = format!("it comes too slowly: {length} bytes in {} seconds", took.as_secs());
-            return Err(
-                Error::from(cannot(url).cause(slow).hint("run again, or fetch it from elsewhere")).into()
-            );
-        }
-        hasher.update(&buffer[..read]);
-        fresh
-            .file
-            .write_all(&buffer[..read])
-            .map_err(|error| failed(format!("cannot write `{}`", place.path), error))?;
-    }
-    let digest = hex(&hasher.finalize());
+    let (digest, length) = receive(url, *max_bytes, body, &mut |bytes| {
+        let written = fresh.file.write_all(bytes);
+        written.map_err(|error| failed(format!("cannot write `{}`", place.path), error))
+    })?;
     if !digest.eq_ignore_ascii_case(&download.sha256) {
         return Err(Error::from(
             cannot(url)
@@ -148,6 +137,42 @@ fn attempt(agent: &Agent, download: &Download, place: &Place) -> Result<(), Miss
         .into());
     }
     Ok(fresh.finish(Numbers { mode: Some(0o644), owner: None })?)
+}
+
+/// Reads a body to its end, and answers its SHA-256 in hexadecimal and its length.
+fn receive(
+    url: &str,
+    max_bytes: u64,
+    body: ureq::Body,
+    write: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<(String, u64), Miss> {
+    if body.content_length().is_some_and(|length| length > max_bytes) {
+        return Err(raise(too_large(url, max_bytes)).into());
+    }
+    let mut reader = body.into_reader();
+    let (mut hasher, mut length) = (Sha256::new(), 0);
+    let mut buffer = vec![0; 64 * 1024];
+    let begun = Instant::now();
+    loop {
+        let read = reader.read(&mut buffer).map_err(|error| broken(url, broken_off(length, &error)))?;
+        if read == 0 {
+            break;
+        }
+        length += read as u64;
+        if length > max_bytes {
+            return Err(raise(too_large(url, max_bytes)).into());
+        }
+        let took = begun.elapsed();
+        if took > PATIENCE && length < took.as_secs() * SLOWEST {
+            let slow = format!("it comes too slowly: {length} bytes in {} seconds", took.as_secs());
+            return Err(
+                Error::from(cannot(url).cause(slow).hint("run again, or fetch it from elsewhere")).into()
+            );
+        }
+        hasher.update(&buffer[..read]);
+        write(&buffer[..read])?;
+    }
+    Ok((hex(&hasher.finalize()), length))
 }
 
 fn too_large(url: &str, max_bytes: u64) -> Diagnostic {

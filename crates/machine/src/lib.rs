@@ -44,6 +44,7 @@ mod usage;
 mod users;
 mod web;
 
+pub use download::{fetch_small, fetch_unknown};
 pub use facts::{Facts, Installed, Mount, facts, upstream};
 pub use left::left_behind;
 pub use machine::Machine;

@@ -11,7 +11,7 @@ use crate::{Git, Mark, Source, yaml};
 use pq_stream::version::{compare, meets};
 
 /// One version: an archive with its digest, or a list of Python packages with theirs.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
     /// Where its archive is.

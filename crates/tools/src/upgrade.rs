@@ -1,6 +1,7 @@
 //! `pq-upgrade`: brings instances to the versions of the inventory, and keeps the old version whole until the new one is proven.
 
 mod outdated;
+mod pin;
 
 use std::collections::BTreeSet;
 use std::io::stdin;
@@ -60,6 +61,8 @@ pub(crate) struct Args {
 enum Verb {
     #[command(after_help = EXIT_STATUS)]
     Outdated(outdated::Args),
+    #[command(after_help = EXIT_STATUS)]
+    Pin(pin::Args),
 }
 
 /// Instances that are to be upgraded.
@@ -153,8 +156,10 @@ impl Upgrades {
 /// Where the stream is not whole, a machine gives no facts, or none has what was asked for.
 pub fn run() -> Result<Status, Failure> {
     let args: Args = verbs::parse();
-    if let Some(Verb::Outdated(args)) = &args.verb {
-        return outdated::tell(args);
+    match &args.verb {
+        Some(Verb::Outdated(args)) => return outdated::tell(args),
+        Some(Verb::Pin(args)) => return pin::tell_of(args),
+        None => {}
     }
     if let Some(id) = &args.rollback {
         let command = std::env::args().collect::<Vec<_>>().join(" ");
