@@ -5,7 +5,7 @@ usage: dokuwiki.py DEBS ARCHIVE    DEBS: directory of .deb files, ARCHIVE: the .
 
 Debian spreads DokuWiki over /usr/share, /etc and /var/lib and takes its libraries from packages of their own.
 Here everything comes back under one directory, and every path that Debian patched in points there again. The same
-packages give the same bytes. Fails when a path of Debian's is left over.
+packages give the same bytes. Fails when a path of Debian's is left over. The version is written to standard output.
 """
 
 import re
@@ -16,11 +16,9 @@ from pathlib import Path
 
 from repack import pack, resolve, unpack
 
-VERSION = "2022-07-31a"
-CODENAME = "Igor"
 TIME = 1659225600  # 2022-07-31: every file's, so that archives are the same
 
-# Where things of Debian's packages belong in upstream's tree; later lines are put over earlier ones.
+# Where things of Debian's packages belong in upstream's tree, those that a release of Debian has; later lines are put over earlier ones.
 PLACES = [
     ("usr/share/dokuwiki", "."),
     ("etc/dokuwiki", "conf"),
@@ -28,6 +26,9 @@ PLACES = [
     ("var/lib/dokuwiki/lib/plugins", "lib/plugins"),
     ("var/lib/dokuwiki/lib/tpl", "lib/tpl"),
     ("usr/share/php/phpseclib", "vendor/phpseclib/phpseclib/phpseclib"),
+    ("usr/share/php/phpseclib3", "vendor/phpseclib/phpseclib3"),
+    ("usr/share/php/ParagonIE", "vendor/paragonie/ParagonIE"),
+    ("usr/share/php/IXR", "vendor/kissifrot/IXR"),
     ("usr/share/php/simplepie", "vendor/simplepie/simplepie"),
     ("usr/share/php-geshi", "vendor/geshi/geshi/src"),
     ("usr/share/javascript/jquery/jquery.min.js", "lib/scripts/jquery/jquery.min.js"),
@@ -38,6 +39,9 @@ PLACES = [
 # Paths that Debian patched into the code, and what they are in upstream's tree.
 PATCHED = {
     "/usr/share/php/phpseclib": "vendor/phpseclib/phpseclib/phpseclib",
+    "/usr/share/php/phpseclib3": "vendor/phpseclib/phpseclib3",
+    "/usr/share/php/ParagonIE": "vendor/paragonie/ParagonIE",
+    "/usr/share/php/IXR": "vendor/kissifrot/IXR",
     "/usr/share/php/simplepie": "vendor/simplepie/simplepie",
     "/usr/share/php-geshi": "vendor/geshi/geshi/src",
     "/usr/share/javascript/jquery-cookie": "lib/scripts/jquery",
@@ -62,15 +66,18 @@ def main(debs, archive):
         gather(unpacked, tree)
         for path in tree.rglob("*.php"):
             unpatch(path, tree)
-        settle(tree)
+        version = settle(tree, Path(archive).name)
         refuse_leftovers(tree)
-        pack(tree, f"dokuwiki-release-{VERSION}", Path(archive), TIME, programs=["bin"])
+        pack(tree, f"dokuwiki-release-{version}", Path(archive), TIME, programs=["bin"])
+        print(version)
 
 
 def gather(unpacked, tree):
     """Put everything where upstream has it, symbolic links resolved."""
     for source, target in PLACES:
         source, target = unpacked / source, tree / target
+        if not source.exists():
+            continue
         if source.is_dir():
             if target.is_symlink():
                 target.unlink()
@@ -95,12 +102,16 @@ def unpatch(path, tree):
         path.write_text(new, encoding="utf-8", errors="surrogateescape")
 
 
-def settle(tree):
-    """The parts of upstream's archive that Debian leaves out or renames."""
-    (tree / "VERSION").write_text(f'{VERSION} "{CODENAME}"\n')
+def settle(tree, archive):
+    """The parts of upstream's archive that Debian leaves out or renames; its version: that of the archive's name, else the code's own."""
+    version, codename = (tree / "VERSION").read_text().split(maxsplit=1)
+    if named := re.match(r"release-(\d{4}-\d\d-\d\d[a-z]?)\.tar\.gz$", archive):
+        version = named[1]
+    (tree / "VERSION").write_text(f"{version} {codename}")
     for name in DATA:
         (tree / "data" / name).mkdir(parents=True, exist_ok=True)
         (tree / "data" / name / "_dummy").write_text("You can safely delete this file.\n")
+    return version
 
 
 def refuse_leftovers(tree):

@@ -1,17 +1,18 @@
-//! Real applications come to a newer version, with data that was put in before and is read back after: WordPress of Debian 12 to that of
-//! Debian 13 on MariaDB, MediaWiki likewise on PostgreSQL, Radicale of PyPI to the newest. What fails on the way goes back by itself.
+//! Real applications come to a newer version, with data that was put in before and is read back after: those of Debian 12 to those of
+//! Debian 13, Radicale of PyPI to the newest. What fails on the way goes back by itself.
 //!
-//! `make matrix M=upgrade` has each of them fail in each phase.
+//! `make matrix M=upgrade` has each come to its newer version, and some fail in each phase.
 
 mod failing;
 
 use std::fs;
 
 use pq_testkit::lab::{self, Image, Lab, Machine, Output, Result, Suite};
-use pq_tests::{TOOLS, tools};
+use pq_tests::{Matrix, TOOLS, tools};
 use sha2::{Digest, Sha256};
 
 use crate::apps::says;
+use crate::groupware::mailboxes;
 use crate::world::{HOST, PIPE, demo_inventory, done, install, nothing_left, pipe, sha256, shown};
 
 /// Where recipes of the inventory are.
@@ -20,6 +21,10 @@ const RECIPES: &str = "/root/paquerette/inventory/recipes/apps";
 /// An application that is upgraded, and how its data is put in and read.
 struct App {
     name: &'static str,
+    /// Its database, where it has one.
+    database: &'static str,
+    /// Where the releases lie, the older first; none where they are packages of PyPI.
+    archives: Option<[&'static str; 2]>,
     id: &'static str,
     /// What its instance has beside `app`, `id` and `domain`.
     keys: &'static str,
@@ -33,6 +38,8 @@ struct App {
 
 const WORDPRESS: App = App {
     name: "wordpress",
+    database: "mariadb",
+    archives: Some(["wordpress.org/wordpress.tar.gz", "wordpress.org/wordpress-13.tar.gz"]),
     id: "blog",
     keys: "database: mariadb, title: L'atelier",
     put: post,
@@ -43,6 +50,8 @@ const WORDPRESS: App = App {
 
 const RADICALE: App = App {
     name: "radicale",
+    database: "",
+    archives: None,
     id: "dav",
     keys: "users: [alice]",
     put: calendar,
@@ -52,6 +61,8 @@ const RADICALE: App = App {
 
 const MEDIAWIKI: App = App {
     name: "mediawiki",
+    database: "postgres",
+    archives: Some(OF_WIKIMEDIA),
     id: "docs",
     keys: "database: postgres, title: L'encyclopédie",
     put: page,
@@ -59,6 +70,84 @@ const MEDIAWIKI: App = App {
              sha256sum /srv/paquerette/www/docs/kept/images/photo",
     seen: read_page,
 };
+
+const OF_WIKIMEDIA: [&str; 2] = [
+    "releases.wikimedia.org/mediawiki/mediawiki.tar.gz",
+    "releases.wikimedia.org/mediawiki/mediawiki-13.tar.gz",
+];
+
+const MEDIAWIKI_ON_MARIADB: App = App {
+    database: "mariadb",
+    keys: "database: mariadb, title: L'encyclopédie",
+    canary: "mariadb docs -BNe 'SELECT page_title, page_latest FROM page ORDER BY 1; SELECT MD5(old_text) FROM text ORDER BY 1; SELECT user_name, user_password FROM user ORDER BY 1'
+             sha256sum /srv/paquerette/www/docs/kept/images/photo",
+    ..MEDIAWIKI
+};
+
+const DOKUWIKI: App = App {
+    name: "dokuwiki",
+    database: "",
+    archives: Some([
+        "github.com/dokuwiki/dokuwiki/archive/refs/tags/release-2022-07-31a.tar.gz",
+        "github.com/dokuwiki/dokuwiki/archive/refs/tags/release-13.tar.gz",
+    ]),
+    id: "wiki",
+    keys: "title: Le carnet",
+    put: note,
+    canary: "cd /srv/paquerette/www/wiki/kept; sha256sum data/pages/essai.txt data/media/photo.png lib/plugins/own/plugin.info.txt conf/users.auth.php",
+    seen: read_note,
+};
+
+const ROUNDCUBE: App = App {
+    name: "roundcube",
+    database: "mariadb",
+    archives: Some([
+        "github.com/roundcube/roundcubemail.tar.gz",
+        "github.com/roundcube/roundcubemail-13.tar.gz",
+    ]),
+    id: "post",
+    keys: "database: mariadb, title: Le courrier, lang: fr_FR",
+    put: contacts,
+    canary: "mariadb post -BNe 'SELECT username, mail_host FROM users; SELECT name, email FROM contacts ORDER BY 2'",
+    seen: read_mailbox,
+};
+
+/// A page, an image, and a plugin that somebody installed.
+fn note(machine: &Machine) -> Result<()> {
+    let script = r#"
+        cd /srv/paquerette/www/wiki/kept; echo "====== Essai ======
+Écrit avant, l'été" > data/pages/essai.txt; head -c 30000 /dev/urandom > data/media/photo.png
+        mkdir -p lib/plugins/own; printf 'base own\nname Own\ndate 2022-01-01\n' > lib/plugins/own/plugin.info.txt
+        chown -R wiki: data/pages/essai.txt data/media/photo.png lib/plugins/own"#;
+    machine.run(["bash", "-euc", script])?.success()?;
+    Ok(())
+}
+
+fn read_note(machine: &Machine) -> Result<String> {
+    says(
+        machine,
+        "browser 'https://wiki.demo.test/doku.php?id=essai' | grep -o \"avant, l.*été\" | head -1; cut -d' ' -f1 /srv/paquerette/www/wiki/current/VERSION",
+    )
+}
+
+/// Somebody who was there, and the addresses that they keep.
+fn contacts(machine: &Machine) -> Result<()> {
+    mailboxes(machine)?;
+    let seen = read_mailbox(machine)?;
+    assert!(seen.contains("\"task\":\"mail\""), "{seen}");
+    let rows = "INSERT INTO contacts (user_id, changed, name, email, vcard) SELECT user_id, NOW(), 'Zoé', CONCAT('zoe', seq, '@example.org'), '' FROM users, seq_1_to_50";
+    machine.run(["mariadb", "post", "-e", rows])?.success()?;
+    Ok(())
+}
+
+fn read_mailbox(machine: &Machine) -> Result<String> {
+    says(
+        machine,
+        r#"url=https://post.demo.test; rm -f /root/jar; token=$(browser $url/ | grep -o 'name="_token" value="[^"]*"' | cut -d'"' -f4)
+           browser -L "$url/?_task=login" -d _task=login -d _action=login -d _user=alice -d _pass=sesame --data-urlencode "_token=$token" | grep -o '"task":"[a-z]*"' | sort -u
+           grep -o "'RCMAIL_VERSION', '[0-9.]*" /srv/paquerette/www/post/current/program/include/iniset.php"#,
+    )
+}
 
 /// Pages of a wiki, and a file among its images.
 fn page(machine: &Machine) -> Result<()> {
@@ -124,21 +213,13 @@ fn read_calendar(machine: &Machine) -> Result<String> {
     )
 }
 
-/// The versions of an application, the older first: of WordPress, those that Debian's packages made; of Radicale, those of PyPI.
+/// The versions of an application, the older first: those that Debian's packages made, or of PyPI.
 fn versions(lab: &Lab, app: &App) -> [String; 2] {
-    let said =
-        |name: &str| fs::read_to_string(lab.sources().join(name)).unwrap_or_default().trim().to_owned();
-    match app.name {
-        "mediawiki" => [
-            "releases.wikimedia.org/mediawiki/mediawiki.tar.gz.version",
-            "releases.wikimedia.org/mediawiki/mediawiki-13.tar.gz.version",
-        ]
-        .map(said),
-        "wordpress" => {
-            ["wordpress.org/wordpress.tar.gz.version", "wordpress.org/wordpress-13.tar.gz.version"].map(said)
-        }
-        _ => ["3.7.1".to_owned(), "3.9.0".to_owned()],
-    }
+    let said = |address: &str| {
+        let file = lab.sources().join(format!("{address}.version"));
+        fs::read_to_string(file).unwrap_or_default().trim().to_owned()
+    };
+    app.archives.map_or_else(|| ["3.7.1", "3.9.0"].map(str::to_owned), |archives| archives.map(said))
 }
 
 /// Pins both versions in the inventory's own recipes.
@@ -146,23 +227,17 @@ fn pins(lab: &Lab, machine: &Machine, app: &App) -> Result<()> {
     let [old, new] = versions(lab, app);
     let at = format!("{RECIPES}/{}", app.name);
     machine.run(["mkdir", "-p", &at])?.success()?;
-    if app.name == "radicale" {
+    let Some(archives) = app.archives else {
         let list = include_str!("upgrade/requirements-3.7.1.txt");
         machine.write(&format!("{at}/requirements-{old}.txt"), list)?;
         return machine.write(
             &format!("{at}/pins.yml"),
             format!("\"{old}\": {{ requirements: requirements-{old}.txt }}\n"),
         );
-    }
-    let at_upstream = if app.name == "mediawiki" {
-        "releases.wikimedia.org/mediawiki/mediawiki"
-    } else {
-        "wordpress.org/wordpress"
     };
     let mut pins = String::new();
-    for (version, end) in [(&old, ""), (&new, "-13")] {
-        let address = format!("{at_upstream}{end}.tar.gz");
-        let digest = sha256(&fs::read(lab.sources().join(&address)).unwrap_or_default());
+    for (version, address) in [&old, &new].into_iter().zip(archives) {
+        let digest = sha256(&fs::read(lab.sources().join(address)).unwrap_or_default());
         pins += &format!("\"{version}\": {{ url: \"https://{address}\", sha256: {digest} }}\n");
     }
     machine.write(&format!("{at}/pins.yml"), pins)
@@ -190,8 +265,11 @@ fn installed(lab: &Lab, app: &App, name: &str) -> Result<Machine> {
     let mut digest = Sha256::new();
     TOOLS.iter().for_each(|tool| digest.update(fs::read(tools().join(tool)).unwrap_or_default()));
     let key: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    let image =
-        lab.snapshot_or(&format!("upg{}", app.id), &Image::Base(Suite::Bookworm), &key, |machine| {
+    let image = lab.snapshot_or(
+        &format!("upg{}{}", app.id, app.database),
+        &Image::Base(Suite::Bookworm),
+        &key,
+        |machine| {
             install(machine)?;
             demo_inventory(lab, machine)?;
             pins(lab, machine, app)?;
@@ -199,7 +277,8 @@ fn installed(lab: &Lab, app: &App, name: &str) -> Result<Machine> {
             done(pipe(machine, "pq-apply --text")?);
             machine.sh("apt-get install -y -qq curl procps >/dev/null")?.success()?;
             (app.put)(machine)
-        })?;
+        },
+    )?;
     let machine = lab.boot(name, &image)?;
     // A program that does not tell systemd when it listens may not do so yet.
     answers(&machine, app)?;
@@ -227,10 +306,9 @@ fn state(machine: &Machine, app: &App) -> Result<String> {
     )
 }
 
-fn real(app: &App, name: &str) -> Result<()> {
-    let Some(lab) = lab::available() else { return Ok(()) };
-    let machine = installed(&lab, app, name)?;
-    let [old, new] = versions(&lab, app);
+fn real(lab: &Lab, app: &App) -> Result<()> {
+    let machine = installed(lab, app, &format!("new{}{}", app.id, app.database))?;
+    let [old, new] = versions(lab, app);
     let (before, rows) = (state(&machine, app)?, says(&machine, app.canary)?);
     assert!((app.seen)(&machine)?.contains(&old));
     // At its version, there is nothing to do.
@@ -276,17 +354,22 @@ fn real(app: &App, name: &str) -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn upgrade_wordpress_comes_to_a_newer_version_with_its_data() -> Result<()> {
-    real(&WORDPRESS, "upgblog")
-}
+/// How many are tried at a time in a whole matrix.
+const LANES: usize = 2;
+
+const APPS: [&App; 6] = [&WORDPRESS, &MEDIAWIKI, &MEDIAWIKI_ON_MARIADB, &RADICALE, &DOKUWIKI, &ROUNDCUBE];
 
 #[test]
-fn upgrade_mediawiki_comes_to_a_newer_version_with_its_data() -> Result<()> {
-    real(&MEDIAWIKI, "upgdocs")
-}
-
-#[test]
-fn upgrade_radicale_comes_to_the_newest_version_with_its_data() -> Result<()> {
-    real(&RADICALE, "upgdav")
+fn matrix_upgrades_each_application_comes_to_a_newer_version_with_its_data() -> Result<()> {
+    let Some(lab) = lab::available() else { return Ok(()) };
+    let mut matrix = Matrix::open("upgrades");
+    let named = |app: &App| format!("{} {}", app.name, app.database).trim().to_owned();
+    let drawn = matrix.draw(APPS.iter().map(|app| named(app)), 1);
+    matrix.each(drawn, LANES, |point| {
+        eprintln!("upgrades: {point}");
+        let app = APPS.iter().find(|app| named(app) == point).ok_or("there is no such application")?;
+        real(&lab, app).map_err(|error| error.to_string())
+    });
+    matrix.finish();
+    Ok(())
 }

@@ -1,11 +1,16 @@
 <?php
-// Written by paquerette at every run: `is-installed` looks, `install` makes the tables.
+// Written by paquerette at every run: `is-installed` and `is-current` look, `install` makes the tables.
 define('INSTALL_PATH', '{{ paths.current }}/');
 require INSTALL_PATH . 'program/include/clisetup.php';
 $db = rcmail_utils::db();
 $tables = (array) $db->list_tables();
 // the last thing that its tables are given is the version of them
 $installed = in_array('system', $tables) && rcmail_utils::db_version();
+if (($argv[1] ?? '') === 'is-current') {
+    $changes = glob(INSTALL_PATH . "SQL/{{ 'mysql' if database.engine == 'mariadb' else 'postgres' }}/*.sql");
+    $newest = max(array_map(fn ($file) => (int) basename($file, '.sql'), $changes ?: ['0']));
+    exit($installed && (int) rcmail_utils::db_version() >= $newest ? 0 : 1);
+}
 if (($argv[1] ?? '') !== 'install') {
     exit($installed ? 0 : 1);
 }
