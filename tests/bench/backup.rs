@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use pq_testkit::lab::{Image, Lab, Result, Suite};
+use pq_testkit::lab::{self, Image, Lab, Result, Suite};
 use pq_tests::{TOOLS, tools};
 
 const DAY: &str = include_str!("backup.py");
@@ -36,7 +36,9 @@ fn run() -> Result<()> {
     machine.sh(&install)?.success()?;
     machine.write("/root/backup.py", DAY)?;
     let argv = ["python3", "/root/backup.py", rounds.as_str(), RESTIC, scale.as_str()];
-    let ran = machine.run(argv)?.success()?;
-    print!("{}", ran.stdout);
-    Ok(())
+    // It tells of each round as it ends.
+    match machine.command(argv).attached()? {
+        0 => Ok(()),
+        status => Err(lab::Error::new(format!("`backup.py` ended with {status}"))),
+    }
 }

@@ -223,7 +223,7 @@ mod tests {
         let spool = Spool::new(dir.path());
         let at = dir.path().display();
         let text = format!(
-            "{{ remind_after: [4h], channels: [{{ name: odd, exec: {{ argv: [sh, -c, 'text=$(cat); case $text in *a/c0*) exit 1; esac; echo \"$text\" >>{at}/odd'] }} }}] }}"
+            "{{ remind_after: [4h], channels: [{{ name: odd, exec: {{ argv: [sh, -c, 'text=$(cat); case $text in *a/c0*) exit 1; esac; printf \"%s\\n\" \"$text\" >>{at}/odd'] }} }}] }}"
         );
         let ways = ways(&pq_items::read::<MonitorAlerts>("x", "x", &text).unwrap());
         let mut state = State::default();
