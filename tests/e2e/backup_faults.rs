@@ -8,13 +8,13 @@ use crate::world::done;
 /// A server of pages that notes what it is asked for, and one of mail, both of this machine; the strategy names them.
 const TOLD: &str = r#"
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postfix >/dev/null 2>&1
-    postconf -e mydestination=localhost inet_interfaces=loopback-only; systemctl restart postfix
+    postconf -e mydestination=localhost,backupfaults.demo.test inet_interfaces=loopback-only; systemctl restart postfix
     mkdir -p /root/pings/ping; touch /root/pings/ping/start /root/pings/ping/fail
     systemd-run -q --unit pings sh -c 'exec python3 -u -m http.server -d /root/pings -b 127.0.0.1 8099 2>/root/pinged'
     for i in $(seq 100); do (exec 3<>/dev/tcp/127.0.0.1/8099) 2>/dev/null && break; sleep 0.1; done
     cp -p /etc/paquerette/backup.yml /etc/paquerette/backup.yml.old
     sed -i '/^alerts:/,$d' /etc/paquerette/backup.yml
-    echo 'alerts: { mail: [root@localhost], ping: "http://127.0.0.1:8099/ping" }' >>/etc/paquerette/backup.yml
+    echo 'alerts: { mail: [root@backupfaults.demo.test], ping: "http://127.0.0.1:8099/ping" }' >>/etc/paquerette/backup.yml
 "#;
 
 /// What goes wrong, and a word that the error has; each is put right again.
