@@ -144,7 +144,7 @@ def old():
 
 def main():
     Path("/etc/paquerette/backup.d").mkdir(parents=True, exist_ok=True)
-    Path(KEY).write_text("bench\n")
+    Path(KEY).write_text("Vq3tJ8wPzL5mXn2RcY7hKd4sGf9bTa6E\n")
     os.chmod(KEY, 0o600)
     time = '"0 3 * * *"'
     Path("/etc/paquerette/backup.yml").write_text(

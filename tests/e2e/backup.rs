@@ -117,6 +117,12 @@ fn what_is_backed_up_comes_back_as_it_was() -> Result<()> {
     let first = tree(&machine, kept)?;
     let run = done(backup(&machine, &["run", "--text"])?);
     assert!(run.stdout.lines().all(|line| line.starts_with("ok ")), "{}", run.stdout);
+    // Its password was drawn, so its one key costs nothing to try; whoever has it opens it with restic alone.
+    let key = machine
+        .sh("cd /srv/paquerette/backups/restic; grep -l '\"N\":1024,' keys/* | wc -l; ls keys | wc -l; RESTIC_PASSWORD_FILE=/etc/paquerette/backup.key /usr/local/lib/paquerette/restic-0.18.0/restic -q -r . snapshots >/dev/null && echo opened")?
+        .success()?
+        .stdout;
+    assert_eq!(key, "1\n1\nopened\n");
     let status = done(backup(&machine, &["status", "--text"])?).stdout;
     assert!(status.contains("never verified") && status.contains("never"), "{status}");
     let between =

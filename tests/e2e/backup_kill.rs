@@ -48,7 +48,7 @@ pub fn small(lab: &Lab, name: &str) -> Result<Machine> {
     })?;
     let machine = lab.boot(name, &image)?;
     install(&machine)?;
-    machine.sh("mkdir -p /srv/data /srv/backups /etc/paquerette/backup.d; umask 077; echo a password of a test > /etc/paquerette/backup.key")?.success()?;
+    machine.sh("mkdir -p /srv/data /srv/backups /etc/paquerette/backup.d; umask 077; echo Vq3tJ8wPzL5mXn2RcY7hKd4sGf9bTa6E > /etc/paquerette/backup.key")?.success()?;
     machine.write("/etc/paquerette/backup.yml", STRATEGY)?;
     machine.write("/etc/paquerette/backup.d/data.yml", ITEM)?;
     Ok(machine)
@@ -89,6 +89,17 @@ pub fn restored(machine: &Machine, target: &str, set: &str) -> Result<String> {
     Ok(content)
 }
 
+/// How long each command took when it was last left to its end.
+type Took = BTreeMap<String, Duration>;
+
+/// Runs a command, and notes how long it took.
+fn timed(machine: &Machine, words: &[&str], took: &mut Took) -> Result<lab::Output> {
+    let begun = Instant::now();
+    let run = backup(machine, words)?;
+    took.insert(words.first().copied().unwrap_or_default().to_owned(), begun.elapsed());
+    Ok(run)
+}
+
 /// Starts a command, kills it (-9) after a time, and says whether that came before its end.
 fn killed(machine: &Machine, words: &[&str], after: Duration) -> Result<bool> {
     let running = machine.command(["pq-backup"].iter().chain(words)).start()?;
@@ -120,34 +131,38 @@ fn matrix_backup_killed_at_any_moment_loses_no_backup_and_accepts_no_bad_one() -
     let machine = small(&lab, "backupkill")?;
     machine.sh("head -c 60000000 /dev/urandom > /srv/data/large")?.success()?;
     let mut known: BTreeMap<String, String> = BTreeMap::new();
+    // How long each takes where nothing disturbs it.
+    let mut took = Took::new();
     let mut number = 0;
-    let mut change = |machine: &Machine, known: &mut BTreeMap<String, String>| -> Result<()> {
-        number += 1;
-        write(machine, number)?;
-        machine.sh("head -c 8000000 /dev/urandom > /srv/data/other")?.success()?;
-        done(backup(machine, &["run", "--quiet"])?);
-        let newest = sets(machine, "local")?.pop().unwrap_or_default();
-        known.insert(newest, now(machine)?);
-        Ok(())
-    };
-    change(&machine, &mut known)?;
-    done(backup(&machine, &["copy", "--quiet"])?);
+    let mut change =
+        |machine: &Machine, known: &mut BTreeMap<String, String>, took: &mut Took| -> Result<()> {
+            number += 1;
+            write(machine, number)?;
+            machine.sh("head -c 8000000 /dev/urandom > /srv/data/other")?.success()?;
+            done(timed(machine, &["run", "--quiet"], took)?);
+            let newest = sets(machine, "local")?.pop().unwrap_or_default();
+            known.insert(newest, now(machine)?);
+            Ok(())
+        };
+    change(&machine, &mut known, &mut took)?;
+    done(timed(&machine, &["copy", "--quiet"], &mut took)?);
     for point in points {
         let begun = Instant::now();
         let (name, words, _) =
             MOMENTS.iter().find(|it| point.starts_with(it.0)).copied().unwrap_or(MOMENTS[0]);
-        change(&machine, &mut known)?;
+        change(&machine, &mut known, &mut took)?;
         machine.sh("rm -rf /srv/restored; head -c 8000000 /dev/urandom > /srv/data/more")?.success()?;
-        // How long it takes where nothing disturbs it, then as far into it as chance wants.
         let before = sets(&machine, "local")?;
-        let after = Duration::from_millis(20 + matrix.below(if name == "run" { 2500 } else { 1200 }) as u64);
+        // As far into it as chance wants.
+        let whole = took.get(name).map_or(600, |it| it.as_millis() as usize);
+        let after = Duration::from_millis(20 + matrix.below(whole) as u64);
         let hit = killed(&machine, words, after)?;
         eprintln!(
             "backup: {point}: {} after {} ms",
             if hit { "killed" } else { "had ended" },
             after.as_millis()
         );
-        let verdict = settled(&machine, &mut known, &before, name == "forget");
+        let verdict = settled(&machine, &mut known, &before, name == "forget", &mut took);
         let verdict = verdict.unwrap_or_else(|error| Err(error.to_string()));
         matrix.note(&point, verdict, begun.elapsed());
     }
@@ -161,6 +176,7 @@ fn settled(
     known: &mut BTreeMap<String, String>,
     before: &[String],
     forgot: bool,
+    took: &mut Took,
 ) -> Result<std::result::Result<(), String>> {
     let after = sets(machine, "local")?;
     // Of a day, `forget` leaves the last one.
@@ -184,7 +200,7 @@ fn settled(
         &["forget", "--quiet"],
         &["verify", "--all", "--quiet"],
     ] {
-        let run = backup(machine, words)?;
+        let run = timed(machine, words, took)?;
         if run.code != 0 {
             return Ok(Err(format!("`{}` afterwards: {}{}", words.join(" "), run.stdout, run.stderr)));
         }

@@ -18,7 +18,7 @@ use pq_store::{RUN_DIR, replace};
 use pq_stream::{Diagnostic, system_cause, utc};
 use serde::{Deserialize, Serialize};
 
-use crate::restic::{Message, Restic};
+use crate::restic::Restic;
 use crate::session::{Session, Teller};
 use crate::setup::Setup;
 
@@ -99,7 +99,7 @@ pub fn write_kit(session: &mut Session, into: &Path, told: &mut dyn Teller) -> R
             continue;
         }
         let restic = session.setup.restic(target)?;
-        match key(&restic) {
+        match key(&restic, told) {
             Ok((password, before)) => {
                 kit.repositories.push(Repository {
                     name: target.name.to_string(),
@@ -149,22 +149,8 @@ pub fn write_kit(session: &mut Session, into: &Path, told: &mut dyn Teller) -> R
 }
 
 /// Makes a new key, and answers its password and the ids of the kits' keys that were there.
-fn key(restic: &Restic) -> Result<(SecretString, Vec<String>), Diagnostic> {
-    #[derive(Deserialize)]
-    struct Listed {
-        id: String,
-        #[serde(rename = "userName", default)]
-        user: String,
-    }
-    let mut there: Vec<Listed> = Vec::new();
-    let list = ["key", "list"].map(str::to_owned);
-    restic
-        .call("list keys", &list, &mut |message| {
-            if let Message::Answer(text) = message {
-                there.extend(serde_json::from_str::<Vec<Listed>>(text).unwrap_or_default());
-            }
-        })
-        .map_err(|failed| failed.why)?;
+fn key(restic: &Restic, told: &mut dyn Teller) -> Result<(SecretString, Vec<String>), Diagnostic> {
+    let there = restic.keys().map_err(|failed| failed.why)?;
     let cannot = |error: std::io::Error| Diagnostic::new("cannot make a key").cause(system_cause(&error));
     let password = new_password(LENGTH).map_err(cannot)?;
     // In memory: what is below /run is on no disk.
@@ -173,6 +159,11 @@ fn key(restic: &Restic) -> Result<(SecretString, Vec<String>), Diagnostic> {
     let new = file.path().display().to_string();
     let add = ["key", "add", "--user", USER, "--new-password-file", &new].map(str::to_owned);
     restic.call("add the key of a kit", &add, &mut |_| {}).map_err(|failed| failed.why)?;
+    // Else each call might try this one first, which is not its own.
+    let kits = Restic { password_file: file.path().to_owned(), ..restic.clone() };
+    if let Err(failed) = kits.cheapen() {
+        told.note(&failed.why.to_string());
+    }
     Ok((password, there.into_iter().filter(|it| it.user == USER).map(|it| it.id).collect()))
 }
 

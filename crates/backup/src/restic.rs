@@ -3,6 +3,7 @@
 //! Always true here: it reads nothing but what it is given, it ends with us, it has a time limit, and its password is in a file
 //! that only root reads. What it says of an error is kept as the cause of ours.
 
+mod key;
 mod message;
 mod snapshot;
 
@@ -14,7 +15,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use duct::{Expression, cmd};
+use pq_secrets::SecretString;
 use pq_stream::{Diagnostic, system_cause};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 pub use message::{Message, Progress, Summary};
@@ -46,6 +49,19 @@ pub struct Restic {
     pub password_file: PathBuf,
     /// Variables of the transport.
     pub env: Vec<(String, String)>,
+}
+
+/// A key of a repository, as restic lists it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Key {
+    /// How its id begins.
+    pub id: String,
+    /// Whose it is.
+    #[serde(rename = "userName", default)]
+    pub user: String,
+    /// The repository was opened with it.
+    #[serde(default)]
+    pub current: bool,
 }
 
 /// Why restic failed, as far as what to do depends on it.
@@ -139,11 +155,44 @@ impl Restic {
 
     /// The repository's id; it is of no use to whoever has no password.
     pub fn id(&self) -> Result<String> {
-        #[derive(serde::Deserialize)]
+        #[derive(Deserialize)]
         struct Config {
             id: String,
         }
         Ok(self.answer::<Config>("open the repository", &["cat", "config"])?.id)
+    }
+
+    /// The keys that open the repository.
+    pub fn keys(&self) -> Result<Vec<Key>> {
+        self.answer("list keys", &["key", "list"])
+    }
+
+    /// Where the repository is a directory here, and the password one that was drawn: makes its key cheap to try, without which each
+    /// call takes half a second of the processor.
+    pub fn cheapen(&self) -> Result<()> {
+        let what = "make its key a cheap one";
+        let cannot = |error: &std::io::Error| self.failed(what, Kind::Other, &system_cause(error));
+        if !self.url.starts_with('/') {
+            return Ok(());
+        }
+        let text = std::fs::read_to_string(&self.password_file).map_err(|error| cannot(&error))?;
+        let (password, keys) = (SecretString::from(text.trim()), Path::new(&self.url).join("keys"));
+        if !key::is_drawn(&password) {
+            return Ok(());
+        }
+        let Some((new, old)) = key::beside(&keys, &password).map_err(|error| cannot(&error))? else {
+            return Ok(());
+        };
+        let mut hinted = self.clone();
+        hinted.env.push(("RESTIC_KEY_HINT".to_owned(), new.clone()));
+        let opened = hinted.keys().map(|keys| keys.iter().any(|key| key.current && new.starts_with(&key.id)));
+        let (goes, ended) = match opened {
+            Ok(true) => (old, Ok(())),
+            Ok(false) => (new, Err(self.failed(what, Kind::Other, "restic does not open it with that one"))),
+            Err(failed) => (new, Err(failed)),
+        };
+        std::fs::remove_file(keys.join(goes)).map_err(|error| cannot(&error))?;
+        ended
     }
 
     /// The snapshots with all of these tags, oldest first.

@@ -159,6 +159,9 @@ impl Session {
             }
             Err(failed) => return Err(failed.why),
         };
+        if let Err(failed) = restic.cheapen() {
+            told.note(&format!("target `{name}`: {}", failed.why));
+        }
         let known = Known { id, url: restic.url.clone(), since: utc(SystemTime::now()), ..Known::default() };
         self.state.targets.insert(name.to_owned(), known);
         self.save()?;
