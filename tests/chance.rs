@@ -1,5 +1,15 @@
 //! Chance that can be repeated: the same seed draws the same.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Whether all is to be tried (`PQ_MATRIX=whole`), and by which seed a sample is drawn where not: `PQ_SEED`, or the clock's.
+pub fn wish() -> (bool, u64) {
+    let whole = std::env::var("PQ_MATRIX").is_ok_and(|wish| wish == "whole");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| u64::from(now.subsec_nanos()));
+    let seed = std::env::var("PQ_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(now);
+    (whole, seed.max(1))
+}
+
 /// A source of numbers (Marsaglia's xorshift64).
 #[derive(Debug, Clone)]
 pub struct Chance(u64);

@@ -10,7 +10,7 @@ mod matrix;
 
 pub use ansible::ansible;
 pub use answers::{Told, TwoHosts};
-pub use chance::Chance;
+pub use chance::{Chance, wish};
 pub use forms::Forms;
 pub use literal::literal;
 pub use matrix::Matrix;

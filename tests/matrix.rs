@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::Chance;
+use crate::{Chance, wish};
 
 /// One matrix, as this run tries it.
 #[derive(Debug)]
@@ -29,9 +29,7 @@ pub struct Matrix {
 impl Matrix {
     /// The matrix of that name, with what an earlier whole run of this very commit has found.
     pub fn open(name: &'static str) -> Self {
-        let whole = std::env::var("PQ_MATRIX").is_ok_and(|wish| wish == "whole");
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| u64::from(now.subsec_nanos()));
-        let seed = std::env::var("PQ_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(now).max(1);
+        let (whole, seed) = wish();
         eprintln!("{name}: {}", if whole { "whole".to_owned() } else { format!("PQ_SEED={seed}") });
         let mut matrix = Matrix {
             name,

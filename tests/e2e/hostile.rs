@@ -17,7 +17,7 @@ const MEMORY: u64 = 96 << 10;
 const SECONDS: f64 = 60.0;
 
 /// How many of the runs are tried in each `make test`.
-const SAMPLE: usize = 30;
+const SAMPLE: usize = 12;
 
 /// What stands around the directory that is unpacked into, to the second and the byte.
 const AROUND: &str = "

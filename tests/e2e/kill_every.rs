@@ -116,14 +116,19 @@ fn matrix_kill_every_step_type_killed_all_along_ends_as_if_nothing_had_been() ->
     let Some(lab) = lab::available() else { return Ok(()) };
     let mut matrix = Matrix::open("kill_every");
     let (undisturbed, steps) = undisturbed(&lab)?;
-    let machine = prepared(&lab, "everywalk")?;
-    let plan = plan(&machine)?;
-    let kills = walk(&mut matrix, &machine, &plan, 2 * steps / KILLS, KILLS)?;
-    let verdict = end(&machine, &plan, &undisturbed)?;
-    for (point, time) in kills {
-        matrix.note(&format!("walk: {point}"), verdict.clone(), time);
+    // Not whole: the one or the other.
+    let walks = matrix.whole() || matrix.below(2) == 0;
+    if walks {
+        let machine = prepared(&lab, "everywalk")?;
+        let plan = plan(&machine)?;
+        let kills = walk(&mut matrix, &machine, &plan, 2 * steps / KILLS, KILLS)?;
+        let verdict = end(&machine, &plan, &undisturbed)?;
+        for (point, time) in kills {
+            matrix.note(&format!("walk: {point}"), verdict.clone(), time);
+        }
     }
-    for point in matrix.draw((1..=30).map(|number| format!("point {number:02}")), 1) {
+    let points = (1..=30).map(|number| format!("point {number:02}"));
+    for point in matrix.draw(points, usize::from(!walks)) {
         let begun = Instant::now();
         let (what, verdict) = kill_once(&lab, &mut matrix, &point, steps, &undisturbed)?;
         eprintln!("{point}: {what}");

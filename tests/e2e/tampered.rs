@@ -31,7 +31,7 @@ const CASES: &[(&str, &[&str])] = &[
 ];
 
 /// How many of them are tried in each `make test`, each by one of the two steps that fetch.
-const SAMPLE: usize = 10;
+const SAMPLE: usize = 5;
 
 /// The steps that fetch: what is at their path afterwards is told apart from what is beside it.
 fn steps(case: &str, wanted: &str) -> [Map<String, Value>; 2] {
