@@ -240,6 +240,14 @@ fn recipe(lab: &Lab, machine: &Machine, app: &App, from: &str, to: &str) -> Resu
     machine.write(&format!("{RECIPES}/{}/recipe.yml", app.name), text)
 }
 
+/// What the recipe of MediaWiki migrates with.
+const UPDATE: &str = r#"argv:
+        - sh
+        - -euc
+        - >-
+          php maintenance/update.php --quick;
+          php maintenance/sql.php --query "INSERT INTO updatelog (ul_key) VALUES ('paquerette-{{ upgrade.to }}')""#;
+
 /// Its migration is another command.
 fn migrating(lab: &Lab, machine: &Machine, app: &App, argv: &str) -> Result<()> {
     match app.name {
@@ -250,13 +258,7 @@ fn migrating(lab: &Lab, machine: &Machine, app: &App, argv: &str) -> Result<()> 
             "argv: [php, \"{{ paths.home }}/install.php\", migrate]",
             &format!("argv: {argv}"),
         ),
-        "mediawiki" => recipe(
-            lab,
-            machine,
-            app,
-            "argv: [php, maintenance/update.php, --quick]",
-            &format!("argv: {argv}"),
-        ),
+        "mediawiki" => recipe(lab, machine, app, UPDATE, &format!("argv: {argv}")),
         _ => recipe(
             lab,
             machine,
