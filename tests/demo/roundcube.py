@@ -49,7 +49,7 @@ def main(debs, archive):
         shutil.copytree(unpacked / "usr/share/roundcube", tree, symlinks=True)
         shutil.copytree(unpacked / "usr/share/php", tree / "vendor/lib")
         (tree / "vendor/autoload.php").write_text(AUTOLOAD)
-        for path in (tree / "vendor/lib").rglob("autoload.php"):
+        for path in (tree / "vendor/lib").rglob("*autoload.php"):
             # Debian's name each other by where Debian has them
             up = "../" * (len(path.relative_to(tree / "vendor/lib").parts) - 1)
             path.write_text(path.read_text().replace("'/usr/share/php/", f"__DIR__ . '/{up}"))

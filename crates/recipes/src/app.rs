@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 pub use needs::{DatabaseNeeds, Engine, Needs, PhpNeeds, PythonNeeds};
 pub use parts::{Brings, Guarded, Health, Job, Keep, Merge, Service, VersionProbe, Web, WebKind};
-pub use upgrade::Upgrade;
 pub(crate) use upgrade::Upgrades;
+pub use upgrade::{Support, Upgrade};
 pub(crate) use written::Recipe;
 
 use crate::code::ARCHIVE;

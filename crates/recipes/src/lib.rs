@@ -26,7 +26,7 @@ mod yaml;
 
 pub use app::{
     App, Brings, DATABASE, DatabaseNeeds, Engine, Guarded, Health, Job, Keep, Merge, NO_DATABASE, Needs,
-    PhpNeeds, PythonNeeds, Releases, Service, Upgrade, VersionProbe, Web, WebKind,
+    PhpNeeds, PythonNeeds, Releases, Service, Support, Upgrade, VersionProbe, Web, WebKind,
 };
 pub use apt::{Apt, Link};
 pub use catalogue::{Catalogue, Declared};

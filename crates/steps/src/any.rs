@@ -24,6 +24,7 @@ macro_rules! step_types {
         /// A step of any type: its `do` on the stream, and its fields.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(tag = "do")]
+        #[expect(clippy::large_enum_variant, reason = "a plan has some hundred steps, and each is read once")]
         pub enum AnyStep {
             $(#[doc = $about] #[serde(rename = $name)] $kind($kind),)*
         }

@@ -1,12 +1,13 @@
 //! `pq-upgrade outdated`.
 
 use std::io::{Write as _, stdout};
+use std::time::SystemTime;
 
 use pq_cli::{Failure, Table, tool_name};
 use pq_fleet::Crew;
-use pq_recipes::{App, compare};
+use pq_recipes::{App, Support, compare};
 use pq_secrets::KeyFiles;
-use pq_stream::{Facts, Record, Status};
+use pq_stream::{Facts, Record, Status, utc};
 
 use super::with_facts;
 use crate::facts::hosts;
@@ -15,8 +16,9 @@ use crate::filter::{catalogue, no_terminal};
 /// Say which instances are behind what is pinned
 ///
 /// Reads the stream of pq-inventory, asks the machines which versions are installed unless the stream says so, and sets beside them the newest
-/// pinned one of the same major version, to which `pq-upgrade` goes by itself, and the newest of all. Only reads; the exit status is 3 where one is
-/// behind. What upstream supports, it does not know: versions that nobody pinned are not seen.
+/// pinned one of the same major version, to which `pq-upgrade` goes by itself, and the newest of all; and until when upstream supports what is
+/// installed, where the recipe knows. Only reads; the exit status is 3 where one is behind or without support. Versions that nobody pinned are not
+/// seen.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Open the sealed secrets with the age identity in this file (default: $PQ_IDENTITY, else
@@ -52,7 +54,8 @@ pub(super) fn tell(args: &Args) -> Result<Status, Failure> {
             _ => None,
         })
         .collect();
-    let mut table = Table::of(&["host", "id", "app", "installed", "newer", "next major"]);
+    let today: String = utc(SystemTime::now()).chars().take(10).collect();
+    let mut table = Table::of(&["host", "id", "app", "installed", "newer", "next major", "upstream"]);
     let mut behind = false;
     for host in hosts.iter().map(|asked| &asked.host) {
         let said = facts.iter().find(|it| it.host == host.host).and_then(|it| it.facts.get("instances"));
@@ -60,7 +63,8 @@ pub(super) fn tell(args: &Args) -> Result<Status, Failure> {
             let is = said.and_then(|all| all.get(&instance.id)?.get("version")?.as_str());
             let (Some(is), Some(app)) = (is, catalogue.app(&instance.app)) else { continue };
             let (same, newest) = tell_of(is, app);
-            if same.is_empty() && newest.is_empty() {
+            let support = app.upgrade.support(is, &today);
+            if same.is_empty() && newest.is_empty() && !matches!(support, Support::Ended(_)) {
                 continue;
             }
             behind = true;
@@ -71,11 +75,17 @@ pub(super) fn tell(args: &Args) -> Result<Status, Failure> {
                 is.to_owned(),
                 same,
                 newest,
+                match support {
+                    Support::Until(day) => format!("supports it until {day}"),
+                    Support::Ended(Some(day)) => format!("ended on {day}"),
+                    Support::Ended(None) => "ended".to_owned(),
+                    Support::Unknown => String::new(),
+                },
             ]);
         }
     }
     if !behind {
-        pq_cli::tell(&format!("{}: nothing is behind what is pinned\n", tool_name()));
+        pq_cli::tell(&format!("{}: nothing is behind what is pinned, or without support\n", tool_name()));
         return Ok(Status::Done);
     }
     stdout().lock().write_all(table.text().as_bytes()).map_err(|error| Failure::output(&error))?;
