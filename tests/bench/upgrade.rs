@@ -44,9 +44,14 @@ fn run() -> Result<()> {
              health:\n  - {{ http: /, body: \"version {{{{ instance.version }}}}\" }}\nupgrade:\n  each:\n    - {{ id: migrate, title: its time, do: command, user: \"{{{{ instance.user }}}}\", creates: \"{{{{ paths.data }}}}/at-{{{{ upgrade.to }}}}\", argv: [sh, -c, \"sleep {MIGRATION}; touch {{{{ paths.data }}}}/at-{{{{ upgrade.to }}}}\"] }}\n"
         ),
     )?;
+    packages(&lab, &machine)?;
     sources(&machine)?;
     wants(&machine, 1)?;
-    machine.sh(&pipe("pq-server | pq-platform | pq-instance | pq-apply --text"))?.success()?;
+    let installed = machine.sh(&pipe("pq-server | pq-platform | pq-instance | pq-apply --text"))?;
+    if installed.code != 0 {
+        eprintln!("{}", installed.stdout);
+    }
+    installed.success()?;
     wants(&machine, 2)?;
     let mut figures = Vec::new();
     for id in ["page", "hello", "slow"] {
@@ -76,12 +81,31 @@ fn pipe(last: &str) -> String {
     )
 }
 
+/// The packages of Python that the service wants, where the machine serves them itself.
+fn packages(lab: &Lab, machine: &Machine) -> Result<()> {
+    let fetched = std::process::Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/demo/sources"))
+        .arg(tools().join("lab"))
+        .status();
+    machine.sh("mkdir -p /root/sources")?.success()?;
+    let copied = std::process::Command::new("cp")
+        .arg("-r")
+        .arg(lab.sources().join("pypi"))
+        .arg(machine.root().join("root/sources/"))
+        .status();
+    let both = [fetched, copied].into_iter().all(|it| it.is_ok_and(|it| it.success()));
+    if both { Ok(()) } else { Err(pq_testkit::lab::Error::new("the packages of Python cannot be had")) }
+}
+
 /// Both versions of each application, served by the machine itself.
 fn sources(machine: &Machine) -> Result<()> {
+    machine.write(
+        "/root/requirements.txt",
+        include_str!("../../crates/recipes/catalogue/apps/wsgi/hello-1.0.txt"),
+    )?;
     machine
         .sh("mkdir -p /root/sources/example.org && cd /root
              for v in 1 2; do for app in page slow; do mkdir -p $app-$v; echo \"<?php echo 'version $v';\" > $app-$v/index.php; tar czf sources/example.org/$app-$v.tar.gz $app-$v; done
-               mkdir -p hello-$v; printf 'def application(environ, start):\\n    start(\"200 OK\", [(\"Content-Type\", \"text/plain\")])\\n    return [b\"version %s\"]\\napp = application\\n' $v > hello-$v/app.py; : > hello-$v/requirements.txt; tar czf sources/example.org/hello-$v.tar.gz hello-$v; done
+               mkdir -p hello-$v; printf 'def application(environ, start):\\n    start(\"200 OK\", [(\"Content-Type\", \"text/plain\")])\\n    return [b\"version %s\"]\\napp = application\\n' $v > hello-$v/app.py; cp requirements.txt hello-$v/; tar czf sources/example.org/hello-$v.tar.gz hello-$v; done
              systemd-run -q --unit sources python3 -m http.server -d /root/sources -b 127.0.0.1 8087; sleep 1")?
         .success()
         .map(drop)
