@@ -130,15 +130,21 @@ fn is_saved(told: &Told) -> Result<(), Diagnostic> {
     told.saved().map(drop)
 }
 
-/// Saves it.
+/// Saves it. Of what cannot be saved whole, nothing stays.
 fn save(told: &Told) -> Result<(), Diagnostic> {
-    let now = SystemTime::now();
     let new = told.directory.join("new");
     gone(&new)?;
-    fs::DirBuilder::new().mode(0o700).create(&new).map_err(cannot("make", &new))?;
+    save_as(told, &new).inspect_err(|_| {
+        let _ = gone(&new);
+    })
+}
+
+fn save_as(told: &Told, new: &Path) -> Result<(), Diagnostic> {
+    let now = SystemTime::now();
+    fs::DirBuilder::new().mode(0o700).create(new).map_err(cannot("make", new))?;
     let mut saved = Saved { version: told.version.clone(), time: utc(now), dump: None, paths: Vec::new() };
     if let Some(database) = &told.database {
-        saved.dump = Some(dumped(database, &new)?);
+        saved.dump = Some(dumped(database, new)?);
     }
     for path in &told.paths {
         match fs::symlink_metadata(path) {
@@ -160,12 +166,12 @@ fn save(told: &Told) -> Result<(), Diagnostic> {
     let text = serde_json::to_vec(&saved)
         .map_err(|error| Diagnostic::new("cannot write down what was saved").cause(error.to_string()))?;
     fs::write(&manifest, text).map_err(cannot("write", &manifest))?;
-    let directory = File::open(&new).map_err(cannot("open", &new))?;
-    rustix::fs::syncfs(&directory).map_err(|errno| cannot("write", &new)(errno.into()))?;
+    let directory = File::open(new).map_err(cannot("open", new))?;
+    rustix::fs::syncfs(&directory).map_err(|errno| cannot("write", new)(errno.into()))?;
     let name = stamp(now);
     let place = told.directory.join(&name);
     gone(&place)?;
-    fs::rename(&new, &place).map_err(cannot("name", &new))?;
+    fs::rename(new, &place).map_err(cannot("name", new))?;
     let link = told.directory.join("last.new");
     gone(&link)?;
     symlink(&name, &link).map_err(cannot("make", &link))?;
