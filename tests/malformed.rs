@@ -91,6 +91,7 @@ fn what_is_wrong_with_a_sealed_file_shows_nothing_of_it() {
 #[test]
 fn however_a_broken_secret_is_looked_at_it_is_not_shown() {
     let (whole, seed) = wish();
+    eprintln!("PQ_SEED={seed}");
     let mut chance = Chance::new(seed);
     let cases = sealed::refused().into_iter().chain(keys::refused());
     let cases: Vec<Case> = cases.filter(|_| whole || chance.one_in(LOOKED_AT)).collect();

@@ -154,7 +154,7 @@ fn matrix_backup_killed_at_any_moment_loses_no_backup_and_accepts_no_bad_one() -
         machine.sh("rm -rf /srv/restored; head -c 8000000 /dev/urandom > /srv/data/more")?.success()?;
         let before = sets(&machine, "local")?;
         // As far into it as chance wants.
-        let whole = took.get(name).map_or(600, |it| it.as_millis() as usize);
+        let whole = took.get(name).map_or(1200, |it| it.as_millis() as usize);
         let after = Duration::from_millis(20 + matrix.below(whole) as u64);
         let hit = killed(&machine, words, after)?;
         eprintln!(

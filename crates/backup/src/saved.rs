@@ -130,7 +130,7 @@ fn is_saved(told: &Told) -> Result<(), Diagnostic> {
     told.saved().map(drop)
 }
 
-/// Saves it. Of what cannot be saved whole, nothing stays.
+/// Saves it. What did not become whole is taken away.
 fn save(told: &Told) -> Result<(), Diagnostic> {
     let new = told.directory.join("new");
     gone(&new)?;

@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use aes::cipher::{BlockEncrypt as _, KeyInit as _, KeyIvInit as _, StreamCipher as _};
@@ -56,9 +57,9 @@ struct Made(Zeroizing<[u8; 64]>);
 
 impl Made {
     fn of(password: &str, salt: &[u8], cost: Cost) -> Option<Made> {
-        // Others would be a repository that wants all memory, or none that restic wrote.
+        // Others would be none that restic wrote: it stays below 60 MB.
         let log_n = u8::try_from(cost.n.checked_ilog2()?).ok().filter(|_| cost.n.is_power_of_two())?;
-        if log_n > 20 || cost.r > 32 || cost.p > 64 {
+        if log_n > 17 || cost.r > 16 || cost.p > 64 {
             return None;
         }
         let params = scrypt::Params::new(log_n, cost.r, cost.p, 64).ok()?;
@@ -127,15 +128,18 @@ impl KeyFile {
     }
 }
 
-/// Whether a password was drawn rather than thought of: as long as ours are, of as many different letters and figures, and with capitals,
-/// small letters and figures as mixed. One that was drawn and seems not to be keeps its expensive key.
+/// Whether a password was drawn rather than thought of: exactly as long as a derived one or a kit's, of as many different letters and
+/// figures, and with capitals, small letters and figures as mixed. One that was drawn and seems not to be keeps its expensive key.
 pub fn is_drawn(password: &SecretString) -> bool {
     let text = password.expose_secret().as_bytes();
     let kind = |byte: u8| (byte.is_ascii_uppercase(), byte.is_ascii_digit());
     let different: BTreeSet<u8> = text.iter().copied().collect();
     let changes =
         text.windows(2).filter(|pair| matches!(pair, [one, other] if kind(*one) != kind(*other))).count();
-    text.len() >= 32 && text.iter().all(u8::is_ascii_alphanumeric) && different.len() >= 16 && changes >= 9
+    [32, 40].contains(&text.len())
+        && text.iter().all(u8::is_ascii_alphanumeric)
+        && different.len() >= 16
+        && changes >= 9
 }
 
 /// So many bytes of the kernel's.
@@ -145,24 +149,31 @@ fn drawn<const LENGTH: usize>() -> io::Result<[u8; LENGTH]> {
     Ok(bytes)
 }
 
-/// Writes a cheap key beside the one that this password opens, in the `keys/` of a repository. Answers the ids of both, the new one
-/// first; nothing where there is no expensive one that it opens.
+/// Writes a cheap key beside the one that this password opens, in the `keys/` of a repository, or takes the one that a killed run left
+/// there. Answers the ids of both, the cheap one first; nothing where there is no expensive one that it opens.
 ///
 /// # Errors
 /// Where files cannot be read or written.
 pub fn beside(keys: &Path, password: &SecretString) -> io::Result<Option<(String, String)>> {
+    let (mut cheap, mut expensive) = (None, None);
     for file in fs::read_dir(keys)? {
         let file = file?;
-        let Some(key) = KeyFile::read(&fs::read(file.path())?).filter(|key| !key.is_cheap()) else {
-            continue;
-        };
+        let Some(key) = KeyFile::read(&fs::read(file.path())?) else { continue };
         let Some(inner) = key.open(password) else { continue };
-        let text = serde_json::to_vec(&key.cheap(password, &inner)?)?;
-        let id: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
-        pq_store::replace(&keys.join(&id), &text)?;
-        return Ok(Some((id, file.file_name().to_string_lossy().into_owned())));
+        let id = file.file_name().to_string_lossy().into_owned();
+        match key.is_cheap() {
+            true => cheap = Some(id),
+            false => expensive = Some((id, file.metadata()?.permissions().mode() & 0o777, key, inner)),
+        }
     }
-    Ok(None)
+    let Some((old, mode, key, inner)) = expensive else { return Ok(None) };
+    if let Some(new) = cheap {
+        return Ok(Some((new, old)));
+    }
+    let text = serde_json::to_vec(&key.cheap(password, &inner)?)?;
+    let new: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    pq_store::replace_for(&keys.join(&new), &text, mode)?;
+    Ok(Some((new, old)))
 }
 
 #[cfg(test)]
@@ -207,6 +218,8 @@ mod tests {
             "correcthorsebatterystaplecorrecthorse",
             "CorrectHorseBatteryStaple20262026",
             "Aa0Aa0Aa0Aa0Aa0Aa0Aa0Aa0Aa0Aa0Aa0",
+            "MyDogRex2019MyCatTom2020MyFishBob2021",
+            "Paquerette2024BackupServerNumber1OfMine",
         ] {
             assert!(!is(thought_of), "{thought_of}");
         }
@@ -223,6 +236,9 @@ mod tests {
         let (new, old) = beside(keys.path(), &password).unwrap().unwrap();
         assert_eq!(old, "made");
         assert_eq!(new.len(), 64);
+        // Killed here, the next one takes what is there.
+        assert_eq!(beside(keys.path(), &password).unwrap().unwrap(), (new, old.clone()));
+        assert_eq!(fs::read_dir(keys.path()).unwrap().count(), 3);
         fs::remove_file(keys.path().join(&old)).unwrap();
         assert_eq!(beside(keys.path(), &password).unwrap(), None);
     }

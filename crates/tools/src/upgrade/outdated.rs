@@ -85,7 +85,10 @@ pub(super) fn tell(args: &Args) -> Result<Status, Failure> {
         }
     }
     if !behind {
-        pq_cli::tell(&format!("{}: nothing is behind what is pinned, or without support\n", tool_name()));
+        pq_cli::tell(&format!(
+            "{}: nothing is behind what is pinned, or known to be without support\n",
+            tool_name()
+        ));
         return Ok(Status::Done);
     }
     stdout().lock().write_all(table.text().as_bytes()).map_err(|error| Failure::output(&error))?;

@@ -18,15 +18,22 @@ fi
 cd {{ paths.current }}/htdocs/install
 # opens its upgrade, for its command line alone: the web server refuses these pages
 : >"$documents/upgrade.unlock"
-trap 'rm -f "$documents/upgrade.unlock"' EXIT
+trap 'rm -f "$documents/upgrade.unlock" {{ paths.tmp }}/upgrade.php {{ paths.tmp }}/upgrade.log' EXIT
+# what it does is noted where nobody else reads it, not in /tmp
+echo "<?php define('SYSLOG_FILE', '{{ paths.tmp }}/upgrade.log');" >{{ paths.tmp }}/upgrade.php
 step() {
-    php "$@" >{{ paths.tmp }}/upgrade.html </dev/null && ! grep -q 'class="error"' {{ paths.tmp }}/upgrade.html && return
+    php -d auto_prepend_file={{ paths.tmp }}/upgrade.php "$@" >{{ paths.tmp }}/upgrade.html </dev/null && ! grep -q 'class="error"' {{ paths.tmp }}/upgrade.html && return
     sed 's/<[^>]*>/ /g' {{ paths.tmp }}/upgrade.html | grep -v '^ *$' | tail -n 20 >&2
     exit 1
 }
 from=$(at)
 from=${from%%.*}
 last=${2%%.*}
+case $from in '' | *[!0-9]*)
+    echo "its tables do not say which version they are of" >&2
+    exit 1
+    ;;
+esac
 while [ "$from" -lt "$last" ]; do
     next=$((from + 1))
     step upgrade.php "$from.0.0" "$next.0.0"
