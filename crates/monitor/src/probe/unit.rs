@@ -13,6 +13,9 @@ use crate::{Answer, bounded, program};
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,Result,NRestarts,MemoryCurrent,ExecMainStatus,\
                            ConditionResult,ConditionTimestampMonotonic,ControlGroup";
 
+/// So often since it was last asked, a unit is not well for having been started again: it starts again and again.
+const LOOP: u64 = 5;
+
 /// What systemd says of a unit, by property.
 pub type Facts = BTreeMap<String, String>;
 
@@ -126,7 +129,12 @@ fn judged<'f>(
         let times = restarts - before;
         let text =
             format!("`{name}` runs, and systemd had to start it again {times} times since it was last asked");
-        return measured(Answer::warning("restarted", text).hint(journal));
+        // It runs in this moment, between two deaths.
+        let answer = match times >= LOOP {
+            true => Answer::critical("restarting", text),
+            false => Answer::warning("restarted", text),
+        };
+        return measured(answer.hint(journal));
     }
     measured(Answer::ok(format!("`{name}` runs")))
 }
@@ -201,6 +209,7 @@ mod tests {
                 "again and again",
             ),
             (vec![active, ("NRestarts", "4")], "restarted", "3 times"),
+            (vec![active, ("NRestarts", "11")], "restarting", "10 times"),
             (vec![active, ("NRestarts", "1")], "ok", "runs"),
             (vec![active, ("NRestarts", "1"), ("MemoryCurrent", "1073741824")], "memory", "1024 MiB"),
             (vec![active, ("NRestarts", "1"), ("MemoryCurrent", "[not set]")], "ok", "runs"),
