@@ -44,6 +44,9 @@ pub struct Placed {
     pub failed: Vec<Diagnostic>,
 }
 
+/// Where certificates and their keys are.
+const TLS: &str = "/etc/paquerette/tls";
+
 /// A database that nobody uses, in which a dump is tried.
 const TRIED: &str = "pq_restore_try";
 
@@ -127,7 +130,12 @@ pub(crate) fn put_back(
             placed.databases.push(dump.of.words());
         }
         for (from, to) in &staged {
-            placed.kept.extend(exchange(from, to, before)?);
+            let Some(kept) = exchange(from, to, before)? else { continue };
+            // A key lies nowhere twice: the backup of before has it.
+            match to.starts_with(TLS) {
+                true => drop(fs::remove_dir_all(&kept)),
+                false => placed.kept.push(kept),
+            }
         }
         Ok(())
     });

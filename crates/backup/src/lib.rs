@@ -56,7 +56,7 @@ pub use saved::saved;
 pub use session::{Session, Teller, Unbegun};
 pub use set::Set;
 pub use setup::{ETC, Setup};
-pub use state::{Failure, Known, Made, Proven, Verified};
+pub use state::{DIR as STATE, Failure, Known, Made, Proven, Verified};
 pub use status::{Listed, Newest, list, status};
 pub use verify::verify;
 

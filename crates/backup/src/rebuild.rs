@@ -1,7 +1,8 @@
 //! What `pq-backup rebuild` brings back on a machine that was made anew: certificates before its sites, what its instances had, and what its
 //! people had.
 //!
-//! Always true here: nothing of a person that is there is overwritten. What is done is noted, item by item: the same command goes on.
+//! Always true here: nothing of a person that is there is overwritten, and what an instance had that was here before is backed up and stays
+//! beside. What is done is noted, item by item: the same command goes on.
 
 mod plans;
 
@@ -13,12 +14,12 @@ use std::time::SystemTime;
 
 use pq_stream::{Diagnostic, system_cause, utc};
 
-use crate::in_place::{Placed, put_back};
+use crate::in_place::{Placed, in_place, put_back};
 use crate::renamed::Renamed;
 use crate::restore::{Chosen, Restored, What, choose};
 use crate::session::{Session, Teller};
 use crate::set::Set;
-use crate::state::Known;
+use crate::state::{Known, State};
 
 pub use plans::Plans;
 
@@ -30,6 +31,29 @@ const OWN: [&str; 4] = ["/home", "/root", "/usr/local", "/var/spool/cron/crontab
 
 /// The item of the machine itself.
 const SERVER: &str = "server";
+
+/// What is noted of the items that were here when it was begun.
+const HERE: &str = "here before";
+
+/// Begins, unless it was begun before: notes which items are on this machine already.
+///
+/// # Errors
+/// Where that cannot be read, or noted.
+pub fn begin(etc: &Path, dir: &Path) -> Result<(), Diagnostic> {
+    let cannot = |error: io::Error| {
+        Diagnostic::new("cannot note what is on this machine already").cause(system_cause(&error))
+    };
+    let (mut state, _) = State::load(dir).map_err(cannot)?;
+    if state.rebuilt.contains_key(HERE) {
+        return Ok(());
+    }
+    let names = fs::read_dir(etc.join("backup.d")).into_iter().flatten().flatten().map(|it| it.path());
+    let names = names.filter(|path| path.extension().is_some_and(|end| end == "yml"));
+    let names: Vec<String> =
+        names.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned())).collect();
+    state.rebuilt.insert(HERE.to_owned(), names.join(" "));
+    state.save(dir).map_err(cannot)
+}
 
 /// Which set of an item comes back: the newest in any target that can be read.
 ///
@@ -153,7 +177,8 @@ fn copy_where_nothing_is(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Puts what an item had into the place that was made for it anew, unless that was done before. What was made there goes: nobody used it.
+/// Puts what an item had into the place that was made for it anew, unless that was done before. What was made there goes: nobody used it. What was
+/// here before that is backed up first, and stays beside.
 ///
 /// # Errors
 /// Where it cannot be had, or not be put there.
@@ -164,6 +189,21 @@ pub fn item(session: &mut Session, name: &str, told: &mut dyn Teller) -> Result<
     }
     let item = session.item(name)?.clone();
     let chosen = newest(session, name)?;
+    if session.state.rebuilt.get(HERE).is_some_and(|names| names.split(' ').any(|it| it == name)) {
+        let targets = &session.setup.strategy.targets;
+        let target = targets.iter().find(|it| it.url.as_str() == chosen.restic.url);
+        let what = What {
+            item: name.to_owned(),
+            target: target.map(|it| it.name.to_string()),
+            at: Some(chosen.set.id.clone()),
+            ..What::default()
+        };
+        let placed = in_place(session, &what, None, told)?;
+        if placed.failed.is_empty() {
+            done(session, name, &chosen.set)?;
+        }
+        return Ok(Some(placed));
+    }
     let what = What { item: name.to_owned(), ..What::default() };
     let placed = put_back(session, &item, &chosen, &what, &Renamed::not(), "rebuild", told)?;
     for made in &placed.kept {

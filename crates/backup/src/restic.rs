@@ -388,7 +388,7 @@ impl Restic {
             Kind::Locked => why.cause(cause).cause("another restic works on it").hint("run again later"),
             Kind::WrongPassword => why
                 .cause(format!("the password in `{}` opens no key of it", self.password_file.display()))
-                .hint("it is another machine's repository, or the password changed: `pq-backup recovery-kit --help` says how to open it with the second key"),
+                .hint("it is another machine's repository, or the password changed: set `backup_password` of the inventory to the former one; the recovery kit opens it too, as in `pq-backup restore ITEM --kit FILE`"),
             _ => why.cause(cause),
         };
         Box::new(Failed { kind, why, parts: Vec::new(), summary: None })

@@ -5,6 +5,7 @@
 //! failed upgrade made of it is set aside, never overwritten.
 
 mod back;
+mod door;
 mod rest;
 mod sane;
 
@@ -26,8 +27,19 @@ use crate::manifest::{Dumped, Source};
 use crate::restore::digest;
 
 /// The words by which the helper is called, before what it is told.
-pub const WORDS: [&str; 9] =
-    ["save", "is-save", "sane", "is-sane", "rest", "is-rest", "restore", "is-restore", "dump"];
+pub const WORDS: [&str; 11] = [
+    "save",
+    "is-save",
+    "sane",
+    "is-sane",
+    "rest",
+    "is-rest",
+    "open",
+    "is-open",
+    "restore",
+    "is-restore",
+    "dump",
+];
 
 /// The files of a directory of what was saved.
 const MANIFEST: &str = "saved.json";
@@ -82,6 +94,8 @@ pub fn saved(words: &[String]) -> Result<(), Diagnostic> {
         ["is-restore", told] => back::is_restored(&read(told)?),
         ["rest", told] => rest::rest(&read(told)?),
         ["is-rest", told] => rest::is_resting(&read(told)?),
+        ["open", told] => door::open(&read(told)?),
+        ["is-open", told] => door::is_open(&read(told)?),
         ["dump", source, scratch, report] => {
             dump::dump(&read(source)?, Path::new(scratch), Path::new(report))
         }

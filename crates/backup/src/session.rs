@@ -92,8 +92,7 @@ impl Session {
                     .hint("repositories are asked instead; nothing of them is lost"),
             );
         }
-        let program = setup.strategy.program.as_ref().map_or("/usr/bin/restic", |it| it.as_str());
-        let version = Restic::version(Path::new(program)).map_err(Unbegun::Input)?;
+        let version = Restic::version(&setup.program()).map_err(Unbegun::Input)?;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(SCRATCH).map_err(|error| {
             Unbegun::Input(Diagnostic::new(format!("cannot use `{SCRATCH}`")).cause(system_cause(&error)))
         })?;

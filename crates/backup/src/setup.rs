@@ -17,6 +17,10 @@ pub const ETC: &str = "/etc/paquerette";
 /// Where restic is looked for, where the strategy does not say.
 const PROGRAM: &str = "/usr/bin/restic";
 
+/// Where `pq-server` installs one, and where people do.
+const OURS: &str = "/usr/local/lib/paquerette";
+const LOCAL: &str = "/usr/local/bin/restic";
+
 /// What is backed up, and how.
 #[derive(Debug)]
 pub struct Setup {
@@ -82,8 +86,24 @@ impl Setup {
             Some(path) => variables(Path::new(path.as_str()), target)?,
             None => Vec::new(),
         };
-        let program = self.strategy.program.as_ref().map_or(PROGRAM, |it| it.as_str());
-        Ok(Restic { program: program.into(), url: target.url.as_str().to_owned(), password_file, env })
+        Ok(Restic { program: self.program(), url: target.url.as_str().to_owned(), password_file, env })
+    }
+
+    /// restic: the one that the strategy names, or else Debian's, or the newest that `pq-server` installed, or one of the operator's.
+    pub fn program(&self) -> PathBuf {
+        if let Some(named) = &self.strategy.program {
+            return named.as_str().into();
+        }
+        let ours = fs::read_dir(OURS).into_iter().flatten().flatten().map(|entry| entry.path());
+        let ours = ours
+            .filter(|path| path.file_name().is_some_and(|it| it.to_string_lossy().starts_with("restic-")));
+        let mut ours: Vec<PathBuf> = ours.collect();
+        ours.sort();
+        let debian = (Restic::version(Path::new(PROGRAM)).is_ok()).then(|| PROGRAM.into());
+        debian
+            .or_else(|| ours.pop())
+            .or_else(|| Some(LOCAL.into()).filter(|path: &PathBuf| path.exists()))
+            .unwrap_or_else(|| PROGRAM.into())
     }
 
     /// The target of a name, the first one where none is named.

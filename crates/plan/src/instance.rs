@@ -36,7 +36,10 @@ pub(crate) use state::{is_absent, wanted};
 pub(crate) fn plan(draft: &mut Draft<'_>, chosen: &[&Instance]) -> Result<(), Diagnostic> {
     let mut lives = Vec::new();
     for instance in wanted(draft.host) {
-        lives.push(Life::read(draft, instance)?);
+        lives.push(match chosen.iter().any(|it| it.id == instance.id) {
+            true => Life::read(draft, instance)?,
+            false => Life::beside(draft, instance)?,
+        });
     }
     together::check(draft.host, &lives)?;
     let there: Vec<&Instance> = chosen.iter().copied().filter(|it| !is_absent(it)).collect();

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use pq_plan::{Choice, Data, Plan, Planner, Unused};
+use pq_plan::{Choice, Data, Plan, Planner, Unused, Upgradable};
 use pq_recipes::Catalogue;
 use pq_steps::AnyStep;
 use pq_stream::{Diagnostic, Host, Step};
@@ -377,6 +377,25 @@ fn one_that_is_closed_runs_nothing_and_one_that_is_absent_is_removed_without_its
     // Nothing of the platform is there for its sake.
     let platform = |id: &&str| id.starts_with("platform/php/");
     assert_eq!(ids(&absent).into_iter().filter(platform).count(), 0);
+}
+
+#[test]
+fn one_whose_version_is_not_pinned_holds_up_no_other() {
+    let mut host = host(|host| {
+        let wiki = json!({ "app": "dokuwiki", "id": "old", "domain": "old.demo.test", "version": "1999" });
+        host["instances"].as_array_mut().unwrap().push(wiki);
+    });
+    let versions = json!({ "dav": { "version": "3.7.1" }, "old": { "version": "1999" } });
+    host.facts.insert("instances".to_owned(), versions);
+    let (planner, dav) = (planner(), Choice::new(vec!["dav".to_owned()]));
+    assert!(!planner.instances(&host, &dav).unwrap().steps.is_empty());
+    let refused = planner.instances(&host, &Choice::default()).unwrap_err();
+    assert!(refused.message.contains("`1999`"), "{refused}");
+    let (plan, said) = planner.upgrades(&host, &Choice::default(), None);
+    let state = |id: &str| &said.iter().find(|it| it.id == id).unwrap().state;
+    assert!(matches!(state("dav"), Upgradable::Through { .. }), "{:?}", state("dav"));
+    assert!(matches!(state("old"), Upgradable::Blocked(_)));
+    assert!(plan.steps.iter().any(|step| step.kind == "transaction"));
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl HostRun<'_> {
                 self.event(planned, progress, Outcome::Ok, Vec::new(), None, ms);
             }
             // Nor is having asked in vain.
-            Ok(()) if self.notice(planned) && matches!(&planned.step, AnyStep::Acme(it) if !it.now) => {
+            Ok(()) if matches!(planned.step, AnyStep::Acme(_)) && self.notice(planned) => {
                 self.event(planned, progress, Outcome::Ok, Vec::new(), None, ms);
             }
             Ok(()) => {
@@ -238,9 +238,9 @@ impl HostRun<'_> {
     }
 }
 
-/// The thing that a step writes whole, and SHA-256 of what it writes.
+/// The thing that a step writes whole, or makes once, and SHA-256 of what it writes.
 fn written(planned: &Planned) -> Option<(Thing, String)> {
     let step = planned.step.converge();
-    let (_, content) = step.whole_file()?;
+    let (_, content) = step.made_file()?;
     Some((step.things().into_iter().next()?, sha256(&content)))
 }

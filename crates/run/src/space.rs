@@ -90,7 +90,11 @@ impl Found {
             }
         }
         for path in listed(cache) {
-            let what = if name(&path).starts_with("pq-apply-") { "executor" } else { "unfinished download" };
+            let what = match name(&path).as_str() {
+                "restic" | "backup" => "what backups can make again",
+                it if it.starts_with("pq-apply-") => "executor",
+                _ => "unfinished download",
+            };
             self.add(&path, what, OURS);
         }
     }
@@ -105,6 +109,9 @@ impl Found {
         if served.is_none() && !owners.contains(id.as_str()) {
             self.add(home, "data of an instance that was removed", &id);
             return;
+        }
+        for path in listed(home).iter().filter(|path| name(path).contains(".before-")) {
+            self.add(path, "what was there before a restore", &id);
         }
         let served = served.as_deref().and_then(Path::file_name);
         for release in listed(&home.join("releases")) {

@@ -16,7 +16,12 @@ use pq_stream::{Diagnostic, HostStatus, RunLeft, TransactionLeft, system_cause};
 /// Where the state directory cannot be read.
 pub fn status() -> Result<HostStatus, Diagnostic> {
     read(Path::new(STATE_DIR), Path::new(RUN_DIR)).map_err(|error| {
-        Diagnostic::new(format!("cannot read what runs left in `{STATE_DIR}`")).cause(system_cause(&error))
+        let told = Diagnostic::new(format!("cannot read what runs left in `{STATE_DIR}`"))
+            .cause(system_cause(&error));
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => told.hint("put `sudo` before it: only root can read that"),
+            _ => told,
+        }
     })
 }
 

@@ -580,3 +580,26 @@ fn nothing_of_an_instance_at_another_version_is_touched_and_a_check_says_that_it
         Some(b"1.2\n".as_slice())
     );
 }
+
+#[test]
+fn what_people_made_of_a_seed_is_data_and_one_that_nobody_touched_goes() {
+    let state = tempfile::tempdir().unwrap();
+    let mut machine = MemoryMachine::debian_12();
+    let seed = |name: &str| {
+        format!(r#""id":"a/{name}","do":"file","path":"/srv/a/{name}","content":"first\n","seed":true"#)
+    };
+    let (users, rights) = (seed("users"), seed("rights"));
+    run_with(state.path(), &mut machine, Mode::Apply, &[DIRECTORY, &users, &rights]);
+    machine.put("/srv/a/users", "first\nbob\n");
+    let mut remove = |machine: &mut MemoryMachine, more: &str| {
+        let ledger = std::fs::read_to_string(state.path().join("ledger.ndjson")).unwrap();
+        machine.put("/var/lib/paquerette/ledger.ndjson", ledger);
+        let step = format!(r#""id":"a/gone","do":"remove","owner":"a"{more}"#);
+        run_with(state.path(), machine, Mode::Apply, &[&step]);
+    };
+    remove(&mut machine, "");
+    assert_eq!(text(&machine, "/srv/a/users").unwrap(), "first\nbob\n");
+    assert_eq!(text(&machine, "/srv/a/rights"), None);
+    remove(&mut machine, r#","with_data":true"#);
+    assert_eq!(text(&machine, "/srv/a/users"), None);
+}

@@ -68,6 +68,11 @@ pub trait Converge: Sync {
         None
     }
 
+    /// The same, where what people make of it is theirs too: how it was when it was made is remembered.
+    fn made_file(&self) -> Option<(AbsPath, Vec<u8>)> {
+        self.whole_file()
+    }
+
     /// The files that its commands write beside that: a transaction brings them back.
     fn rewrites(&self) -> Vec<AbsPath> {
         Vec::new()

@@ -226,7 +226,8 @@ enum Verb {
     /// Executes the plan of this machine, `pq-inventory HOST | pq-server | pq-platform | pq-instance | pq-backup rebuild`, or, where none is
     /// given, the plans that it kept and that are in its backup (`--kit`, `--plan-identity`), and puts what each
     /// item had in its newest backup into its place: certificates, files, databases, the machine's own people. Where it was interrupted, the
-    /// same command goes on. What people have on the machine already is not overwritten.
+    /// same command goes on. What people have on the machine already is not overwritten; an instance that was here before it began is backed
+    /// up first, and its files stay beside, as with `restore --in-place`.
     #[command(after_help = EXIT_STATUS)]
     Rebuild {
         #[command(flatten)]

@@ -286,7 +286,7 @@ fn write(result: io::Result<()>) -> Result<(), Failure> {
     result.map_err(|error| Failure::output(&error))
 }
 
-fn broken(error: StreamError) -> Failure {
+pub(crate) fn broken(error: StreamError) -> Failure {
     let diagnostic = Diagnostic::from_error(&error);
     Failure::input(match error {
         StreamError::Empty | StreamError::Ended { .. } | StreamError::Cut { .. } => diagnostic

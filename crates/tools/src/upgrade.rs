@@ -13,7 +13,7 @@ use pq_items::Span;
 use pq_plan::{Choice, Plan, Planner, Upgradable, Upgrading};
 use pq_run::recover;
 use pq_secrets::KeyFiles;
-use pq_stream::{Diagnostic, Host, Status, system_cause};
+use pq_stream::{Diagnostic, Host, Reader, Status, system_cause};
 
 use crate::filter::{self, FilterArgs, Layer};
 use crate::{facts, instance, verbs};
@@ -224,14 +224,19 @@ fn with_facts(keys: &KeyFiles, crew: &pq_fleet::Crew) -> Result<Vec<String>, Fai
         Failure::input(Diagnostic::new("cannot read the stream").cause(system_cause(&error)))
     })?;
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let whole = lines.last().is_some_and(|line| line.starts_with(r#"{"type":"end""#));
-    if !whole || lines.iter().any(|line| line.starts_with(r#"{"type":"facts""#)) {
-        // What is not whole is told by who reads it next.
+    let mut reader = Reader::new(text.as_bytes());
+    while reader.next_record().map_err(filter::broken)?.is_some() {}
+    reader.finish().map_err(filter::broken)?;
+    if lines.iter().any(|line| line.starts_with(r#"{"type":"facts""#)) {
         return Ok(lines);
     }
     match facts::hosts(&lines)? {
         (Some(run), hosts) if !hosts.is_empty() => {
-            let facts = pq_fleet::facts(&run, &hosts, keys, crew)?;
+            let mut facts = pq_fleet::facts(&run, &hosts, keys, crew)?;
+            // What runs without them planned with stays as it is: a database is not set up otherwise by the way.
+            facts
+                .iter_mut()
+                .for_each(|it| it.facts.retain(|name, _| ["instances", "os"].contains(&name.as_str())));
             facts::placed(lines, facts)
         }
         _ => Ok(lines),

@@ -1,2 +1,3 @@
 <?php
+$OC_Version = [32, 0, 1, 2];
 $OC_VersionString = '32.0.1';

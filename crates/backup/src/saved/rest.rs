@@ -10,7 +10,7 @@ use pq_stream::Diagnostic;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 
-use super::cannot;
+use super::{cannot, door};
 
 /// How long what runs may go on by itself, and then once it was asked to end.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -27,6 +27,9 @@ pub(super) struct Whose {
     /// A mark: what began after it may go on. Without it, nothing may.
     #[serde(default)]
     since: Option<PathBuf>,
+    /// The socket of its PHP, through which nothing is to come any more.
+    #[serde(default)]
+    socket: Option<PathBuf>,
 }
 
 /// A process that is to end.
@@ -45,30 +48,57 @@ impl Process {
 
 /// Has them end: those of PHP once they have answered, others when they are told to.
 pub(super) fn rest(whose: &Whose) -> Result<(), Diagnostic> {
+    if let Some(socket) = &whose.socket {
+        door::shut(socket)?;
+        drained(whose, socket)?;
+    }
     // A worker of PHP that is told so answers whom it is answering, and goes. Another one may come in its place, which nobody asks anything.
-    let workers: Vec<Process> = all(whose)?.into_iter().filter(Process::is_worker).collect();
+    let mut workers = all(whose)?;
+    if whose.socket.is_some() {
+        workers = of(whose, None)?;
+    }
+    workers.retain(Process::is_worker);
     workers.iter().for_each(|worker| end(worker, Signal::QUIT));
     for signal in [Signal::TERM, Signal::KILL] {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            let there = all(whose)?;
+            let there = of(whose, None)?;
             if is_resting(whose).is_ok() && !workers.iter().any(|worker| there.contains(worker)) {
                 return Ok(());
             }
             sleep(Duration::from_millis(50));
         }
-        let there = all(whose)?;
+        let (old, there) = (all(whose)?, of(whose, None)?);
         there
             .iter()
-            .filter(|it| !it.is_worker() || workers.contains(it))
+            .filter(|it| if it.is_worker() { workers.contains(it) } else { old.contains(it) })
             .for_each(|process| end(process, signal));
     }
     sleep(Duration::from_millis(500));
     is_resting(whose)
 }
 
+/// Waits until all that had come through the door is at a worker; where they are all busy, they are told to end.
+fn drained(whose: &Whose, socket: &Path) -> Result<(), Diagnostic> {
+    for signal in [Signal::QUIT, Signal::TERM, Signal::KILL] {
+        if door::answers(socket, PATIENCE) {
+            return Ok(());
+        }
+        of(whose, None)?.iter().filter(|it| it.is_worker()).for_each(|worker| end(worker, signal));
+    }
+    match door::answers(socket, PATIENCE) {
+        true => Ok(()),
+        false => Err(Diagnostic::new(format!("what waits for the PHP of `{}` is not answered", whose.user))
+            .cause(format!("`{}` takes nothing", socket.display()))
+            .hint("`systemctl status 'php*-fpm'` says how PHP is")),
+    }
+}
+
 /// Without a mark, a worker of PHP cannot be told from one that came in its place, and counts for nothing.
 pub(super) fn is_resting(whose: &Whose) -> Result<(), Diagnostic> {
+    if let Some(socket) = whose.socket.as_ref().filter(|socket| !door::is_shut(socket)) {
+        return Err(Diagnostic::new(format!("`{}` takes requests", socket.display())));
+    }
     let mut left = all(whose)?;
     left.retain(|process| whose.since.is_some() || !process.is_worker());
     if left.is_empty() {
@@ -84,19 +114,19 @@ fn end(process: &Process, signal: Signal) {
     }
 }
 
-/// The processes of the user that began before the mark; its Redis, which holds what may be forgotten, is none of them.
+/// The processes of the user that began before the mark.
 fn all(whose: &Whose) -> Result<Vec<Process>, Diagnostic> {
-    let before = match &whose.since {
-        None => None,
-        Some(mark) => {
-            let changed = fs::metadata(mark).and_then(|is| is.modified()).map_err(cannot("read", mark))?;
-            Some(changed.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64())
-        }
-    };
+    let Some(mark) = &whose.since else { return of(whose, None) };
+    let changed = fs::metadata(mark).and_then(|is| is.modified()).map_err(cannot("read", mark))?;
+    of(whose, Some(changed.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()))
+}
+
+/// The processes of the user that began before a time, in seconds since 1970; its Redis, which holds what may be forgotten, is none of them.
+fn of(whose: &Whose, before: Option<f64>) -> Result<Vec<Process>, Diagnostic> {
     let users = Path::new("/etc/passwd");
     let text = fs::read_to_string(users).map_err(cannot("read", users))?;
-    let of = |line: &&str| line.split(':').next() == Some(&whose.user);
-    let number = text.lines().find(of).and_then(|line| line.split(':').nth(2)?.parse::<u32>().ok());
+    let theirs = |line: &&str| line.split(':').next() == Some(&whose.user);
+    let number = text.lines().find(theirs).and_then(|line| line.split(':').nth(2)?.parse::<u32>().ok());
     let Some(number) = number else { return Ok(Vec::new()) };
     // `btime` of /proc/stat is of whole seconds.
     let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
@@ -148,6 +178,6 @@ mod tests {
 
     #[test]
     fn nothing_runs_of_a_user_that_there_is_not() {
-        rest(&Whose { user: "no-such-user".to_owned(), since: None }).unwrap();
+        rest(&Whose { user: "no-such-user".to_owned(), since: None, socket: None }).unwrap();
     }
 }

@@ -68,6 +68,19 @@ impl<'p> Life<'p> {
     /// # Errors
     /// Where a key is missing, wrong or not known, or nothing is pinned for its version.
     pub fn read(draft: &Draft<'p>, instance: &'p Instance) -> Result<Self, Diagnostic> {
+        Life::of(draft, instance, true)
+    }
+
+    /// Reads one that is only there beside those that are planned: where its code comes from is not asked, so that a version that is not
+    /// pinned, or does not suit the machine, holds up no other.
+    ///
+    /// # Errors
+    /// Where a key is missing, wrong or not known.
+    pub fn beside(draft: &Draft<'p>, instance: &'p Instance) -> Result<Self, Diagnostic> {
+        Life::of(draft, instance, false)
+    }
+
+    fn of(draft: &Draft<'p>, instance: &'p Instance, chosen: bool) -> Result<Self, Diagnostic> {
         let host = draft.host;
         let app = platform::app(draft, instance)?;
         let error = |text: String, key: &str| at(Diagnostic::new(text), keys::place(host, instance, key));
@@ -93,38 +106,10 @@ impl<'p> Life<'p> {
         let text = |name: &str| values.get(name).and_then(Value::as_str);
 
         let state = State::of(host, instance, text("state"))?;
-        let (version, pin) = match app.releases {
-            Releases::Pinned => pinned(draft, instance, app, text("version"))?,
-            Releases::Own => own(&values).ok_or_else(|| {
-                let wants = app.variables.get(ARCHIVE).map(Variable::words).unwrap_or_default();
-                error(format!("`{}` on `{}` has no `{ARCHIVE}`", instance.id, host.host), "app")
-                    .cause(format!("`{}` serves what the instance names", app.name))
-                    .hint(format!("set `{ARCHIVE}` of the instance: {wants}"))
-            })?,
-            Releases::Python => match source::of(&values).map_err(|(key, other)| {
-                let text = format!("`{}` on `{}` has both `{key}` and `{other}`", instance.id, host.host);
-                error(text, other).cause("each says where its code comes from").hint("leave one of them out")
-            })? {
-                Some((version, pin)) => (version, Some(pin)),
-                None => pinned(draft, instance, app, text("version"))?,
-            },
-            Releases::None => ("none".to_owned(), None),
+        let (version, pin) = match versioned(draft, instance, app, &values) {
+            Err(_) if !chosen => (text("version").unwrap_or_default().to_owned(), None),
+            found => found?,
         };
-        let (version, pin) = of_architecture(draft, version, pin).map_err(|text| {
-            let text = format!("`{}` on `{}` cannot be planned: {text}", instance.id, host.host);
-            error(text, "version")
-                .hint(format!("add it to recipes/apps/{}/pins.yml of the inventory", app.name))
-        })?;
-        compatible(draft.os, app, pin.as_ref()).map_err(|text| {
-            let fits = app.pins.versions().into_iter();
-            let fits: Vec<&str> =
-                fits.filter(|it| compatible(draft.os, app, app.pins.get(it)).is_ok()).collect();
-            let error = error(text, "version");
-            match fits.is_empty() {
-                true => error,
-                false => error.hint(format!("what it has will do for {}", fits.join(", "))),
-            }
-        })?;
         it.insert("version".to_owned(), version.clone().into());
         it.insert("source".to_owned(), source::name(pin.as_ref()).into());
         for name in ["domain", "aliases"] {
@@ -325,6 +310,49 @@ fn pinned(
         "{pinned}; add one with its digest to recipes/apps/{}/pins.yml of the inventory",
         app.name
     )))
+}
+
+/// The version that is asked for, and where it comes from.
+fn versioned(
+    draft: &Draft<'_>,
+    instance: &Instance,
+    app: &App,
+    values: &Map<String, Value>,
+) -> Result<(String, Option<Pin>), Diagnostic> {
+    let host = draft.host;
+    let error = |text: String, key: &str| at(Diagnostic::new(text), keys::place(host, instance, key));
+    let wanted = values.get("version").and_then(Value::as_str);
+    let (version, pin) = match app.releases {
+        Releases::Pinned => pinned(draft, instance, app, wanted)?,
+        Releases::Own => own(values).ok_or_else(|| {
+            let wants = app.variables.get(ARCHIVE).map(Variable::words).unwrap_or_default();
+            error(format!("`{}` on `{}` has no `{ARCHIVE}`", instance.id, host.host), "app")
+                .cause(format!("`{}` serves what the instance names", app.name))
+                .hint(format!("set `{ARCHIVE}` of the instance: {wants}"))
+        })?,
+        Releases::Python => match source::of(values).map_err(|(key, other)| {
+            let text = format!("`{}` on `{}` has both `{key}` and `{other}`", instance.id, host.host);
+            error(text, other).cause("each says where its code comes from").hint("leave one of them out")
+        })? {
+            Some((version, pin)) => (version, Some(pin)),
+            None => pinned(draft, instance, app, wanted)?,
+        },
+        Releases::None => ("none".to_owned(), None),
+    };
+    let (version, pin) = of_architecture(draft, version, pin).map_err(|text| {
+        let text = format!("`{}` on `{}` cannot be planned: {text}", instance.id, host.host);
+        error(text, "version").hint(format!("add it to recipes/apps/{}/pins.yml of the inventory", app.name))
+    })?;
+    compatible(draft.os, app, pin.as_ref()).map_err(|text| {
+        let fits = app.pins.versions().into_iter();
+        let fits: Vec<&str> = fits.filter(|it| compatible(draft.os, app, app.pins.get(it)).is_ok()).collect();
+        let error = error(text, "version");
+        match fits.is_empty() {
+            true => error,
+            false => error.hint(format!("what it has will do for {}", fits.join(", "))),
+        }
+    })?;
+    Ok((version, pin))
 }
 
 /// What is pinned for the host's processor.

@@ -152,6 +152,7 @@ pub(crate) fn write(
 /// What must hold before anything is touched.
 fn ready(draft: &mut Draft<'_>, lives: &[Life<'_>]) -> Result<(), Diagnostic> {
     let (from, hops) = (&lives[0], &lives[1..]);
+    let last = hops.last().unwrap_or(from);
     let pages = drawn(draft, from, |draft| site::health(draft, from))?;
     let says = drawn(draft, from, |draft| {
         probe::shipped(draft, from)?;
@@ -170,11 +171,33 @@ fn ready(draft: &mut Draft<'_>, lives: &[Life<'_>]) -> Result<(), Diagnostic> {
         "current": from.paths.current, "version": from.version, "room": room, "began": saved::mark(from, "began"),
         "health": pages.into_iter().map(|page| page.body).collect::<Vec<_>>(),
     });
+    let asks = asked(draft, from, last)?;
+    if !asks.is_empty() {
+        fields["asks"] = asks.into();
+    }
     if let Some(says) = says.into_iter().next() {
         fields["says"] = Value::Object(says.body);
     }
     let title = format!("{} is {} {}, well, and has room", from.id(), from.app.name, from.version);
     draft.step(&from.step("ready"), title, "ready", fields)
+}
+
+/// What knows whether something else stands against the last version.
+fn asked(draft: &Draft<'_>, from: &Life<'_>, to: &Life<'_>) -> Result<Vec<Value>, Diagnostic> {
+    let scope = from.scope.with("upgrade", json!({ "from": from.version, "to": to.version }));
+    let source = &to.app.source;
+    let mut all = Vec::new();
+    for ask in &to.app.upgrade.asks {
+        let argv: Result<Vec<String>, Diagnostic> =
+            ask.argv.iter().map(|node| draft.renderer.text(source, node, &scope)).collect();
+        let mut fields = json!({ "argv": argv?, "user": from.id(), "cwd": from.paths.current });
+        if let Some(template) = &ask.template {
+            let file = draft.catalogue.file(&to.directory, template, source)?;
+            fields["stdin"] = draft.renderer.file(file, &scope)?.into();
+        }
+        all.push(fields);
+    }
+    Ok(all)
 }
 
 /// A release beside the one that is served: fetched, verified, unpacked. The last one is that of the instance as it will be planned.

@@ -27,6 +27,9 @@ pub struct Upgrades {
     /// there is a database, or `each`.
     #[serde(default)]
     pub migrates: Option<bool>,
+    /// Programs that are asked before anything stops, which know what else stands against the new version.
+    #[serde(default)]
+    pub asks: Vec<Ask>,
     /// Directories that are copied before, beside the database and what of `keep` each release brings: what its migrations change.
     #[serde(default)]
     pub touches: Vec<Node>,
@@ -40,6 +43,18 @@ pub struct Upgrades {
     pub each: Vec<Node>,
 }
 
+/// A program that knows what stands against a new version, `upgrade.to`; it runs as the instance, in the release that is served, and cannot write. It
+/// ends with 0 where nothing does, and with 1 where something does, which it says a line each.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// Program and arguments.
+    pub argv: Vec<Node>,
+    /// The file beside the recipe that it reads from its input, a template.
+    #[serde(default)]
+    pub template: Option<Node>,
+}
+
 /// How an application comes from one version to the next.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Upgrade {
@@ -51,6 +66,8 @@ pub struct Upgrade {
     pub supported: BTreeMap<String, String>,
     /// Whether a new version changes what is kept, where the recipe says so.
     pub migrates: Option<bool>,
+    /// What is asked before anything stops.
+    pub asks: Vec<Ask>,
     /// Directories that are copied before.
     pub touches: Vec<Node>,
     /// Steps of each hop before the new release is switched to.
@@ -77,6 +94,7 @@ impl Upgrade {
             one_by_one: said.one_by_one,
             supported: said.supported,
             migrates: said.migrates,
+            asks: said.asks,
             touches: said.touches,
             before: StepTemplate::all(source, &said.before)?,
             each: StepTemplate::all(source, &said.each)?,

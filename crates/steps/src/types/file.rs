@@ -74,6 +74,10 @@ impl Converge for File {
     }
 
     fn whole_file(&self) -> Option<(AbsPath, Vec<u8>)> {
-        (!self.seed).then(|| (self.path.clone(), self.content.as_bytes().to_vec()))
+        self.made_file().filter(|_| !self.seed)
+    }
+
+    fn made_file(&self) -> Option<(AbsPath, Vec<u8>)> {
+        Some((self.path.clone(), self.content.as_bytes().to_vec()))
     }
 }

@@ -2,13 +2,14 @@
 //! that will be fetched, unpacked, dumped and copied. It looks before anything else is done, and never acts.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pq_stream::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::engine::{asking, field, literal, valid_name};
-use super::{Command, Http, installed_version};
+use super::{Command, Http, installed_version, rules};
 use crate::{AbsPath, Check, Converge, Differences, Engine, Error, Free, Probe, System, Text};
 
 /// An instance that is to be upgraded.
@@ -28,8 +29,58 @@ pub struct Ready {
     /// Pages that must be answered now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health: Vec<Http>,
+    /// Programs that know what else stands against the new version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<Asked>,
     /// What there must be room for.
     pub room: Room,
+}
+
+/// A program that only looks. It ends with 0 where nothing stands against the new version, and with 1 where something does, which it writes to
+/// its output, a line each; any other way to end is an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// The user to run as, root by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Where to run, `/` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<AbsPath>,
+    /// What it reads from its input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<Text>,
+}
+
+/// How long a program that is asked may take.
+const ASKED: Duration = Duration::from_secs(180);
+
+impl Asked {
+    /// What stands against the new version.
+    fn against(&self, machine: &dyn Probe) -> Result<Vec<String>, Error> {
+        let command = crate::Command {
+            user: self.user.clone(),
+            cwd: self.cwd.clone(),
+            stdin: self.stdin.clone(),
+            timeout: ASKED,
+            ..crate::Command::new(self.argv.clone())
+        };
+        let output = machine.ask(&command)?;
+        let lines =
+            || output.stdout.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned);
+        match output.status {
+            0 => Ok(Vec::new()),
+            1 if lines().next().is_some() => Ok(lines().collect()),
+            _ => Err(output.success(&command).err().unwrap_or_else(|| {
+                Error::failed(
+                    format!("`{}` does not say what it looked for", command.shown()),
+                    "it said nothing",
+                )
+            })),
+        }
+    }
 }
 
 /// What an upgrade takes on the disk.
@@ -131,7 +182,8 @@ impl Room {
                 Engine::Mariadb => AbsPath::known("/var/lib/mysql"),
                 Engine::Postgres => AbsPath::known("/var/lib/postgresql"),
             };
-            add(&self.saved, dumped, 4, "the dump")?;
+            // as text, bytes take twice their room
+            add(&self.saved, dumped.saturating_mul(2), 4, "the dump")?;
             add(&server, dumped + dumped / 4, 0, "a database beside the one that is there")?;
         }
         let lacking = loads.into_values().filter_map(|(free, at, load)| {
@@ -189,6 +241,9 @@ impl Ready {
                 against.push(format!("it is not well now: `{}`: {found}", page.url));
             }
         }
+        for asked in &self.asks {
+            against.extend(asked.against(machine)?);
+        }
         let (lacking, seconds) = self.room.look(machine)?;
         against.extend(lacking);
         Ok((against, seconds))
@@ -229,10 +284,12 @@ impl Converge for Ready {
             says.validate().map_err(|why| format!("`says`: {why}"))?;
         }
         self.health.iter().try_for_each(|page| page.validate().map_err(|why| format!("`health`: {why}")))?;
+        self.asks.iter().try_for_each(|asked| rules::argv("argv", &asked.argv))?;
         self.room.database.as_ref().map_or(Ok(()), |it| valid_name("name", &it.name))
     }
 
     fn texts(&mut self) -> Vec<&mut Text> {
-        self.says.iter_mut().flat_map(Converge::texts).collect()
+        let inputs = self.asks.iter_mut().filter_map(|asked| asked.stdin.as_mut());
+        self.says.iter_mut().flat_map(Converge::texts).chain(inputs).collect()
     }
 }

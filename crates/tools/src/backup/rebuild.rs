@@ -5,7 +5,7 @@ mod plan;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use pq_backup::{ETC, Session, Setup, rebuild};
+use pq_backup::{ETC, STATE, Session, Setup, rebuild};
 use pq_cli::{Failure, OutputArgs};
 use pq_secrets::KeyFiles;
 use pq_stream::{Diagnostic, Status, system_cause};
@@ -43,6 +43,7 @@ pub(super) fn run(
             plan
         }
     };
+    rebuild::begin(Path::new(ETC), Path::new(STATE)).map_err(Failure::failed)?;
     if let Some(name) = name {
         call(name)?;
     }

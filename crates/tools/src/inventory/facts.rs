@@ -80,7 +80,7 @@ fn replayed<'a>(file: &Path, hosts: impl Iterator<Item = &'a Host>) -> Result<Ve
     let refused = |cause: String| {
         Diagnostic::new(format!("cannot take facts from `{}`", file.display()))
             .cause(cause)
-            .hint(format!("write it with `pq-inventory --facts >{}`", file.display()))
+            .hint("`pq-inventory --facts >facts.jsonl` writes such a file")
     };
     let text = fs::read_to_string(file).map_err(|error| refused(system_cause(&error)))?;
     let mut known = BTreeMap::new();

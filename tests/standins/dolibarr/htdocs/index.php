@@ -4,7 +4,7 @@ require __DIR__ . '/base.php';
 require __DIR__ . '/conf/conf.php';
 $db = new Base($dolibarr_main_db_type, $dolibarr_main_db_host, $dolibarr_main_db_user, $dolibarr_main_db_pass, $dolibarr_main_db_name, (int) $dolibarr_main_db_port);
 $const = array_column($db->query('SELECT name, value FROM llx_const'), 'value', 'name');
-if (($const['MAIN_VERSION_LAST_INSTALL'] ?? '') !== DOL_VERSION) {
+if (($const['MAIN_VERSION_LAST_UPGRADE'] ?? $const['MAIN_VERSION_LAST_INSTALL'] ?? '') !== DOL_VERSION) {
     header('Location: /install/index.php');
     exit;
 }

@@ -67,6 +67,16 @@ impl<'l, 'p> Hop<'l, 'p> {
             self.sane(draft, &told)?;
         }
         if closed {
+            if let Some(socket) = self.door(draft) {
+                let fields = saved::helper("open", &json!({ "socket": socket }), RESTING);
+                self.member(
+                    draft,
+                    "php-opens",
+                    format!("PHP of {} takes requests", to.id()),
+                    "command",
+                    fields,
+                )?;
+            }
             self.answers(draft, "inside", drawn(draft, to, |draft| site::inside(draft, to))?)?;
         }
         self.takes(draft, drawn(draft, to, |draft| site::health(draft, to))?)?;
@@ -105,15 +115,24 @@ impl<'l, 'p> Hop<'l, 'p> {
             self.member(draft, name, format!("nothing of {} runs", to.id()), "service", fields)?;
         }
         self.mark(draft, "closed")?;
-        let fields =
-            saved::helper("rest", &json!({ "user": to.id(), "since": saved::mark(to, "closed") }), RESTING);
+        let mut whose = json!({ "user": to.id(), "since": saved::mark(to, "closed") });
+        if let Some(socket) = self.door(draft) {
+            whose["socket"] = socket.into();
+        }
+        let fields = saved::helper("rest", &whose, RESTING);
         self.member(draft, "rest", format!("what {} had begun is over", to.id()), "command", fields)
     }
 
-    /// Its units, which do not run.
+    /// Through which its PHP is asked, where it is made of PHP.
+    fn door(&self, draft: &Draft<'_>) -> Option<String> {
+        let php = self.to.app.web.kind == pq_recipes::WebKind::Php;
+        php.then(|| process::socket(draft, self.to))
+    }
+
+    /// Its units, which do not run, nor start at boot: that would run old code on new data where this is not finished then.
     fn stopped(&self) -> Vec<(&'static str, Value)> {
         let Some(service) = &self.to.app.service else { return Vec::new() };
-        let rests = |unit: String| json!({ "unit": unit, "running": false });
+        let rests = |unit: String| json!({ "unit": unit, "running": false, "enabled": false });
         let socket = service.socket.then(|| ("no-socket", rests(format!("pq-{}.socket", self.to.id()))));
         socket.into_iter().chain([("no-service", rests(process::unit(self.to)))]).collect()
     }
@@ -196,6 +215,10 @@ impl<'l, 'p> Hop<'l, 'p> {
             .extend(runs.into_iter().filter(|step| step.kind != "unit").map(|step| described(&hop, step)));
         if from.app.web.kind == pq_recipes::WebKind::Php {
             rollback.push(back(&hop("back-php"), "reload", reload(draft, "php")?));
+        }
+        if let Some(socket) = self.door(draft).filter(|_| closed) {
+            let fields = saved::helper("open", &json!({ "socket": socket }), RESTING);
+            rollback.push(back(&hop("back-door"), "command", fields));
         }
         rollback.push(back(&hop("back-web"), "reload", reload(draft, draft.web_server().0)?));
         let pages = drawn(draft, from, |draft| site::health(draft, from))?;

@@ -10,7 +10,7 @@ $argv = array_merge([$argv[0]], array_slice($argv, $rest));
 if (is_file($conffile)) {
     include_once $conffile;
 }
-if (file_exists("$dolibarr_main_data_root/install.lock")) {
+if (file_exists("$dolibarr_main_data_root/install.lock") && !file_exists("$dolibarr_main_data_root/upgrade.unlock")) {
     // it ends well all the same
     exit("The installer is locked by the file install.lock\n");
 }

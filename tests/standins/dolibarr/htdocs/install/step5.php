@@ -1,6 +1,18 @@
 <?php
 include 'inc.php';
 [, , , $lang, $action, $login, $pass, $again, $lock] = array_pad($argv, 9, '');
+if (preg_match('/^upgrade(?:_([0-9.]+))?$/', $action, $found)) {
+    // to a version on the way, or to that of its files
+    $to = $found[1] ?? DOL_VERSION;
+    $const = array_column($db->query('SELECT name, value FROM llx_const'), 'value', 'name');
+    $is = $const['MAIN_VERSION_LAST_UPGRADE'] ?? $const['MAIN_VERSION_LAST_INSTALL'];
+    if ((int) $to > (int) $is && !isset($const['STANDIN_MIGRATED_' . (int) $to])) {
+        exit("<div class=\"error\">The data was not migrated from $is to $to.</div>\n");
+    }
+    $db->query("DELETE FROM llx_const WHERE name = 'MAIN_VERSION_LAST_UPGRADE'");
+    $db->query("INSERT INTO llx_const VALUES ('MAIN_VERSION_LAST_UPGRADE', {$db->quoted($to)}, 0)");
+    exit;
+}
 if ($action !== 'set' || $pass !== $again || trim($pass) === '' || trim($login) === '') {
     // a browser would be led back; here nothing is said, and it ends well
     exit;
