@@ -12,7 +12,7 @@ pub(super) const NEXTCLOUD: App = App {
     name: "nextcloud",
     database: "postgres",
     server: "nginx",
-    archives: Some(["standins.test/nextcloud-32.0.1.tar.gz", "standins.test/nextcloud-33.0.2.tar.gz"]),
+    archives: Some(["standins.test/nextcloud-98.0.1.tar.gz", "standins.test/nextcloud-99.0.2.tar.gz"]),
     id: "cloud",
     keys: "database: postgres, title: L'atelier",
     put: file,
@@ -72,7 +72,7 @@ fn file(machine: &Machine) -> Result<()> {
         r#"dav=https://cloud.demo.test/remote.php/dav/files/admin/essai.txt; echo "avant, l'été" > /root/essai
            browser -K /root/netrc -T /root/essai -o /dev/null -w '%{http_code}' $dav
            app=/srv/paquerette/www/cloud/kept/custom_apps/contacts; mkdir -p $app/appinfo
-           echo '<?xml version="1.0"?><info><id>contacts</id><version>7.1.0</version><dependencies><nextcloud min-version="31" max-version="32"/></dependencies></info>' > $app/appinfo/info.xml
+           echo '<?xml version="1.0"?><info><id>contacts</id><version>7.1.0</version><dependencies><nextcloud min-version="97" max-version="98"/></dependencies></info>' > $app/appinfo/info.xml
            chown -R cloud: $app; cd /srv/paquerette/www/cloud/current; runuser -u cloud -- php -dapc.enable_cli=1 occ app:enable contacts"#,
     )?;
     assert_eq!(made, "201");
@@ -87,7 +87,7 @@ fn an_app(machine: &Machine) -> Result<()> {
         assert!(
             run.code == 1
                 && all.contains("BLOCKED")
-                && all.contains("app `contacts` 7.1.0 is for Nextcloud 31 to 32"),
+                && all.contains("app `contacts` 7.1.0 is for Nextcloud 97 to 98"),
             "{all}"
         );
         assert!(all.contains(word), "{word}: {all}");
@@ -97,7 +97,7 @@ fn an_app(machine: &Machine) -> Result<()> {
         "/srv/paquerette/www/cloud/kept/config/store.config.php",
         "<?php\n$CONFIG = ['appstoreurl' => 'http://127.0.0.1:8099'];\n",
     )?;
-    told("the app store does not say whether it has one for 33.0.2")?;
+    told("the app store does not say whether it has one for 99.0.2")?;
     let store = |spec: &str| {
         machine.write(
             "/srv/store/apps.json",
@@ -105,9 +105,9 @@ fn an_app(machine: &Machine) -> Result<()> {
         )
     };
     machine.sh("mkdir -p /srv/store && chmod 755 /srv/store && systemd-run -q --unit store python3 -m http.server 8099 --bind 127.0.0.1 -d /srv/store; sleep 1")?.success()?;
-    store(">=31 <=32")?;
-    told("and the app store has none for 33.0.2")?;
-    store(">=32 <=33")
+    store(">=97 <=98")?;
+    told("and the app store has none for 99.0.2")?;
+    store(">=98 <=99")
 }
 
 /// Packs them as their makers pack releases, each in two versions.
@@ -117,7 +117,7 @@ pub(super) fn packed(lab: &Lab) -> Result<()> {
         packs() { # ARCHIVE TOP VERSION
             (cd "$work" && tar c --sort=name --owner=0 --group=0 --mtime=@0 "$2" | gzip -n > "$to/.$1-$$"); mv "$to/.$1-$$" "$to/$1"; echo "$3" > "$to/$1.version"; rm -rf "$work/$2"
         }
-        for version in 32.0.1 33.0.2; do
+        for version in 98.0.1 99.0.2; do
             cp -r "$from/nextcloud" "$work/nextcloud"; sed -i "s/32\.0\.1/$version/; s/\[32, 0, 1/[$(echo $version | sed 's/\./, /g')/" "$work/nextcloud/version.php"
             packs nextcloud-$version.tar.gz nextcloud $version
         done

@@ -270,7 +270,8 @@ impl<'l, 'p> Hop<'l, 'p> {
         let to = self.to;
         let scope = to.scope.with("upgrade", json!({ "from": self.from.version, "to": to.version }));
         let mut written = drawn(draft, to, |draft| draft.recipe(&to.recipe(None), steps, &scope))?;
-        written.retain(|step| step.before.is_none() && step.after.is_none());
+        // Packages go before everything, as the steps of the instance at its last version have them.
+        written.retain(|step| step.before.is_none() && step.after.is_none() && step.kind != "package");
         if let Some(limit) = self.limit {
             for step in written.iter_mut().filter(|step| step.kind == "command") {
                 step.body.insert("timeout".to_owned(), limit.into());

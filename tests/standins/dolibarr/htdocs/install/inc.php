@@ -14,7 +14,8 @@ if (file_exists("$dolibarr_main_data_root/install.lock") && !file_exists("$dolib
     // it ends well all the same
     exit("The installer is locked by the file install.lock\n");
 }
-if (!is_writable($conffile)) {
+// what upgrades only reads them
+if (!is_writable($conffile) && !file_exists("$dolibarr_main_data_root/upgrade.unlock")) {
     exit("<div class=\"error\">Configuration file $conffile is not writable.</div>\n");
 }
 $db = new Base($dolibarr_main_db_type, $dolibarr_main_db_host, $dolibarr_main_db_user, $dolibarr_main_db_pass, $dolibarr_main_db_name, (int) $dolibarr_main_db_port);
