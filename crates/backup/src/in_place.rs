@@ -124,6 +124,7 @@ pub(crate) fn put_back(
         settings::stay(item.owner.as_str(), &staged)?;
     }
     let dir = Path::new(state::DIR);
+    quiet::open(item, "it is being restored", dir);
     let exchanged = quiet(item, &mut session.state, dir).and_then(|()| {
         for (dump, file) in &dumps {
             exchange_database(dump, file, told)?;
@@ -140,6 +141,7 @@ pub(crate) fn put_back(
         Ok(())
     });
     let woken = wake(item, &mut session.state, dir);
+    quiet::close(item, dir);
     for (from, _) in &staged {
         let stage = |it: &&Path| it.file_name().is_some_and(|name| name.to_string_lossy().starts_with(STAGE));
         let _ = from.ancestors().find(stage).map(fs::remove_dir_all);

@@ -3,10 +3,11 @@
 //! Always true here: what was quieted is noted before it is, so that whoever is killed in between is made good by the next call.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use pq_items::{BackupItem, Command};
 use pq_machine::Machine;
+use pq_store::Maintenance;
 use pq_steps::System as _;
 use pq_stream::Diagnostic;
 
@@ -15,7 +16,24 @@ use crate::state::State;
 /// How long a command may take where the item does not say.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Quiets an item, as its commands say. Where one fails, it is woken again.
+/// How long nobody is told of an application that is quiet: one that is so for longer is down.
+const WINDOW: Duration = Duration::from_secs(3600);
+
+/// Opens the maintenance window of an item. Where it cannot be opened, people may be told too much, which stops no backup.
+pub fn open(item: &BackupItem, why: &str, dir: &Path) {
+    let _ = windows(dir).open(item.owner.as_str(), why, SystemTime::now(), WINDOW);
+}
+
+/// Closes it; there need not be one.
+pub fn close(item: &BackupItem, dir: &Path) {
+    let _ = windows(dir).close(item.owner.as_str());
+}
+
+fn windows(dir: &Path) -> Maintenance {
+    Maintenance::new(dir.parent().unwrap_or(dir))
+}
+
+/// Quiets an item, as its commands say, within a maintenance window. Where one fails, it is woken again.
 ///
 /// # Errors
 /// Where a command fails.
@@ -23,6 +41,7 @@ pub fn quiet(item: &BackupItem, state: &mut State, dir: &Path) -> Result<(), Dia
     if item.quiesce.is_empty() {
         return Ok(());
     }
+    open(item, "it is quiet while it is read or replaced", dir);
     state.quiet.push(item.owner.as_str().to_owned());
     save(state, dir)?;
     item.quiesce.iter().try_for_each(|command| run(command, "quiet", item))
@@ -37,6 +56,8 @@ pub fn wake(item: &BackupItem, state: &mut State, dir: &Path) -> Result<(), Diag
         return Ok(());
     }
     let ran: Vec<_> = item.resume.iter().map(|command| run(command, "wake", item)).collect();
+    // One that cannot be woken is down, and people are to be told that.
+    close(item, dir);
     ran.into_iter().collect::<Result<Vec<()>, _>>()?;
     state.quiet.retain(|owner| owner != item.owner.as_str());
     save(state, dir)
@@ -103,4 +124,32 @@ fn ended(
 
 fn save(state: &State, dir: &Path) -> Result<(), Diagnostic> {
     state.save(dir).map_err(|error| crate::unnoted(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_with_an_end_is_open_while_an_application_is_quiet_and_closed_also_where_it_cannot_be_woken() {
+        let lib = tempfile::tempdir().unwrap();
+        let dir = lib.path().join("backup");
+        std::fs::create_dir(&dir).unwrap();
+        let item = |resume: &str| {
+            let text = format!("owner: wiki\nquiesce: [{{ argv: ['true'] }}]\nresume: [{{ argv: ['{resume}'] }}]\n");
+            pq_items::read::<BackupItem>("an item", "wiki.yml", &text).unwrap()
+        };
+        let window = |after: u64| {
+            let time = SystemTime::now() + Duration::from_secs(after);
+            Maintenance::new(lib.path()).of("wiki", time).unwrap()
+        };
+        let mut state = State::default();
+        quiet(&item("true"), &mut state, &dir).unwrap();
+        assert!(window(0).is_some() && window(3601).is_none(), "{:?}", window(0));
+        wake(&item("true"), &mut state, &dir).unwrap();
+        assert_eq!(window(0), None);
+        quiet(&item("true"), &mut state, &dir).unwrap();
+        assert!(wake(&item("false"), &mut state, &dir).is_err());
+        assert_eq!(window(0), None);
+    }
 }
