@@ -69,7 +69,7 @@ fn execute(order: &Order, stream: Vec<u8>, mut voice: Voice) -> Status {
         Question::Space => return tell(&voice, pq_run::space(&order.base).map(Said::Space)),
         Question::Installed => return tell(&voice, pq_run::installed(&order.base).map(Said::Installed)),
         Question::Upgrade | Question::UpgradeSecurity => return upgrade(order, &stream, voice),
-        Question::Backup => return tool(order, voice),
+        Question::Backup | Question::Monitor => return tool(order, voice),
         Question::ComeIn => return tell(&voice, pq_run::came_in().map(|()| Said::CameIn)),
         Question::Check | Question::Apply => {}
     }
@@ -134,7 +134,7 @@ fn tool(order: &Order, voice: Voice) -> Status {
         }
         asked.ask(Signal::SIGHUP);
     });
-    let program = Path::new(tool::BACKUP);
+    let program = Path::new(tool::program(order.question).unwrap_or_default());
     let ended = tool::same_release(program).and_then(|()| {
         tool::converse(program, &order.command, &order.words, &stop, &mut |told| {
             voice.say(&Said::Told { told });

@@ -36,5 +36,5 @@ pub use ask::{Answer, Asked, Spoken, facts, statuses};
 pub use crew::{Crew, execute};
 pub use far::serve;
 pub use member::{Plan, read};
-pub use tool::backup;
+pub use tool::{backup, monitor};
 pub use upkeep::{installed, packages, space, upgrade};

@@ -44,6 +44,8 @@ pub enum Question {
     Installed,
     /// What `pq-backup` there does or says.
     Backup,
+    /// What `pq-monitor` there says.
+    Monitor,
     /// Nothing: that this came shows that there is a way in.
     ComeIn,
 }

@@ -17,6 +17,7 @@ use crate::line::{Call, Hears};
 use crate::login::{Login, Password};
 use crate::order::{Frame, Order, Question};
 use crate::said::Said;
+use crate::tool;
 
 /// Longest text of an answer.
 const LONGEST: usize = 500;
@@ -73,7 +74,7 @@ impl<T> Asked<'_, T> {
         let none = Secret { host: host.to_owned(), names: Vec::new(), sealed: String::new() };
         let frame = Frame::new(&order, self.run, none, self.steps)
             .map_err(|error| Ending::failed(Diagnostic::new("cannot ask").cause(error.to_string())))?;
-        let ends_with_line = self.question == Question::Backup;
+        let ends_with_line = tool::program(self.question).is_some();
         let (take, note, told) = (self.take, self.note, self.told);
         let mut ear = Ear { host, take, note, told, ends_with_line, answer: None, refused: None };
         let call = Call { login, password, frame, asks: self.asks, patience: self.patience };

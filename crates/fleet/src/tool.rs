@@ -26,8 +26,18 @@ use crate::crew::{Crew, sent_by};
 use crate::order::Question;
 use crate::said::Said;
 
-/// Where it is installed.
-pub const BACKUP: &str = "/usr/local/bin/pq-backup";
+/// Where they are installed.
+const BACKUP: &str = "/usr/local/bin/pq-backup";
+const MONITOR: &str = "/usr/local/bin/pq-monitor";
+
+/// The tool of which a question is what it says; nothing where the executor itself answers.
+pub fn program(question: Question) -> Option<&'static str> {
+    match question {
+        Question::Backup => Some(BACKUP),
+        Question::Monitor => Some(MONITOR),
+        _ => None,
+    }
+}
 
 /// How soon it hears that it is to end.
 const HEED: Duration = Duration::from_millis(100);
@@ -58,12 +68,38 @@ pub fn backup(
     if changes && names.len() > 1 && !crew.yes {
         confirm(&names)?;
     }
+    ask(Question::Backup, run, hosts, keys, crew, heard)
+}
+
+/// Has `pq-monitor` of these hosts, each with its own `words`, say what it says; `heard` hears it. Nothing is changed.
+///
+/// # Errors
+/// Where nobody can be asked.
+pub fn monitor(
+    run: &Run,
+    hosts: &[Asked],
+    keys: &KeyFiles,
+    crew: &Crew,
+    heard: &(dyn Fn(&str, Spoken) + Sync),
+) -> Result<Vec<Answer<Status>>, Failure> {
+    ask(Question::Monitor, run, hosts, keys, crew, heard)
+}
+
+fn ask(
+    question: Question,
+    run: &Run,
+    hosts: &[Asked],
+    keys: &KeyFiles,
+    crew: &Crew,
+    heard: &(dyn Fn(&str, Spoken) + Sync),
+) -> Result<Vec<Answer<Status>>, Failure> {
     let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
     let stop = Stop::watch_for(signals, STOPPING).map_err(|error| {
         Failure::failed(Diagnostic::new("cannot wait for signals").cause(error.to_string()))
     })?;
     let here = |asked: &Asked| {
-        let own = std::env::current_exe().unwrap_or_else(|_| BACKUP.into());
+        let own =
+            std::env::current_exe().unwrap_or_else(|_| program(question).unwrap_or_default().into());
         let mut told = |told| heard(&asked.host.host, Spoken::Told(told));
         converse(&own, &sent_by(), &asked.words, &stop, &mut told).map_err(|error| {
             Failure::failed(Diagnostic {
@@ -77,7 +113,7 @@ pub fn backup(
         _ => None,
     };
     let status = |status: &Status| *status;
-    let soon = Asking::soon(Question::Backup, &here, take);
+    let soon = Asking::soon(question, &here, take);
     let asking = Asking { patience: None, stop: &stop, status, heard, ..soon };
     asking.ask(run, hosts, keys, crew)
 }
@@ -88,12 +124,15 @@ pub fn backup(
 /// Where it is not.
 pub fn same_release(program: &Path) -> Result<(), Diagnostic> {
     let name = name(program);
-    let cure = "install this release there: `paquerette_tools` and `backup_jobs` in the inventory, and `pq-inventory HOST | pq-server --apply`";
+    let jobs = if name == "pq-backup" { " and `backup_jobs`" } else { "" };
+    let cure = format!(
+        "install this release there: `paquerette_tools`{jobs} in the inventory, and `pq-inventory HOST | pq-server --apply`"
+    );
     let answer = Command::new(program).arg("--version").stdin(Stdio::null()).output();
     let answer = answer.map_err(|error| {
         Diagnostic::new(format!("`{name}` is not installed"))
             .cause(format!("`{}`: {}", program.display(), system_cause(&error)))
-            .hint(cure)
+            .hint(cure.clone())
     })?;
     let (is, ours) = (String::from_utf8_lossy(&answer.stdout).trim().to_owned(), env!("CARGO_PKG_VERSION"));
     match is == format!("{name} {ours}") {
@@ -154,9 +193,12 @@ pub fn converse(
     });
     if stop.asked().is_some() {
         let error = Diagnostic::new(format!("`{name}` was stopped")).cause("the run was asked to stop");
-        return Err(error.hint(
-            "what was whole stays so, and what was not counts for nothing; run the same command again",
-        ));
+        return Err(match name == "pq-monitor" {
+            true => error,
+            false => error.hint(
+                "what was whole stays so, and what was not counts for nothing; run the same command again",
+            ),
+        });
     }
     heard.map_err(|error| cannot(&error))?;
     let code = status.map_err(|error| cannot(&error))?.code();

@@ -1,6 +1,8 @@
 //! How everything is, as it was last seen: for tables, records, pages and programs. Nothing is asked, nothing is written.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::message::utc;
 use crate::plan::Watched;
@@ -25,11 +27,11 @@ pub struct Seen {
 }
 
 /// A check as a record.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
     /// Always `check`.
     #[serde(rename = "type")]
-    pub record: &'static str,
+    pub record: Cow<'static, str>,
     /// The machine.
     pub host: String,
     /// The check.
@@ -111,7 +113,7 @@ impl View {
             let answer = memory.map(|it| it.last.clone()).unwrap_or_default();
             let Answer { code, message, hint, value, unit, ms, .. } = answer;
             Row {
-                record: "check",
+                record: "check".into(),
                 host: self.host.clone(),
                 check: seen.id.clone(),
                 target: seen.about.clone(),

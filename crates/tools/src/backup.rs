@@ -1,7 +1,6 @@
 //! `pq-backup`: backs this machine up, copies that away, restores it and proves that it can be; and has other machines do so.
 
 mod hosts;
-mod input;
 mod look;
 mod rebuild;
 mod row;
@@ -23,6 +22,7 @@ use pq_stream::{Diagnostic, Status};
 
 use say::{Mouth, Voice};
 
+use crate::input;
 use crate::upkeep::AskArgs;
 
 /// Back this machine up, copy that away, restore it, and prove that it can be restored

@@ -1,5 +1,6 @@
 //! `pq-monitor`: looks whether what this machine does is done, and tells people where it is not.
 
+mod hosts;
 mod shown;
 
 use std::io::{Write as _, stdout};
@@ -12,16 +13,22 @@ use pq_items::{Id, Span};
 use pq_monitor::{Beat, Options, Places, Ran, Setup};
 use pq_stream::{Diagnostic, Status, nearest, system_cause};
 
+use crate::input;
+use crate::upkeep::AskArgs;
+
 /// Look whether what this machine does is done, and tell people where it is not
 ///
 /// What is watched stands in /etc/paquerette/monitor.d, whom it is told and from when on in /etc/paquerette/monitor.yml; pq-server,
 /// pq-platform and pq-instance write both, and items of your own stand beside theirs. cron runs it each minute; it is no daemon.
 #[derive(Debug, Parser)]
-#[command(name = "pq-monitor", version, after_help = EXIT_STATUS, disable_help_subcommand = true, args_conflicts_with_subcommands = true)]
+#[command(name = "pq-monitor", version, after_help = EXIT_STATUS, disable_help_subcommand = true)]
 pub(crate) struct Args {
     /// Send a message by each way that is set, and say which took it
     #[arg(long)]
     test_alert: bool,
+    /// Speak to the machine that asks, in records
+    #[arg(long, value_name = "WHO", hide = true)]
+    remote: Option<String>,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -48,7 +55,8 @@ enum Verb {
     },
     /// Say how every check is, as it was last asked
     ///
-    /// Asks nothing. The exit status is 3 where something is not well.
+    /// Asks nothing. The exit status is 3 where something is not well. Behind `pq-inventory HOST |` it says so of the hosts of the
+    /// stream, by the pq-monitor that is installed there; one that gives no answer is named.
     #[command(after_help = EXIT_STATUS)]
     Status {
         /// Those of these items or checks alone
@@ -63,7 +71,7 @@ enum Verb {
         #[arg(short, long)]
         watch: bool,
         #[command(flatten)]
-        output: OutputArgs,
+        ask: AskArgs,
     },
     /// Say all about one check: what it asks, what it answered, why, since when, whom it was told, what helps
     #[command(after_help = EXIT_STATUS)]
@@ -129,6 +137,15 @@ fn span(text: &str) -> Result<Duration, String> {
 /// Where nothing could be begun.
 pub fn run() -> Result<Status, Failure> {
     let args = Args::parse();
+    if let (true, Some(_)) = (args.test_alert, &args.verb) {
+        let error = Diagnostic::new("`--test-alert` is a command of its own");
+        return Err(Failure::input(error.hint("leave out what stands behind it")));
+    }
+    if let (None, Some(verb)) = (&args.remote, &args.verb)
+        && let Some(status) = verb.elsewhere()?
+    {
+        return Ok(status);
+    }
     if !rustix::process::geteuid().is_root() {
         let error = Diagnostic::new("only root can watch a machine")
             .cause(format!("this runs as user {}", rustix::process::geteuid().as_raw()));
@@ -143,6 +160,7 @@ pub fn run() -> Result<Status, Failure> {
                 error.hint("`pq-monitor status` says how all is; `pq-monitor --help` what else there is"),
             ))
         }
+        Some(verb) if args.remote.is_some() => verb.answer(&places),
         Some(verb) => verb.run(&places),
     }
 }
@@ -157,13 +175,36 @@ fn now() -> i64 {
 }
 
 impl Verb {
+    /// Does it on the hosts that standard input names; nothing where it names none, or this machine alone.
+    fn elsewhere(&self) -> Result<Option<Status>, Failure> {
+        let Verb::Status { only, bad, slowest, watch, ask } = self else { return Ok(None) };
+        if ask.here || !input::names_hosts("`--here` is this machine") {
+            return Ok(None);
+        }
+        if *watch {
+            let error = Diagnostic::new("`--watch` shows this machine, and hosts are named");
+            return Err(Failure::input(error.hint("`watch -n 60` repeats a whole command")));
+        }
+        hosts::status(&shown::Wanted { only, bad: *bad, slowest: *slowest }, ask)
+    }
+
+    /// Does it for a machine that asks this one.
+    fn answer(self, places: &Places) -> Result<Status, Failure> {
+        match self {
+            Verb::Status { only, bad, slowest, .. } => {
+                hosts::answer(&setup(places)?, &shown::Wanted { only: &only, bad, slowest })
+            }
+            _ => Err(Failure::input(Diagnostic::new("only `status` is asked for from elsewhere"))),
+        }
+    }
+
     fn run(self, places: &Places) -> Result<Status, Failure> {
         match self {
             Verb::Run { all, deadline, quiet, output } => {
                 ask(places, &Options { deadline, all }, quiet, output.form()?)
             }
-            Verb::Status { only, bad, slowest, watch, output } => {
-                let form = output.form()?;
+            Verb::Status { only, bad, slowest, watch, ask } => {
+                let form = ask.output.form()?;
                 known(&setup(places)?, &only)?;
                 loop {
                     let setup = setup(places)?;

@@ -10,11 +10,11 @@ use std::sync::{Mutex, PoisonError};
 use pq_cli::{Failure, Form, printable, report, tell, tool_name};
 use pq_fleet::Spoken;
 use pq_stream::{ConnectionKind, Diagnostic, End, Event, Host, Problem, Record, Run, Status, Writer};
-use serde_json::Value;
 
 use super::row::{Afar, OfHost, Row, Word};
 use super::say::{ended, progress};
 use super::{Verb, look, shown};
+use crate::one_line::in_one_line;
 use crate::upkeep::{AskArgs, Asking};
 
 /// Asks the hosts of the stream; answers the verb itself where that is this machine alone.
@@ -49,25 +49,6 @@ pub(super) fn ask(verb: Verb, args: &AskArgs, yes: bool) -> Result<Result<Status
     };
     let worst = answers.iter().map(|answer| answer.unwrap_or_else(|status| status)).max().unwrap_or_default();
     hall.into_inner().unwrap_or_else(PoisonError::into_inner).close(worst, nothing).map(Ok)
-}
-
-/// What was said, with no control character in any text: a line end would begin a line that is nobody's.
-fn in_one_line(told: Value) -> Value {
-    let plain = |text: String| match text.contains(|c: char| c.is_control()) {
-        true => text
-            .chars()
-            .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
-            .collect(),
-        false => text,
-    };
-    match told {
-        Value::String(text) => Value::String(plain(text)),
-        Value::Array(items) => items.into_iter().map(in_one_line).collect(),
-        Value::Object(map) => {
-            Value::Object(map.into_iter().map(|(key, value)| (plain(key), in_one_line(value))).collect())
-        }
-        other => other,
-    }
 }
 
 /// A host, and what it said that was not shown yet.

@@ -19,7 +19,8 @@ pub(super) struct Wanted<'w> {
 }
 
 impl Wanted<'_> {
-    fn wants(&self, seen: &Seen) -> bool {
+    /// Whether a check is one of them.
+    pub fn wants(&self, seen: &Seen) -> bool {
         let named = self.only.is_empty() || self.only.iter().any(|it| *it == seen.owner || *it == seen.id);
         let bad = seen.memory.as_ref().is_none_or(|it| it.level.is_bad() || it.last.level.is_bad());
         named && (bad || !self.bad)

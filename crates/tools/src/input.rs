@@ -22,14 +22,14 @@ const SOON: Duration = Duration::from_secs(3);
 const SERVERS: [&str; 2] = ["sshd", "dropbear"];
 
 /// Whether standard input is a pipe that ends before anything comes. Waits for that, whoever holds its other end.
-pub(super) fn is_empty_pipe() -> bool {
+pub(crate) fn is_empty_pipe() -> bool {
     let pipe =
         fstat(stdin().as_fd()).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
     pipe && stdin().lock().fill_buf().is_ok_and(<[u8]>::is_empty)
 }
 
 /// Whether standard input is a stream of hosts. Waits for its first byte, or its end; who waits long is told what else there is.
-pub(super) fn names_hosts(else_there_is: &'static str) -> bool {
+pub(crate) fn names_hosts(else_there_is: &'static str) -> bool {
     let Ok(stat) = fstat(stdin().as_fd()) else { return false };
     let kind = FileType::from_raw_mode(stat.st_mode);
     if !matches!(kind, FileType::Fifo | FileType::RegularFile) {
