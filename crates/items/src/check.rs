@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kinds::{
-    Backups, Certificate, Clock, Database, Disk, Dns, FileAge, Heartbeat, Http, Load, Memory, OomKills,
+    Backups, Certificate, Clock, Database, Disk, Dns, FileAge, Heartbeat, Http, Load, Memory, MonitorPeer, OomKills,
     Process, Queue, Runs, Socket, Swap, Tcp, UnitRuns, Updates,
 };
 use crate::{Command, Damping, Id, Line, Reference, Span};
@@ -105,6 +105,8 @@ probes! {
     unit: Unit(UnitRuns),
     /// A page is answered.
     http: Http(Box<Http>),
+    /// Another machine is there: it answers over https, whatever it answers.
+    peer: Peer(MonitorPeer),
     /// A TCP port answers.
     tcp: Tcp(Tcp),
     /// A unix socket answers.

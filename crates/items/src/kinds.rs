@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AbsolutePath, DatabaseName, Id, Line, Pattern, Percent, Span, UnitName, Url};
+use crate::{AbsolutePath, DatabaseName, Id, Line, MachineName, Pattern, Percent, Span, UnitName, Url};
 
 /// A systemd unit is active.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -78,6 +78,45 @@ fn is_zero(number: &u8) -> bool {
     *number == 0
 }
 
+/// Another machine answers over https: a check, and one of the machines that watch each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "WrittenMonitorPeer")]
+pub struct MonitorPeer {
+    /// Its name in the inventory.
+    pub name: MachineName,
+    /// An https address that it serves; what is answered does not matter.
+    pub url: Url,
+    /// An authority that is trusted beside the machine's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<AbsolutePath>,
+}
+
+/// Another machine answers over https: a check, and one of the machines that watch each other.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "MonitorPeer")]
+struct WrittenMonitorPeer {
+    /// Its name in the inventory.
+    name: MachineName,
+    /// An https address that it serves; what is answered does not matter.
+    url: Url,
+    /// An authority that is trusted beside the machine's own.
+    #[serde(default)]
+    ca: Option<AbsolutePath>,
+}
+
+impl TryFrom<WrittenMonitorPeer> for MonitorPeer {
+    type Error = String;
+
+    fn try_from(it: WrittenMonitorPeer) -> Result<Self, String> {
+        let WrittenMonitorPeer { name, url, ca } = it;
+        match url.as_str().starts_with("https://") {
+            true => Ok(MonitorPeer { name, url, ca }),
+            false => Err(format!("`{url}` is no https address: anybody could answer in the place of `{name}`")),
+        }
+    }
+}
+
 /// A TCP port answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -111,6 +150,9 @@ pub struct Certificate {
     /// An authority that is trusted beside the machine's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca: Option<AbsolutePath>,
+    /// Where it is noted that a public authority was asked for it, and why it was not given yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<AbsolutePath>,
 }
 
 /// A certificate is good, served, and not near its end.
@@ -129,17 +171,20 @@ struct WrittenCertificate {
     /// An authority that is trusted beside the machine's own.
     #[serde(default)]
     ca: Option<AbsolutePath>,
+    /// Where it is noted that a public authority was asked for it, and why it was not given yet.
+    #[serde(default)]
+    asked: Option<AbsolutePath>,
 }
 
 impl TryFrom<WrittenCertificate> for Certificate {
     type Error = String;
 
     fn try_from(it: WrittenCertificate) -> Result<Self, String> {
-        let WrittenCertificate { names, file, served, ca } = it;
+        let WrittenCertificate { names, file, served, ca, asked } = it;
         match (names.is_empty(), &file, &served) {
             (true, _, _) => Err("`names` of a certificate is empty".to_owned()),
             (_, None, None) => Err("a certificate has neither `file` nor `served`".to_owned()),
-            _ => Ok(Certificate { names, file, served, ca }),
+            _ => Ok(Certificate { names, file, served, ca, asked }),
         }
     }
 }

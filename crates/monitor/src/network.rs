@@ -1,20 +1,21 @@
 //! Whether this machine has a network at all: else what it cannot reach says nothing of those who are not reached.
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pq_items::Line;
 
 use crate::Answer;
+use crate::probe::addresses;
 
 /// How long a place beyond this machine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The codes of answers that a machine without a network gives.
-const BLIND: [&str; 3] = ["timeout", "unreachable", "name"];
+const BLIND: [&str; 4] = ["timeout", "unreachable", "name", "gone"];
 
 /// Whether an answer may come of a network that is gone.
 pub fn may_be(answer: &Answer) -> bool {
@@ -43,11 +44,22 @@ pub fn gone(places: &[Line]) -> Option<String> {
 
 /// Whether somebody there answers: to be refused is an answer.
 fn reaches(place: &str) -> bool {
-    let found: Vec<SocketAddr> = place.to_socket_addrs().map(Vec::from_iter).unwrap_or_default();
+    let place = port_of(place);
+    let Some((host, port)) = place.rsplit_once(':') else { return false };
+    let Ok(port) = port.parse() else { return false };
+    let found = addresses(host, port, Instant::now() + PATIENCE).unwrap_or_default();
     found.iter().any(|address| match TcpStream::connect_timeout(address, PATIENCE) {
         Ok(_) => true,
         Err(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
     })
+}
+
+/// The place with its port: as it is written, or where an https address leads.
+fn port_of(place: &str) -> String {
+    let Some(rest) = place.strip_prefix("https://") else { return place.to_owned() };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if has_port { host.to_owned() } else { format!("{host}:443") }
 }
 
 /// Whether a default route leads over a line that is up; where the kernel does not say, it is taken for granted.
@@ -77,6 +89,18 @@ fn routes(root: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_an_address_with_a_port_or_that_of_a_page() {
+        for (place, is) in [
+            ("192.0.2.1:53", "192.0.2.1:53"),
+            ("https://wiki.example.org/start?a=b", "wiki.example.org:443"),
+            ("https://wiki.example.org:8443", "wiki.example.org:8443"),
+            ("https://[2001:db8::1]/", "[2001:db8::1]:443"),
+        ] {
+            assert_eq!(port_of(place), is);
+        }
+    }
 
     #[test]
     fn a_default_route_over_a_line_that_is_up_is_a_network() {

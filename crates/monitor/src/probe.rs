@@ -15,6 +15,8 @@ mod file;
 mod heartbeat;
 mod http;
 mod oom;
+mod peer;
+mod pending;
 mod process;
 mod queue;
 mod runs;
@@ -33,7 +35,7 @@ use serde_json::Value;
 use crate::Answer;
 
 pub use heartbeat::{Beat, beat};
-pub use tcp::silent;
+pub use tcp::{addresses, silent};
 pub use unit::{Facts, facts};
 
 /// What checks need beside what they ask.
@@ -70,6 +72,7 @@ pub fn ask(probe: &Probe, context: &Context, until: Instant, memo: &Value) -> As
     match probe {
         Probe::Unit(it) => unit::ask(it, context, memo),
         Probe::Http(it) => http::ask(it, until).into(),
+        Probe::Peer(it) => peer::ask(it, until).into(),
         Probe::Tcp(it) => tcp::ask(it, until).into(),
         Probe::Socket(it) => tcp::unix(it, until).into(),
         Probe::Certificate(it) => certificate::ask(it, context, until).into(),
@@ -108,6 +111,7 @@ pub fn may_pass(probe: &Probe) -> bool {
         probe,
         Probe::Unit(_)
             | Probe::Http(_)
+            | Probe::Peer(_)
             | Probe::Tcp(_)
             | Probe::Socket(_)
             | Probe::Certificate(_)
@@ -130,6 +134,7 @@ pub fn is_outside(probe: &Probe) -> bool {
             Some(at) => place(at.as_str()),
             None => http::host(it.url.as_str()).is_some_and(|host| local(&host)),
         },
+        Probe::Peer(_) => true,
         Probe::Tcp(it) => !local(it.host.as_str()),
         Probe::Certificate(it) => it.served.as_ref().is_some_and(|served| !place(served.as_str())),
         Probe::Dns(it) => !it.server.as_ref().is_some_and(|server| local(server.as_str())),

@@ -103,6 +103,8 @@ pub enum Kind {
     Window,
     /// A way of telling people: a name, and which one it is.
     Channel,
+    /// One of the machines that watch each other: its name in the inventory, and an https address that it serves.
+    MonitorPeer,
 }
 
 /// A public key whose private one nobody has.
@@ -179,6 +181,9 @@ impl Kind {
             Kind::Peer => {
                 "a machine whose backups are kept, such as `{ name: prod1, host: prod1.example.org, host_key: ssh-ed25519 AAAA… }`"
             }
+            Kind::MonitorPeer => {
+                "a machine that another one watches, such as `{ name: web1, url: \"https://web1.example.org/\" }`"
+            }
             Kind::PublicKey => "a public key of ssh, such as `ssh-ed25519 AAAA… prod2`",
             Kind::Window => {
                 "a time with its end, such as `{ from: \"2026-12-01T22:00:00+01:00\", until: \"2026-12-02T02:00:00+01:00\", reason: new disk, who: claire }`, \
@@ -234,6 +239,7 @@ impl Kind {
                 json!({ "name": "sample", "url": "/srv/sample", "password_file": "/etc/paquerette/sample.key" })
             }
             Kind::Peer => json!({ "name": "sample", "host": "sample.example.org", "host_key": SAMPLE_KEY }),
+            Kind::MonitorPeer => json!({ "name": "sample", "url": "https://sample.example.org/" }),
             Kind::PublicKey => json!(SAMPLE_KEY),
             Kind::Window => json!({
                 "from": "2026-12-01T22:00:00Z", "until": "2026-12-02T02:00:00Z", "reason": "sample", "who": "sample",
@@ -371,7 +377,8 @@ impl Kind {
             | Kind::Peer
             | Kind::PublicKey
             | Kind::Window
-            | Kind::Channel => None,
+            | Kind::Channel
+            | Kind::MonitorPeer => None,
         }
     }
 }

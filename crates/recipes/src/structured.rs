@@ -2,7 +2,7 @@
 //!
 //! Each becomes its normal form, with every field, or says what is wrong with it.
 
-use pq_items::{Channel, Peer, PublicKey, Target, Window, cron_time};
+use pq_items::{Channel, MonitorPeer, Peer, PublicKey, Target, Window, cron_time};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -43,6 +43,7 @@ pub(crate) fn read(kind: Kind, value: &Value) -> Option<Result<Value, String>> {
         }),
         Kind::Window => Some(typed::<Window>(value)),
         Kind::Channel => Some(typed::<Channel>(value)),
+        Kind::MonitorPeer => Some(typed::<MonitorPeer>(value)),
         _ => None,
     }
 }

@@ -298,3 +298,44 @@ fn what_is_not_watched_any_more_ends() {
     assert_eq!(world.told(), ["began wiki/page", "ended wiki/page"]);
     assert!(world.state.checks.is_empty());
 }
+
+#[test]
+fn of_machines_in_a_ring_one_that_is_gone_is_told_once_and_one_without_a_network_accuses_nobody() {
+    // Each watches the next one; what it hears is what `network` lets through.
+    let ring = ["web1", "web2", "web3"];
+    let next = |at: usize| ring[(at + 1) % ring.len()];
+    let mut worlds: Vec<World> = (0..ring.len())
+        .map(|at| {
+            let peer = next(at);
+            World::new(&[&format!(
+                "{{ owner: server, checks: [{{ id: peer-{peer}, peer: {{ name: {peer}, url: 'https://{peer}/' }} }}] }}"
+            )])
+        })
+        .collect();
+    let mut minutes = |count: usize, gone: Option<&str>, cut: Option<&str>| {
+        for _ in 0..count {
+            for (at, world) in worlds.iter_mut().enumerate().filter(|(at, _)| gone != Some(ring[*at])) {
+                let peer = next(at);
+                let answer = match () {
+                    () if cut == Some(ring[at]) => {
+                        Answer { blind: true, ..Answer::unknown("no_network", "nothing is known") }
+                    }
+                    () if gone == Some(peer) || cut == Some(peer) => {
+                        Answer::critical("gone", format!("host `{peer}` is gone"))
+                    }
+                    () => Answer::ok("answers"),
+                };
+                world.step([(format!("server/peer-{peer}"), answer)].into());
+            }
+        }
+        worlds.iter().flat_map(World::told).collect::<Vec<_>>()
+    };
+    assert!(minutes(60, None, None).is_empty());
+    assert_eq!(minutes(60, Some("web2"), None), ["began server/peer-web2"]);
+    assert_eq!(minutes(10, None, None), ["began server/peer-web2", "ended server/peer-web2"]);
+    // The line of web1 is cut: web3 says so, and web1 says nothing of web2.
+    let told = minutes(60, None, Some("web1"));
+    assert_eq!(told.last().map(String::as_str), Some("began server/peer-web1"), "{told:?}");
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(minutes(10, None, None).len(), 4);
+}

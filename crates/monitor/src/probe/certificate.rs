@@ -6,14 +6,22 @@ use std::time::Instant;
 use pq_items::Certificate;
 use pq_stream::system_cause;
 
-use super::{Context, chain};
+use super::{Context, chain, pending};
 use crate::{Answer, bounded};
 
 /// Before this, a machine's clock is wrong, and no certificate can be judged: 2026-11-01.
 pub const BUILT: i64 = 1_793_491_200;
 
-/// Asks for it.
+/// Asks for it, and whether the one that was asked for is there.
 pub fn ask(certificate: &Certificate, context: &Context, until: Instant) -> Answer {
+    let answer = judged(certificate, context, until);
+    match pending::of(certificate, context.now) {
+        Some(pending) => answer.or_worse(pending),
+        None => answer,
+    }
+}
+
+fn judged(certificate: &Certificate, context: &Context, until: Instant) -> Answer {
     if context.now < BUILT {
         return Answer::unknown(
             "clock",

@@ -138,6 +138,11 @@ pub(super) fn failed(life: &Life<'_>) -> String {
     format!("/var/lib/paquerette/acme/{}.failed", life.id())
 }
 
+/// Where it is noted what its authority said when it was last asked.
+pub(super) fn asked(life: &Life<'_>) -> String {
+    format!("/var/lib/paquerette/acme/{}.json", life.id())
+}
+
 /// Once its site is served: the public certificate, and whether what is served is what is on the disk.
 pub(super) fn served(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     if life.tls() == "none" {
@@ -210,7 +215,7 @@ fn unused(draft: &mut Draft<'_>, life: &Life<'_>) -> Result<(), Diagnostic> {
     only.extend([
         format!("/etc/letsencrypt/*/{id}"),
         format!("/etc/letsencrypt/renewal/{id}.conf"),
-        format!("/var/lib/paquerette/acme/{id}.json"),
+        asked(life),
     ]);
     let fields = Map::from_iter([("owner".to_owned(), id.into()), ("only".to_owned(), only.into())]);
     later(draft, life, "tls-unused", format!("nothing is left of another `tls` of {id}"), "remove", fields)

@@ -101,6 +101,7 @@ fn monitor(draft: &Draft<'_>, life: &Life<'_>) -> Result<Value, Diagnostic> {
             "file": format!("{}/chain.pem", life.paths.tls),
             "served": "127.0.0.1:443",
             "ca": ca,
+            "asked": (life.tls() == "letsencrypt").then(|| tls::asked(life)),
         },
         }));
     }

@@ -193,6 +193,7 @@ fn what_is_given_as_a_sample_is_of_its_type() {
         Kind::PublicKey,
         Kind::Window,
         Kind::Channel,
+        Kind::MonitorPeer,
     ];
     for kind in kinds {
         assert!(kind.accept(&kind.sample()).is_some(), "{kind:?}");
