@@ -378,6 +378,8 @@ fn issued(lab: &Lab, server: &str, broken: &str) -> Result<()> {
     let before = asked(&machine)?;
     let again = settled(&machine)?;
     assert!(again.contains("one.demo.test, www.one.demo.test is pending"), "{again}");
+    let watched = machine.run(["pq-monitor", "test", "one/certificate"])?;
+    assert!(watched.code == 1 && watched.stdout.contains("www.one.demo.test is pending: "), "{}", watched.stdout);
     assert_eq!((before.as_str(), asked(&machine)?.as_str()), ("1", "1"), "{again}");
 
     step("half of all numbers are refused");
@@ -392,6 +394,8 @@ fn issued(lab: &Lab, server: &str, broken: &str) -> Result<()> {
     assert!(got.contains("https://localhost:14000/dir issued it"), "{got}");
     let number = serves(&machine, "one", true)?;
     serves(&machine, "two", false)?;
+    let watched = machine.run(["pq-monitor", "test", "one/certificate"])?;
+    assert_eq!(watched.code, 0, "{}", watched.stdout);
     let alone = settled(&machine)?;
     assert!(!alone.contains("one.demo.test") && alone.contains("two.demo.test is pending"), "{alone}");
     names(&machine, "clear-servfail", r#"{"host":"two.demo.test"}"#)?;

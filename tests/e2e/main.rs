@@ -46,6 +46,7 @@ mod tampered;
 mod unused;
 mod upgrade;
 mod upkeep;
+mod watched;
 mod way_in;
 mod world;
 mod writer;

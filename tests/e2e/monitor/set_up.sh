@@ -3,7 +3,7 @@
 export DEBIAN_FRONTEND=noninteractive
 echo 'postfix postfix/main_mailer_type select Local only' | debconf-set-selections
 apt-get update -qq
-apt-get install -y -qq nginx-light mariadb-server redis-server cron openssl python3 faketime postfix monit strace >/dev/null
+apt-get install -y -qq nginx-light mariadb-server redis-server cron openssl ca-certificates python3 faketime postfix monit strace >/dev/null
 systemctl disable --now monit.service
 mkdir -p /srv/shop /srv/tls/live /srv/data /srv/www /etc/paquerette/monitor.d
 
@@ -99,6 +99,10 @@ cat >/etc/nginx/sites-enabled/default <<'N'
 server { listen 443 ssl; server_name wiki.test; root /srv/www; ssl_certificate /srv/tls/live/chain.pem; ssl_certificate_key /srv/tls/live/key.pem; }
 N
 certificate good
+# what asks as everybody does finds the name here, and trusts its authority
+echo 127.0.0.1 wiki.test >>/etc/hosts
+cp /srv/tls/ca.pem /usr/local/share/ca-certificates/lab.crt
+update-ca-certificates >/dev/null
 systemctl restart nginx
 mariadb -e "CREATE DATABASE shop; CREATE USER 'www-data'@localhost IDENTIFIED VIA unix_socket; GRANT SELECT ON shop.* TO 'www-data'@localhost"
 sed -i 's/^# *unixsocket .*/unixsocket \/run\/redis\/redis-server.sock/' /etc/redis/redis.conf
@@ -144,3 +148,24 @@ at=$(date -u -d "$1" +%Y-%m-%dT%H:%M:%SZ)
 printf '{"items":{"data":{"newest":{"set":"s","when":"%s"},"proven":{"when":"%s"}}}}' "$at" "$at" >/var/lib/paquerette/backup/state.json
 SH
 chmod 0755 /usr/local/bin/backed-up
+cat >/usr/local/bin/starve <<'SH'
+#!/bin/bash
+# starve UNIT MIB: it may have so much memory and no more, and what grows beyond is ended by the kernel; starve --end: that is over
+#
+# By systemd where the kernel gives it the controller, else in the hierarchy of cgroups before that.
+set -euo pipefail
+old=/run/memory
+if [ "$1" = --end ]; then
+    [ ! -d $old/$HOSTNAME ] || rmdir $old/$HOSTNAME
+    ! mountpoint -q $old || umount $old
+elif grep -qw memory /sys/fs/cgroup/cgroup.controllers; then
+    systemctl set-property --runtime "$1" "MemoryMax=$2M" MemorySwapMax=0
+else
+    mkdir -p $old
+    mountpoint -q $old || mount -t cgroup -o memory memory $old
+    mkdir -p $old/$HOSTNAME
+    echo "$2M" >$old/$HOSTNAME/memory.limit_in_bytes
+    systemctl show --property=MainPID --value "$1" >$old/$HOSTNAME/cgroup.procs
+fi
+SH
+chmod 0755 /usr/local/bin/starve
