@@ -29,7 +29,7 @@ IGNORED = -- --include-ignored
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz build dist tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory bench-fleet bench-apply bench-backup bench-upgrade bench-monitor bench-hardening check schema bless
+.PHONY: help fuzz build dist tools demo demo-down lab lab-up lab-shell lab-down lab-ls test e2e matrix bench-inventory bench-fleet bench-apply bench-backup bench-upgrade bench-monitor bench-hardening check schema pictures bless
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -119,6 +119,9 @@ schema: ## write the JSON Schemas in docs/ from the types
 	for it in recipe pins; do \
 	    $(CARGO) run --quiet --release --example recipe_schemas $$it > docs/$$it.schema.json.new && \
 	    mv docs/$$it.schema.json.new docs/$$it.schema.json; done
+
+pictures: tools build ## take the pictures of docs/pictures anew, of the page of pq-monitor in Chromium
+	PQ_BLESS=1 $(CARGO) test --release --workspace --test page -- pictures
 
 bless: build ## rewrite what the case tests expect; git shows what moved
 	PQ_BLESS=1 $(CARGO) test --release --workspace --test cases

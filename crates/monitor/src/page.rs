@@ -1,265 +1,123 @@
 //! One HTML page of how everything is and was: nothing is loaded from elsewhere, curves are drawn here, light and dark, for a phone
 //! and for a desk, in English and French.
 //!
-//! Always true here: whatever a check answered is text on the page, never a part of it.
+//! Always true here: whatever a check answered is text on the page, never a part of it; and the page forbids the browser to load
+//! anything or to run any script but its own, which it can be read without.
 
+mod bars;
+mod charts;
 mod curve;
-mod style;
+mod french;
+mod incidents;
+mod owners;
+mod safety;
+mod summary;
+mod tiles;
+mod when;
 mod words;
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::tz::TimeZone;
+use sha2::{Digest as _, Sha256};
 
-use crate::history::{History, Incident, SLOT, Span};
-use crate::message::here;
+use crate::history::History;
 use crate::setup::Setup;
+use crate::state::Memory;
 use crate::view::{Seen, View, view};
-use crate::{Level, number};
+use crate::Level;
 use words::both;
 
-/// How many days the bars show.
-const BARS: i64 = 90;
+const STYLE: &str = include_str!("page/page.css");
+const SCRIPT: &str = include_str!("page/page.js");
 
-/// How many incidents are shown.
-const INCIDENTS: usize = 50;
+/// A flower of eight petals, and so the picture in the browser's tab.
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http:%2F%2Fwww.w3.org%2F2000%2Fsvg' viewBox='0 0 32 32'%3E%3Cg fill='%23fff' stroke='%23b9b3a3' stroke-width='.7'%3EPETALS%3C/g%3E%3Ccircle cx='16' cy='16' r='5' fill='%23f0b400'/%3E%3C/svg%3E";
+
+/// What the parts of the page are made from.
+struct Page<'p> {
+    setup: &'p Setup,
+    view: View,
+    history: Option<History>,
+    zone: TimeZone,
+    now: i64,
+}
 
 /// The page of a machine.
 pub fn page(setup: &Setup, now: i64) -> String {
-    let view = view(setup);
     let history = History::look(&setup.places.monitor());
-    let zone = TimeZone::system();
+    let page = Page { setup, view: view(setup), history, zone: TimeZone::system(), now };
     let mut html = String::new();
-    head(&mut html, &view);
+    head(&mut html, &page);
     html.push_str("<main id=\"main\">\n");
-    summary(&mut html, &view, now, &zone);
-    let mut owners: Vec<&str> = view.checks.iter().map(|it| it.owner.as_str()).collect();
-    owners.dedup();
-    for owner in owners {
-        let checks: Vec<&Seen> = view.checks.iter().filter(|it| it.owner == owner).collect();
-        section(&mut html, owner, &checks, history.as_ref(), now, &zone);
-    }
-    if let Some(history) = &history {
-        incidents(&mut html, &history.incidents(now - BARS * 86_400), &zone);
-    }
+    summary::verdict(&mut html, &page);
+    tiles::draw(&mut html, &page);
+    summary::attention(&mut html, &page);
+    owners::draw(&mut html, &page);
+    charts::draw(&mut html, &page);
+    safety::draw(&mut html, &page);
+    incidents::draw(&mut html, &page);
     html.push_str("</main>\n");
-    let _ = writeln!(
+    let _ = write!(
         html,
-        "<footer><p>pq-monitor {}</p></footer>\n<script>{}</script>\n</body>\n</html>",
+        "<footer><p>pq-monitor {}</p></footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
         env!("CARGO_PKG_VERSION"),
-        style::SCRIPT
     );
     html
 }
 
-fn head(html: &mut String, view: &View) {
-    let host = escaped(&view.host);
-    let _ = write!(
-        html,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n<title>{host}</title>\n<style>{}</style>\n</head>\n<body>\n",
-        style::STYLE
-    );
-    let _ = write!(
-        html,
-        "<header>\n<h1>{host}</h1>\n<div class=\"languages\"><button type=\"button\" data-language=\"en\" lang=\"en\">English</button><button type=\"button\" data-language=\"fr\" lang=\"fr\">Français</button></div>\n</header>\n"
-    );
-}
-
-fn summary(html: &mut String, view: &View, now: i64, zone: &TimeZone) {
-    let bad = view.checks.iter().filter(|it| it.memory.as_ref().is_some_and(|it| it.level.is_bad())).count();
-    let stale = now - view.at > 600;
-    let (class, text) = match (stale, bad) {
-        (true, _) => (
-            "critical",
-            both(
-                "nothing was asked for more than ten minutes",
-                "rien n'a été vérifié depuis plus de dix minutes",
-            ),
-        ),
-        (_, 0) => ("ok", both("all is well", "tout va bien")),
-        (_, 1) => {
-            (view.worst().class(), both("one check is not well", "une vérification signale un problème"))
-        }
-        _ => (
-            view.worst().class(),
-            both(
-                &format!("{bad} checks are not well"),
-                &format!("{bad} vérifications signalent un problème"),
-            ),
-        ),
+fn head(html: &mut String, page: &Page<'_>) {
+    let (host, state) = (escaped(&page.view.host), page.level().word());
+    let petals = |quote: char| -> String {
+        let petal = |turn: i32| {
+            format!("<ellipse cx='16' cy='7.5' rx='3.1' ry='6' transform='rotate({} 16 16)'/>", turn * 45)
+        };
+        (0..8).map(petal).collect::<String>().replace('\'', &quote.to_string())
     };
-    let at = escaped(&here(view.at, zone));
+    let icon = ICON.replace("PETALS", &petals('\'').replace('<', "%3C").replace('>', "%3E"));
+    let script = STANDARD.encode(Sha256::digest(SCRIPT));
+    let _ = write!(
+        html,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{host}: {state}</title>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script}'; img-src data:; base-uri 'none'; form-action 'none'\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"robots\" content=\"noindex\">\n\
+         <link rel=\"icon\" href=\"{icon}\">\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
+    );
+    let choice = |code: &str, name: &str, checked: &str| {
+        format!(
+            "<label lang=\"{code}\"><input type=\"radio\" name=\"language\" value=\"{code}\" autocomplete=\"off\"{checked}>{name}</label>"
+        )
+    };
     let _ = writeln!(
         html,
-        "<p class=\"summary {class}\"><strong>{text}</strong> <span class=\"quiet\">{} {at}, {} {}</span></p>",
-        both("as of", "état du"),
-        view.checks.len(),
-        both("checks", "vérifications"),
+        "<a class=\"skip\" href=\"#main\">{}</a>\n<header>\n<div class=\"name\"><svg class=\"daisy\" viewBox=\"0 0 32 32\" aria-hidden=\"true\">{}<circle cx=\"16\" cy=\"16\" r=\"5\"/></svg><h1>{host}</h1></div>\n<fieldset><legend class=\"hidden\">{}</legend>{}{}</fieldset>\n</header>",
+        both("To the content", "Au contenu"),
+        petals('"'),
+        both("Language", "Langue"),
+        choice("en", "English", " checked"),
+        choice("fr", "Français", "")
     );
 }
 
-fn section(
-    html: &mut String,
-    owner: &str,
-    checks: &[&Seen],
-    history: Option<&History>,
-    now: i64,
-    zone: &TimeZone,
-) {
-    let _ = writeln!(html, "<section>\n<h2>{}</h2>", escaped(owner));
-    for seen in checks {
-        check(html, seen, history, now, zone);
+impl Page<'_> {
+    /// Checks that count as bad and are not explained by another that is.
+    fn roots(&self) -> impl Iterator<Item = (&Seen, &Memory)> {
+        self.bad().filter(|(_, memory)| memory.because.is_none())
     }
-    html.push_str("</section>\n");
-}
 
-fn check(html: &mut String, seen: &Seen, history: Option<&History>, now: i64, zone: &TimeZone) {
-    let (class, word) = match &seen.memory {
-        Some(memory) => (memory.last.level.class(), memory.last.level.translated()),
-        None => ("unknown", both("not asked yet", "pas encore vérifié")),
-    };
-    let _ = write!(
-        html,
-        "<article class=\"{class}\">\n<h3>{} <span class=\"quiet\">{}</span></h3>\n<p class=\"state {class}\">{word}</p>\n",
-        escaped(&seen.about),
-        escaped(&seen.id)
-    );
-    if let Some(memory) = &seen.memory {
-        let _ = writeln!(html, "<p class=\"said\">{}</p>", escaped(&memory.last.message));
-        if let Some(hint) = memory.last.hint.as_ref().filter(|_| memory.last.level.is_bad()) {
-            let _ = writeln!(html, "<p class=\"hint\">{}</p>", escaped(hint));
-        }
-        if let Some(because) = &memory.because {
-            let _ = writeln!(
-                html,
-                "<p class=\"hint\">{} {}</p>",
-                both("explained by", "expliqué par"),
-                escaped(because)
-            );
-        }
-        if memory.level.is_bad() {
-            let _ = writeln!(
-                html,
-                "<p class=\"quiet\">{} {}</p>",
-                both("since", "depuis le"),
-                escaped(&here(memory.since, zone))
-            );
-        }
+    /// Checks that count as bad.
+    fn bad(&self) -> impl Iterator<Item = (&Seen, &Memory)> {
+        let all = self.view.checks.iter().filter_map(|it| Some((it, it.memory.as_ref()?)));
+        all.filter(|(_, memory)| memory.level.is_bad())
     }
-    if let Some(history) = history {
-        bars(html, &history.days(&seen.id, now - BARS * 86_400), now, zone);
-        curves(html, seen, &history.slots(&seen.id, now - 2 * 86_400), now);
-    }
-    html.push_str("</article>\n");
-}
 
-/// A bar a day, the newest at the right.
-fn bars(html: &mut String, days: &[Span], now: i64, zone: &TimeZone) {
-    if days.is_empty() {
-        return;
+    /// The worst that counts.
+    fn level(&self) -> Level {
+        self.bad().map(|(_, memory)| memory.level).max().unwrap_or_default()
     }
-    let first = now - now.rem_euclid(86_400) - (BARS - 1) * 86_400;
-    let (mut asked, mut bad) = (0, 0);
-    let mut drawn = String::new();
-    // Of a day of which nothing is known the ground shows.
-    for day in days.iter().filter(|day| day.at >= first) {
-        let class = match day {
-            day if day.asked == 0 => "unknown",
-            day if day.bad == 0 => "ok",
-            // A tenth of a day is a bad day.
-            day if day.bad * 10 >= day.asked => "critical",
-            _ => "warning",
-        };
-        asked += day.asked;
-        bad += day.bad;
-        let x = (day.at - first) / 86_400 * 4;
-        let date = here(day.at, zone);
-        let title = format!("{}: {}", date.get(..10).unwrap_or_default(), share(day.asked, day.bad));
-        let _ = write!(
-            drawn,
-            "<rect class=\"{class}\" x=\"{x}\" y=\"0\" width=\"3\" height=\"24\"><title>{}</title></rect>",
-            escaped(&title)
-        );
-    }
-    let label = share(asked, bad);
-    let _ = writeln!(
-        html,
-        "<svg class=\"bars\" viewBox=\"0 0 {} 24\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{label}, {BARS} d\">{drawn}</svg>\n<p class=\"quiet\">{label} {}</p>",
-        BARS * 4,
-        both("of 90 days", "sur 90 jours"),
-    );
-}
-
-fn share(asked: i64, bad: i64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "a percentage")]
-    let share = (asked - bad) as f64 * 100.0 / asked.max(1) as f64;
-    // What failed once is never all.
-    let share = if bad > 0 { share.min(99.99) } else { share };
-    format!("{share:.2} %")
-}
-
-fn curves(html: &mut String, seen: &Seen, slots: &[Span], now: i64) {
-    if slots.len() < 2 {
-        return;
-    }
-    let from = now - 2 * 86_400;
-    match seen.kind.as_str() {
-        "http" | "tcp" | "dns" | "database" => {
-            let points: Vec<(i64, f64)> =
-                slots.iter().filter(|it| it.asked > 0).map(|it| (it.at, it.ms)).collect();
-            let last = points.last().map_or(0.0, |it| it.1);
-            curve::draw(
-                html,
-                &points,
-                (from, now, SLOT),
-                None,
-                &both("answer time", "temps de réponse"),
-                &format!("{} ms", number(last.round())),
-            );
-        }
-        "disk" | "memory" | "swap" | "load" => {
-            let points: Vec<(i64, f64)> = slots.iter().filter_map(|it| Some((it.at, it.value?))).collect();
-            let last = points.last().map_or(0.0, |it| it.1);
-            let most = (seen.kind != "load").then_some(100.0);
-            curve::draw(
-                html,
-                &points,
-                (from, now, SLOT),
-                most,
-                &both("in use", "occupation"),
-                &format!("{} %", number(last)),
-            );
-        }
-        _ => {}
-    }
-}
-
-fn incidents(html: &mut String, all: &[Incident], zone: &TimeZone) {
-    let _ = writeln!(html, "<section>\n<h2>{}</h2>", both("Incidents", "Incidents"));
-    if all.is_empty() {
-        let _ = writeln!(html, "<p class=\"quiet\">{}</p>", both("none in 90 days", "aucun en 90 jours"));
-    }
-    if !all.is_empty() {
-        html.push_str("<ul class=\"incidents\">\n");
-    }
-    for it in all.iter().take(INCIDENTS) {
-        let until = match it.ended {
-            Some(ended) => format!("{} {}", both("until", "jusqu'au"), escaped(&here(ended, zone))),
-            None => both("it lasts", "en cours"),
-        };
-        let _ = writeln!(
-            html,
-            "<li class=\"{}\"><strong>{}</strong> {} <span class=\"quiet\">{} {until}</span></li>",
-            it.level.class(),
-            escaped(&it.check),
-            escaped(&it.message),
-            escaped(&here(it.began, zone)),
-        );
-    }
-    if !all.is_empty() {
-        html.push_str("</ul>\n");
-    }
-    html.push_str("</section>\n");
 }
 
 impl Level {
@@ -279,6 +137,24 @@ impl Level {
             Level::Warning => both("warning", "attention"),
             Level::Critical => both("critical", "critique"),
         }
+    }
+}
+
+/// How a check is shown: a class, and a word of it.
+fn shown(seen: &Seen) -> (&'static str, String) {
+    match &seen.memory {
+        None => ("unknown", both("not asked yet", "pas encore vérifié")),
+        Some(memory) if memory.flaps => {
+            (memory.level.max(Level::Warning).class(), both("comes and goes", "instable"))
+        }
+        // Bad for the first time, and not counted as long as it may be of the moment.
+        Some(memory) if !memory.level.is_bad() && memory.last.level.is_bad() => {
+            (memory.last.level.class(), both("just failed", "vient d'échouer"))
+        }
+        Some(memory) if memory.level.is_bad() && !memory.last.level.is_bad() => {
+            (memory.level.class(), both("recovers", "se rétablit"))
+        }
+        Some(memory) => (memory.level.class(), memory.level.translated()),
     }
 }
 

@@ -34,6 +34,7 @@ use serde_json::Value;
 
 use crate::Answer;
 
+pub use backup::listed;
 pub use heartbeat::{Beat, beat};
 pub use tcp::{addresses, silent};
 pub use unit::{Facts, facts};

@@ -97,7 +97,8 @@ enum Verb {
     },
     /// Write one HTML page of how everything is and was: index.html, which loads nothing from elsewhere
     ///
-    /// Everybody may read the file; who reads it learns what runs on this machine.
+    /// Everybody may read the file; who reads it learns what runs on this machine. `SOURCE_DATE_EPOCH` (seconds since 1970) in the
+    /// environment is taken for now: the same page comes of the same history.
     #[command(after_help = EXIT_STATUS)]
     Page {
         /// Into this directory, which is there
@@ -237,7 +238,8 @@ impl Verb {
                         error.hint("make it, for example below the root of a site that asks for a password"),
                     ));
                 }
-                write(&into.join("index.html"), &pq_monitor::page(&setup(places)?, now()))
+                let at = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|it| it.parse().ok()).unwrap_or_else(now);
+                write(&into.join("index.html"), &pq_monitor::page(&setup(places)?, at))
             }
             Verb::Heartbeat { name, failed, message } => {
                 let name = Id::new(name).map_err(|error| Failure::input(Diagnostic::new(error)))?;

@@ -55,7 +55,7 @@ fn strategy(etc: &Path) -> Result<BackupStrategy, String> {
 }
 
 /// The items that are backed up.
-fn listed(etc: &Path) -> Vec<String> {
+pub fn listed(etc: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(etc.join("backup.d")).into_iter().flatten().flatten() {
         let path = entry.path();
