@@ -60,7 +60,9 @@ pub struct Tab<'b> {
 impl Browser {
     /// The program, where there is one.
     pub fn program() -> Option<&'static str> {
-        NAMES.into_iter().find(|name| Command::new(name).arg("--version").output().is_ok_and(|it| it.status.success()))
+        NAMES
+            .into_iter()
+            .find(|name| Command::new(name).arg("--version").output().is_ok_and(|it| it.status.success()))
     }
 
     /// Starts it.
@@ -69,9 +71,27 @@ impl Browser {
         let log = fs::File::create(home.path().join("log"))?;
         // It reads from descriptor 3 and writes to 4.
         let mut child = Command::new("sh")
-            .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null", program, "--remote-debugging-pipe", "--headless", "--no-sandbox"])
-            .args(["--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run", "--disable-background-networking"])
-            .args(["--disable-component-update", "--disable-extensions", "--force-color-profile=srgb", "--font-render-hinting=none"])
+            .args([
+                "-c",
+                "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null",
+                program,
+                "--remote-debugging-pipe",
+                "--headless",
+                "--no-sandbox",
+            ])
+            .args([
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--hide-scrollbars",
+                "--no-first-run",
+                "--disable-background-networking",
+            ])
+            .args([
+                "--disable-component-update",
+                "--disable-extensions",
+                "--force-color-profile=srgb",
+                "--font-render-hinting=none",
+            ])
             .arg(format!("--user-data-dir={}", home.path().join("profile").display()))
             .env("FONTCONFIG_FILE", Path::new(env!("CARGO_MANIFEST_DIR")).join("page/fonts.conf"))
             .env("XDG_CACHE_HOME", home.path().join("cache"))
@@ -134,9 +154,14 @@ impl Browser {
     pub fn open(&mut self, file: &Path, view: View) -> Result<Tab<'_>> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let context = text(&self.ask(None, "Target.createBrowserContext", json!({}))?["browserContextId"]);
-        let made = self.ask(None, "Target.createTarget", json!({ "url": "about:blank", "browserContextId": context }))?;
+        let made = self.ask(
+            None,
+            "Target.createTarget",
+            json!({ "url": "about:blank", "browserContextId": context }),
+        )?;
         let target = text(&made["targetId"]);
-        let attached = self.ask(None, "Target.attachToTarget", json!({ "targetId": target, "flatten": true }))?;
+        let attached =
+            self.ask(None, "Target.attachToTarget", json!({ "targetId": target, "flatten": true }))?;
         let session = text(&attached["sessionId"]);
         let agent = self.ask(None, "Browser.getVersion", json!({}))?["userAgent"].clone();
         let screen = json!({ "width": view.width, "height": view.height, "deviceScaleFactor": view.density, "mobile": false });
@@ -149,7 +174,10 @@ impl Browser {
             ("Network.enable", json!({})),
             ("Emulation.setDeviceMetricsOverride", screen),
             ("Emulation.setEmulatedMedia", json!({ "media": view.media, "features": features })),
-            ("Emulation.setUserAgentOverride", json!({ "userAgent": agent, "acceptLanguage": view.language })),
+            (
+                "Emulation.setUserAgentOverride",
+                json!({ "userAgent": agent, "acceptLanguage": view.language }),
+            ),
             ("Emulation.setScriptExecutionDisabled", json!({ "value": !view.scripts })),
             ("Page.navigate", json!({ "url": address })),
         ] {
@@ -225,9 +253,13 @@ impl Tab<'_> {
         for told in self.browser.events.iter().filter(|it| it["sessionId"] == self.session.as_str()) {
             let params = &told["params"];
             match told["method"].as_str().unwrap_or_default() {
-                "Runtime.consoleAPICalled" => found.push(format!("console: {} {}", params["type"], params["args"])),
+                "Runtime.consoleAPICalled" => {
+                    found.push(format!("console: {} {}", params["type"], params["args"]))
+                }
                 "Runtime.exceptionThrown" => found.push(format!("thrown: {}", params["exceptionDetails"])),
-                "Log.entryAdded" => found.push(format!("log: {} {}", params["entry"]["level"], params["entry"]["text"])),
+                "Log.entryAdded" => {
+                    found.push(format!("log: {} {}", params["entry"]["level"], params["entry"]["text"]))
+                }
                 "Network.requestWillBeSent" => {
                     let url = params["request"]["url"].as_str().unwrap_or_default();
                     if url != self.address && !url.starts_with("data:") {
@@ -245,7 +277,11 @@ impl Tab<'_> {
 impl Drop for Tab<'_> {
     fn drop(&mut self) {
         let _ = self.browser.ask(None, "Target.closeTarget", json!({ "targetId": self.target }));
-        let _ = self.browser.ask(None, "Target.disposeBrowserContext", json!({ "browserContextId": self.context }));
+        let _ = self.browser.ask(
+            None,
+            "Target.disposeBrowserContext",
+            json!({ "browserContextId": self.context }),
+        );
         let session = std::mem::take(&mut self.session);
         self.browser.events.retain(|it| it["sessionId"] != session.as_str());
     }

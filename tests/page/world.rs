@@ -96,7 +96,9 @@ impl World {
     /// Writes what the planners would: they read the example's inventory, with a machine of our own.
     fn plan(&self) {
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../inventory");
-        assert!(Command::new("cp").arg("-r").arg(example).arg(self.at("inventory")).status().unwrap().success());
+        assert!(
+            Command::new("cp").arg("-r").arg(example).arg(self.at("inventory")).status().unwrap().success()
+        );
         self.write(&format!("inventory/host_vars/{HOST}.yml"), MACHINE);
         let hosts = fs::read_to_string(self.at("inventory/hosts")).unwrap();
         self.write("inventory/hosts", &hosts.replace("[prod]\n", &format!("[prod]\n{HOST}\n")));
@@ -163,7 +165,14 @@ impl World {
                     memory.since = edges.filter(|it| (now - HOUR..=now).contains(it)).max().unwrap_or(now);
                 }
                 let since = memory.since;
-                *memory = Memory { level: answer.level, since, asked: now, last: answer, because, ..Memory::default() };
+                *memory = Memory {
+                    level: answer.level,
+                    since,
+                    asked: now,
+                    last: answer,
+                    because,
+                    ..Memory::default()
+                };
             }
             state.at = now;
             history.record(&state, &asked, now).unwrap();
@@ -209,7 +218,8 @@ fn answer(setup: &Setup, watched: &Watched, now: i64, chance: &mut Chance) -> (A
         answer = answer.hint(it.hint);
     }
     // What is too slow takes as long as it may; what is refused does not.
-    let ms = if it.message.contains("slowly") { 5_200 + u64::try_from(chance.below(4_000)).unwrap() } else { 3 };
+    let ms =
+        if it.message.contains("slowly") { 5_200 + u64::try_from(chance.below(4_000)).unwrap() } else { 3 };
     (Answer { ms, value: well.value, unit: well.unit, ..answer }, it.because.map(str::to_owned))
 }
 
@@ -221,7 +231,8 @@ fn well(setup: &Setup, watched: &Watched, now: i64, chance: &mut Chance) -> Answ
     let hour = (now + HOUR).rem_euclid(DAY) as f64 / HOUR as f64;
     let busy = ((hour - 14.0) * std::f64::consts::PI / 12.0).cos().max(0.0);
     let age = (NOW - now) as f64 / DAY as f64;
-    let own = watched.id.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 100;
+    let own =
+        watched.id.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 100;
     let own = f64::from(own) / 100.0;
     let ok = |message: String, value: f64, unit: &str| Answer::ok(message).value(value, unit);
     let (answer, ms) = match &watched.probe {
@@ -232,24 +243,59 @@ fn well(setup: &Setup, watched: &Watched, now: i64, chance: &mut Chance) -> Answ
             let ms = base * (1.0 + busy * 0.8 + noise * 0.35) + pause;
             (ok(format!("`{}` answers {}", it.url, it.status), ms / 1_000.0, "s"), ms)
         }
-        Some(Probe::Unit(it)) => (ok(format!("`{}` runs", it.name), (12.0 + own * 300.0).round(), "MiB"), 1.0),
+        // Timers take no memory of their own.
+        Some(Probe::Unit(it)) if it.name.as_str().ends_with(".timer") => {
+            (Answer::ok(format!("`{}` runs", it.name)), 1.0)
+        }
+        Some(Probe::Unit(it)) => {
+            (ok(format!("`{}` runs", it.name), (12.0 + own * 300.0).round(), "MiB"), 1.0)
+        }
         Some(Probe::Disk(it)) => {
             let share = match watched.id.as_str() {
                 // It grows; a month ago somebody made room.
-                "server/disk-production" => 86.4 - age * 0.52 + if age > 33.0 { 13.0 } else { 0.0 } + noise * 0.2,
+                "server/disk-production" => {
+                    86.4 - age * 0.52 + if age > 33.0 { 13.0 } else { 0.0 } + noise * 0.2
+                }
                 _ => 23.0 + own * 30.0 - age * 0.04 + noise * 0.3,
             };
-            (ok(format!("`{}` is {share:.0} % full, 88.1 GiB are left", it.path), (share * 10.0).round() / 10.0, "%"), 0.0)
+            (
+                ok(
+                    format!("`{}` is {share:.0} % full, 88.1 GiB are left", it.path),
+                    (share * 10.0).round() / 10.0,
+                    "%",
+                ),
+                0.0,
+            )
         }
         Some(Probe::Memory(_)) => {
             let share = 48.0 + busy * 14.0 + noise * 4.0;
-            (ok(format!("{share:.0} % of the memory are taken: 3.2 GiB of 7.8 GiB are left"), share.round(), "%"), 0.0)
+            (
+                ok(
+                    format!("{share:.0} % of the memory are taken: 3.2 GiB of 7.8 GiB are left"),
+                    share.round(),
+                    "%",
+                ),
+                0.0,
+            )
         }
-        Some(Probe::Swap(_)) => (ok("4 % of the swap are taken: 1.9 GiB of 2.0 GiB are left".to_owned(), 4.0, "%"), 0.0),
+        Some(Probe::Swap(_)) => {
+            (ok("4 % of the swap are taken: 1.9 GiB of 2.0 GiB are left".to_owned(), 4.0, "%"), 0.0)
+        }
         Some(Probe::Load(_)) => {
             // Backups are made at night.
-            let share = 6.0 + busy * 24.0 + noise * 12.0 + if (3.4..4.6).contains(&hour) { 55.0 } else { 0.0 };
-            (ok(format!("{:.1} processes want one of 4 processors, over five minutes ({share:.0} %)", share / 25.0), share.round(), "%"), 0.0)
+            let share =
+                6.0 + busy * 24.0 + noise * 12.0 + if (3.4..4.6).contains(&hour) { 55.0 } else { 0.0 };
+            (
+                ok(
+                    format!(
+                        "{:.1} processes want one of 4 processors, over five minutes ({share:.0} %)",
+                        share / 25.0
+                    ),
+                    share.round(),
+                    "%",
+                ),
+                0.0,
+            )
         }
         Some(Probe::Certificate(it)) => {
             let left = match watched.owner.as_str() {
@@ -260,9 +306,20 @@ fn well(setup: &Setup, watched: &Watched, now: i64, chance: &mut Chance) -> Answ
             let left = 28.0 + (left - 28.0).rem_euclid(62.0);
             let name = it.names.first().unwrap();
             let over = (90.0 - left) * 100.0 / 90.0;
-            (ok(format!("the certificate of `{name}` is good for {left:.0} days ({over:.0} % of its time are over)"), left, "d"), 9.0)
+            (
+                ok(
+                    format!(
+                        "the certificate of `{name}` is good for {left:.0} days ({over:.0} % of its time are over)"
+                    ),
+                    left,
+                    "d",
+                ),
+                9.0,
+            )
         }
-        Some(Probe::Database(_)) => (ok(format!("{} answers", about(watched)), 0.002, "s"), 1.0 + own + noise),
+        Some(Probe::Database(_)) => {
+            (ok(format!("{} answers", about(watched)), 0.002, "s"), 1.0 + own + noise)
+        }
         Some(Probe::Tcp(it)) => (Answer::ok(format!("`{}:{}` answers", it.host, it.port)), noise),
         Some(Probe::Socket(it)) => (Answer::ok(format!("`{}` answers", it.path)), noise),
         // The real answer, of the state that pq-backup would leave.

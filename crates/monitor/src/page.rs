@@ -23,11 +23,11 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 
+use crate::Level;
 use crate::history::History;
 use crate::setup::Setup;
 use crate::state::Memory;
 use crate::view::{Seen, View, view};
-use crate::Level;
 use words::both;
 
 const STYLE: &str = include_str!("page/page.css");
@@ -55,10 +55,11 @@ pub fn page(setup: &Setup, now: i64) -> String {
     summary::verdict(&mut html, &page);
     tiles::draw(&mut html, &page);
     summary::attention(&mut html, &page);
-    owners::draw(&mut html, &page);
+    owners::applications(&mut html, &page);
     charts::draw(&mut html, &page);
     safety::draw(&mut html, &page);
     incidents::draw(&mut html, &page);
+    owners::below(&mut html, &page);
     html.push_str("</main>\n");
     let _ = write!(
         html,
@@ -112,6 +113,18 @@ impl Page<'_> {
     fn bad(&self) -> impl Iterator<Item = (&Seen, &Memory)> {
         let all = self.view.checks.iter().filter_map(|it| Some((it, it.memory.as_ref()?)));
         all.filter(|(_, memory)| memory.level.is_bad())
+    }
+
+    /// What a check is about; with its name where another one of its owner is about the same.
+    fn about(&self, seen: &Seen) -> String {
+        let twin = |it: &&Seen| it.owner == seen.owner && it.about == seen.about && it.id != seen.id;
+        let name = seen.id.rsplit('/').next().unwrap_or_default();
+        match self.view.checks.iter().find(twin) {
+            Some(_) => {
+                format!("{} <code class=\"quiet\">{}</code>", words::phrase(&seen.about), escaped(name))
+            }
+            None => words::phrase(&seen.about),
+        }
     }
 
     /// The worst that counts.

@@ -238,7 +238,10 @@ impl Verb {
                         error.hint("make it, for example below the root of a site that asks for a password"),
                     ));
                 }
-                let at = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|it| it.parse().ok()).unwrap_or_else(now);
+                let at = std::env::var("SOURCE_DATE_EPOCH")
+                    .ok()
+                    .and_then(|it| it.parse().ok())
+                    .unwrap_or_else(now);
                 write(&into.join("index.html"), &pq_monitor::page(&setup(places)?, at))
             }
             Verb::Heartbeat { name, failed, message } => {

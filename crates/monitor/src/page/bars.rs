@@ -62,7 +62,8 @@ pub fn draw(html: &mut String, page: &Page<'_>, checks: &[&Seen]) {
         };
         let x = (at - first(page.now)) / DAY * 8;
         let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
-        let title = if title.is_empty() { title } else { format!("<title>{}: {}</title>", day(at), escaped(&title)) };
+        let title =
+            if title.is_empty() { title } else { format!("<title>{}: {}</title>", day(at), escaped(&title)) };
         let _ = write!(
             drawn,
             "<rect{class} x=\"{x}\" y=\"{top}\" width=\"6\" height=\"{}\">{title}</rect>",
@@ -84,7 +85,8 @@ pub fn draw(html: &mut String, page: &Page<'_>, checks: &[&Seen]) {
 
 /// What the colours are.
 pub fn legend() -> String {
-    let of = |class: &str, word: String| format!("<li class=\"{class}\"><span class=\"dot\"></span>{word}</li>");
+    let of =
+        |class: &str, word: String| format!("<li class=\"{class}\"><span class=\"dot\"></span>{word}</li>");
     format!(
         "<ul class=\"legend\">{}{}{}{}</ul>",
         of("ok", both("well all day", "bien toute la journée")),

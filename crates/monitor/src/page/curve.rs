@@ -28,7 +28,9 @@ impl Curve<'_> {
     /// The drawing.
     pub fn svg(&self) -> String {
         #[expect(clippy::cast_precision_loss, reason = "a picture")]
-        let x = |at: i64| ((at - self.from) as f64 * WIDTH / (self.until - self.from).max(1) as f64).clamp(0.0, WIDTH);
+        let x = |at: i64| {
+            ((at - self.from) as f64 * WIDTH / (self.until - self.from).max(1) as f64).clamp(0.0, WIDTH)
+        };
         let y = |value: f64| HEIGHT - (value / self.top.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0) * HEIGHT;
         let mut drawn = String::new();
         for part in [0.0, 0.5, 1.0] {
@@ -36,12 +38,17 @@ impl Curve<'_> {
         }
         for at in self.bad.iter().filter(|it| **it + self.apart > self.from) {
             let (left, right) = (x(*at), x(at + self.apart));
-            let _ = write!(drawn, "<rect class=\"bad\" x=\"{left:.1}\" y=\"0\" width=\"{:.1}\" height=\"{HEIGHT}\"/>", right - left);
+            let _ = write!(
+                drawn,
+                "<rect class=\"bad\" x=\"{left:.1}\" y=\"0\" width=\"{:.1}\" height=\"{HEIGHT}\"/>",
+                right - left
+            );
         }
         // Where nothing is known there is no line.
         let (mut line, mut area) = (String::new(), String::new());
         for piece in self.pieces() {
-            let path: Vec<String> = piece.iter().map(|(at, value)| format!("{:.1} {:.1}", x(*at), y(*value))).collect();
+            let path: Vec<String> =
+                piece.iter().map(|(at, value)| format!("{:.1} {:.1}", x(*at), y(*value))).collect();
             let path = path.join("L");
             if let (Some(first), Some(last)) = (piece.first(), piece.last()) {
                 // A point alone is a dot: its line has no length and round ends.
@@ -63,7 +70,9 @@ impl Curve<'_> {
         let mut pieces: Vec<Vec<(i64, f64)>> = Vec::new();
         for point in self.points.iter().filter(|it| it.0 + self.apart > self.from) {
             match pieces.last_mut() {
-                Some(piece) if piece.last().is_some_and(|it| point.0 - it.0 <= self.apart * 2) => piece.push(*point),
+                Some(piece) if piece.last().is_some_and(|it| point.0 - it.0 <= self.apart * 2) => {
+                    piece.push(*point)
+                }
                 _ => pieces.push(vec![*point]),
             }
         }

@@ -15,7 +15,11 @@ const MOST: usize = 60;
 pub fn draw(html: &mut String, page: &Page<'_>) {
     let Some(history) = &page.history else { return };
     let all = history.incidents(page.now - bars::DAYS * 86_400);
-    let _ = writeln!(html, "<h2 id=\"incidents\">{}</h2>\n<div class=\"card incidents\">", both("Incidents, 90 days", "Incidents, 90 jours"));
+    let _ = writeln!(
+        html,
+        "<h2 id=\"incidents\">{}</h2>\n<div class=\"card incidents\">",
+        both("Incidents, 90 days", "Incidents, 90 jours")
+    );
     let (first, more) = all.split_at(all.len().min(FIRST));
     if first.is_empty() {
         let _ = writeln!(html, "<p class=\"quiet\">{}</p>", both("None.", "Aucun."));
@@ -37,9 +41,12 @@ fn list(html: &mut String, page: &Page<'_>, incidents: &[Incident]) {
     for it in incidents {
         let long = match it.ended {
             Some(ended) => lasted(ended - it.began),
-            None => format!("<span class=\"pill {}\">{}</span>", it.level.class(), both("it lasts", "en cours")),
+            None => {
+                format!("<span class=\"pill {}\">{}</span>", it.level.class(), both("ongoing", "en cours"))
+            }
         };
-        let about = page.setup.plan.get(&it.check).map_or(it.check.as_str(), |watched| watched.about.as_str());
+        let about =
+            page.setup.plan.get(&it.check).map_or(it.check.as_str(), |watched| watched.about.as_str());
         let _ = writeln!(
             html,
             "<li><span class=\"quiet\">{}</span><div class=\"what {1}\"><span class=\"dot\"></span>{2}{3} <code class=\"quiet\">{4}</code><p>{5}</p></div><span class=\"quiet long\">{long}</span></li>",

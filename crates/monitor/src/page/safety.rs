@@ -79,7 +79,8 @@ pub fn good_for(days: f64) -> String {
 
 /// Draws both, beside each other where there is room.
 pub fn draw(html: &mut String, page: &Page<'_>) {
-    let (certificates, checks) = (certificates(page), page.view.checks.iter().filter(|it| it.kind == "backup").collect::<Vec<_>>());
+    let (certificates, checks) =
+        (certificates(page), page.view.checks.iter().filter(|it| it.kind == "backup").collect::<Vec<_>>());
     if certificates.is_empty() && checks.is_empty() {
         return;
     }
@@ -99,8 +100,12 @@ pub fn draw(html: &mut String, page: &Page<'_>) {
         html.push_str("</tbody>\n</table>\n</div>\n</section>\n");
     }
     if !checks.is_empty() {
-        let _ = writeln!(html, "<section>\n<h2 id=\"backups\">{}</h2>\n<div class=\"card\">", both("Backups", "Sauvegardes"));
-        for seen in checks {
+        let _ = writeln!(
+            html,
+            "<section>\n<h2 id=\"backups\">{}</h2>\n<div class=\"card\">",
+            both("Backups", "Sauvegardes")
+        );
+        for seen in checks.into_iter().filter(|it| shown(it).0 != "ok") {
             let said = seen.memory.as_ref().map_or_else(|| shown(seen).1, |it| phrase(&it.last.message));
             let _ = writeln!(html, "<p class=\"said\">{said}</p>");
         }
@@ -131,14 +136,16 @@ fn table_of_backups(html: &mut String, items: &[Kept]) {
     let _ = writeln!(
         html,
         "<table>\n<thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th></tr></thead>\n<tbody>",
-        both("of", "de"),
+        both("item", "élément"),
         both("age of the newest", "âge de la dernière"),
         both("restore proven", "restauration prouvée")
     );
     for it in items {
         let newest = match (it.newest, it.failed) {
             (Some(age), false) => lasted(age),
-            (Some(age), true) => format!("{} ({})", lasted(age), both("the last one failed", "la dernière a échoué")),
+            (Some(age), true) => {
+                format!("{} ({})", lasted(age), both("the last one failed", "la dernière a échoué"))
+            }
             (None, _) => both("none", "aucune"),
         };
         let class = if it.newest.is_none() || it.failed { "critical" } else { "ok" };

@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use super::when::{ago, moment};
-use super::words::{both, count, phrase};
+use super::words::{Plural, both, count, counted, phrase};
 use super::{Page, escaped, shown};
 use crate::Level;
+use crate::state::Memory;
+use crate::view::Seen;
 
 /// After how long without a run the page says that nothing is asked any more, in seconds.
 const STALE: i64 = 600;
@@ -19,19 +21,32 @@ pub fn verdict(html: &mut String, page: &Page<'_>) {
     let of = |level: Level| page.roots().filter(|(_, it)| it.level == level).count();
     let (critical, warning, unknown) = (of(Level::Critical), of(Level::Warning), of(Level::Unknown));
     let stale = page.now - page.view.at > STALE;
-    let works = (("thing does not work", "things do not work"), ("point ne fonctionne pas", "points ne fonctionnent pas"));
-    let look = (("thing needs a look", "things need a look"), ("point est à regarder", "points sont à regarder"));
-    let known = (("thing is not known", "things are not known"), ("point est inconnu", "points sont inconnus"));
+    let works = (
+        ("thing does not work", "things do not work"),
+        ("point ne fonctionne pas", "points ne fonctionnent pas"),
+    );
+    let look =
+        (("thing needs a look", "things need a look"), ("point est à regarder", "points sont à regarder"));
+    let known =
+        (("thing is not known", "things are not known"), ("point est inconnu", "points sont inconnus"));
+    let of_whom = |number: usize, words: (Plural, Plural), level: Level| {
+        let (english, french) = counted(number, words.0, words.1);
+        let owners = owners(page, level);
+        both(&format!("{english}: {owners}"), &format!("{french}\u{a0}: {owners}"))
+    };
     let (class, text) = match (page.view.at, critical, warning, unknown) {
         (0, ..) => ("unknown", both("There was no run yet", "Rien n'a encore été vérifié")),
         _ if stale => (
             "critical",
-            both("Nothing was asked for more than ten minutes", "Rien n'a été vérifié depuis plus de dix minutes"),
+            both(
+                "Nothing was asked for more than ten minutes",
+                "Rien n'a été vérifié depuis plus de dix minutes",
+            ),
         ),
         (_, 0, 0, 0) => ("ok", both("All is well", "Tout va bien")),
-        (_, 0, 0, unknown) => ("unknown", count(unknown, known.0, known.1)),
-        (_, 0, warning, _) => ("warning", count(warning, look.0, look.1)),
-        (_, critical, ..) => ("critical", count(critical, works.0, works.1)),
+        (_, 0, 0, unknown) => ("unknown", of_whom(unknown, known, Level::Unknown)),
+        (_, 0, warning, _) => ("warning", of_whom(warning, look, Level::Warning)),
+        (_, critical, ..) => ("critical", of_whom(critical, works, Level::Critical)),
     };
     let icon = match class {
         "ok" => WELL,
@@ -56,50 +71,89 @@ pub fn verdict(html: &mut String, page: &Page<'_>) {
     }
     let at = match page.view.at {
         0 => String::new(),
-        at => format!("{} {} · ", both("As of", "État du"), moment(at, &page.zone, true)),
+        at => format!("<span>{} {}</span> ", both("As of", "État du"), moment(at, &page.zone, true)),
     };
     let _ = writeln!(
         html,
-        "<section class=\"hero {class}\">\n<svg viewBox=\"0 0 50 50\" aria-hidden=\"true\"><circle cx=\"25\" cy=\"25\" r=\"25\"/><path d=\"{icon}\"/></svg>\n<div><p class=\"verdict\">{text}</p>\n<p class=\"quiet\">{at}{}</p></div>\n</section>",
+        "<section class=\"hero {class}\">\n<svg viewBox=\"0 0 50 50\" aria-hidden=\"true\"><circle cx=\"25\" cy=\"25\" r=\"25\"/><path d=\"{icon}\"/></svg>\n<div><p class=\"verdict\">{text}</p>\n<p class=\"quiet\">{at}<span>{}</span></p></div>\n</section>",
         parts.join(", "),
     );
 }
 
-/// What is not well, the worst first; what is explained by something else behind that.
+/// What is not well, the worst first; what fails because of something else stands with that.
 pub fn attention(html: &mut String, page: &Page<'_>) {
-    let mut bad: Vec<_> = page.bad().collect();
+    let bad: Vec<_> = page.bad().collect();
     if bad.is_empty() {
         return;
     }
-    bad.sort_by_key(|(_, memory)| (memory.because.is_some(), std::cmp::Reverse(memory.level)));
+    // The first cause of a check, as far as that is bad too.
+    let cause = |seen: &Seen| {
+        let mut at = seen.id.as_str();
+        for _ in 0..bad.len() {
+            let below = bad.iter().find(|it| it.0.id == at).and_then(|it| it.1.because.as_deref());
+            match below.filter(|below| bad.iter().any(|it| it.0.id == **below)) {
+                Some(below) => at = below,
+                None => break,
+            }
+        }
+        at.to_owned()
+    };
+    let mut roots: Vec<_> = bad.iter().filter(|it| cause(it.0) == it.0.id).collect();
+    roots.sort_by_key(|it| std::cmp::Reverse(it.1.level));
     let _ = writeln!(html, "<h2>{}</h2>\n<ul class=\"attention\">", both("Not well now", "Ce qui ne va pas"));
-    for (seen, memory) in bad {
-        let (class, word) = shown(seen);
-        let _ = write!(
-            html,
-            "<li class=\"{class}\">\n<h3>{} <span class=\"pill {class}\">{word}</span> <code class=\"quiet\">{}</code></h3>\n<p class=\"said\">{}</p>\n",
-            phrase(&seen.about),
-            escaped(&seen.id),
-            phrase(&memory.last.message)
-        );
-        if let Some(hint) = memory.last.hint.as_ref().filter(|_| memory.last.level.is_bad()) {
-            let _ = writeln!(html, "<p class=\"hint\">{}</p>", phrase(hint));
-        }
-        if let Some(because) = &memory.because {
-            let _ = writeln!(
-                html,
-                "<p class=\"hint\">{} <code>{}</code></p>",
-                both("explained by", "expliqué par"),
-                escaped(because)
-            );
-        }
-        let _ = writeln!(
-            html,
-            "<p class=\"quiet\">{} {} ({})</p>\n</li>",
-            both("Since", "Depuis le"),
-            moment(memory.since, &page.zone, false),
-            ago(page.now - memory.since)
-        );
+    for (seen, memory) in roots {
+        let with: Vec<&Seen> =
+            bad.iter().map(|it| it.0).filter(|it| it.id != seen.id && cause(it) == seen.id).collect();
+        one(html, page, seen, memory, &with);
     }
     html.push_str("</ul>\n");
+}
+
+/// One that is not well, and what fails with it.
+fn one(html: &mut String, page: &Page<'_>, seen: &Seen, memory: &Memory, with: &[&Seen]) {
+    let (class, word) = shown(seen);
+    let _ = write!(
+        html,
+        "<li class=\"{class}\">\n<h3>{} <span class=\"pill {class}\">{word}</span> <code class=\"quiet\">{}</code></h3>\n<p class=\"said\">{}</p>\n",
+        phrase(&seen.about),
+        escaped(&seen.id),
+        phrase(&memory.last.message)
+    );
+    if let Some(hint) = memory.last.hint.as_ref().filter(|_| memory.last.level.is_bad()) {
+        let _ = writeln!(html, "<p class=\"hint\">{}</p>", phrase(hint));
+    }
+    if let Some(because) = &memory.because {
+        let _ = writeln!(
+            html,
+            "<p class=\"hint\">{} <code>{}</code></p>",
+            both("explained by", "expliqué par"),
+            escaped(because)
+        );
+    }
+    if !with.is_empty() {
+        let names: Vec<String> = with.iter().map(|it| format!("<code>{}</code>", escaped(&it.id))).collect();
+        let _ = writeln!(
+            html,
+            "<p class=\"hint\">{} {}</p>",
+            both("Fails with it:", "Tombe avec\u{a0}:"),
+            names.join(", ")
+        );
+    }
+    let _ = writeln!(
+        html,
+        "<p class=\"quiet\">{} {} ({})</p>\n</li>",
+        both("Since", "Depuis le"),
+        moment(memory.since, &page.zone, false),
+        ago(page.now - memory.since)
+    );
+}
+
+/// Whose the things of a level are: three of them at most.
+fn owners(page: &Page<'_>, level: Level) -> String {
+    let mut owners: Vec<&str> =
+        page.roots().filter(|it| it.1.level == level).map(|it| it.0.owner.as_str()).collect();
+    owners.dedup();
+    let more = if owners.len() > 3 { ", …" } else { "" };
+    owners.truncate(3);
+    format!("{}{more}", owners.join(", "))
 }

@@ -38,9 +38,16 @@ fn the_page_shows_what_is_and_was_and_nothing_on_it_is_code_of_others() {
     let html = page(&setup, T);
     assert!(!html.contains("<script>alert"), "what a check answered is code");
     assert!(html.contains("&lt;script&gt;alert(1)") && html.contains("the &lt;wiki&gt; &amp; co"));
-    assert_eq!(html.matches("<svg class=\"bars\"").count(), 2, "of the wiki, by its page, and of the monitor itself");
+    assert_eq!(
+        html.matches("<svg class=\"bars\"").count(),
+        2,
+        "of the wiki, by its page, and of the monitor itself"
+    );
     assert_eq!(html.matches("<svg class=\"curve\"").count(), 2);
-    assert!(html.contains("1 thing does not work") && html.contains("1 point ne fonctionne pas"));
+    assert!(
+        html.contains("1 thing does not work: wiki")
+            && html.contains("1 point ne fonctionne pas\u{a0}: wiki")
+    );
     for outside in ["src=", "http://", "@import", "url("] {
         assert!(!html.contains(outside), "{outside} is loaded from elsewhere");
     }
@@ -74,7 +81,7 @@ fn what_is_explained_by_something_else_is_not_counted_beside_it() {
     state.checks.insert("wiki/page".to_owned(), bad(Some("wiki/disk")));
     state.save(&setup.places.monitor()).unwrap();
     let html = page(&setup, T);
-    assert!(html.contains("1 thing does not work") && html.contains("explained by"));
+    assert!(html.contains("1 thing does not work: wiki") && html.contains("Fails with it:"));
     assert!(html.contains("2 critical"));
     // Without a history there is nothing that was.
     assert!(!html.contains("<svg class=\"bars\"") && !html.contains("id=\"incidents\""));

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use pq_items::Probe;
 
 use super::when::long;
-use super::words::{both, count, phrase, share, took};
 use super::words::decimal;
+use super::words::{both, count, phrase, share, took};
 use super::{Page, escaped, safety};
-use crate::view::Seen;
 use crate::Level;
+use crate::view::Seen;
 
 const DAY: i64 = 86_400;
 
@@ -60,10 +60,10 @@ fn availability(page: &Page<'_>) -> Option<Tile> {
     let mean = shares.iter().sum::<f64>() / shares.len() as f64 / 100.0;
     Some(Tile {
         class: class(&pages),
-        place: "watched",
+        place: "applications",
         label: both("Pages, 90 days", "Pages, 90 jours"),
         value: share(mean),
-        more: count(shares.len(), ("page is asked for", "pages are asked for"), ("page vérifiée", "pages vérifiées")),
+        more: count(shares.len(), ("page", "pages"), ("page", "pages")),
     })
 }
 
@@ -81,18 +81,27 @@ fn speed(page: &Page<'_>) -> Option<Tile> {
     means.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (slowest, middle) = (means.last()?, means.get(means.len() / 2)?);
     Some(Tile {
-        class: class(&pages),
+        // What fails is not slow for it.
+        class: "plain",
         place: "curves",
         label: both("Answer time, 24 h", "Temps de réponse, 24 h"),
         value: took(middle.0),
-        more: format!("{} <code>{}</code> {}", both("slowest:", "la plus lente :"), escaped(&slowest.1.owner), took(slowest.0)),
+        more: format!(
+            "{} <code>{}</code> {}",
+            both("slowest:", "la plus lente\u{a0}:"),
+            escaped(&slowest.1.owner),
+            took(slowest.0)
+        ),
     })
 }
 
 fn disk(page: &Page<'_>) -> Option<Tile> {
     let disks = of_kind(page, "disk");
     let full = |seen: &&&Seen| seen.memory.as_ref().and_then(|it| it.last.value);
-    let fullest = disks.iter().filter(|it| full(it).is_some()).max_by(|a, b| full(a).partial_cmp(&full(b)).unwrap_or(std::cmp::Ordering::Equal))?;
+    let fullest = disks
+        .iter()
+        .filter(|it| full(it).is_some())
+        .max_by(|a, b| full(a).partial_cmp(&full(b)).unwrap_or(std::cmp::Ordering::Equal))?;
     let path = match page.setup.plan.get(&fullest.id).and_then(|it| it.probe.as_ref()) {
         Some(Probe::Disk(disk)) => format!("<code>{}</code>", escaped(disk.path.as_str())),
         _ => phrase(&fullest.about),
@@ -108,7 +117,10 @@ fn disk(page: &Page<'_>) -> Option<Tile> {
 
 fn certificate(page: &Page<'_>) -> Option<Tile> {
     let all = safety::certificates(page);
-    let first = all.iter().filter(|it| it.days.is_some()).min_by(|a, b| a.days.partial_cmp(&b.days).unwrap_or(std::cmp::Ordering::Equal))?;
+    let first = all
+        .iter()
+        .filter(|it| it.days.is_some())
+        .min_by(|a, b| a.days.partial_cmp(&b.days).unwrap_or(std::cmp::Ordering::Equal))?;
     Some(Tile {
         class: class(&of_kind(page, "certificate")),
         place: "certificates",

@@ -73,10 +73,19 @@ pub fn share(well: f64) -> String {
     }
 }
 
-/// So many of something: the words for one and for more, in both languages.
-pub fn count(number: usize, english: (&str, &str), french: (&str, &str)) -> String {
+/// For one, and for more.
+pub type Plural = (&'static str, &'static str);
+
+/// So many of something, in both languages.
+pub fn counted(number: usize, english: Plural, french: Plural) -> (String, String) {
     let english = if number == 1 { english.0 } else { english.1 };
     // French has no plural for nothing.
     let french = if number < 2 { french.0 } else { french.1 };
-    both(&format!("{number} {english}"), &format!("{number} {french}"))
+    (format!("{number} {english}"), format!("{number} {french}"))
+}
+
+/// The same, as HTML.
+pub fn count(number: usize, english: Plural, french: Plural) -> String {
+    let (english, french) = counted(number, english, french);
+    both(&english, &french)
 }
