@@ -6,7 +6,7 @@ use super::curve::{Curve, round_up};
 use pq_items::Probe;
 
 use super::words::{both, decimal, took};
-use super::{Page, bars, escaped};
+use super::{Page, bars, escaped, shown};
 use crate::history::{SLOT, Span};
 use crate::view::Seen;
 
@@ -59,7 +59,12 @@ fn answers(page: &Page<'_>, seen: &Seen) -> Option<String> {
         bad: &bad,
         ..Curve::default()
     };
-    Some(figure(&page.about(seen), &curve, &took(points.last()?.1), &took(greatest)))
+    // How soon an error came is no answer time.
+    let now = match shown(seen) {
+        ("ok", _) => took(points.last()?.1),
+        (class, word) => format!("<span class=\"pill {class}\">{word}</span>"),
+    };
+    Some(figure(&page.about(seen), &curve, &now, &took(greatest)))
 }
 
 /// How full a disk was at the end of each day.

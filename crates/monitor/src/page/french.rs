@@ -5,11 +5,6 @@
 /// English and French; `{}` is whatever stands there, itself in French where it is in the book. The first that fits is taken.
 #[rustfmt::skip]
 const BOOK: &[(&str, &str)] = &[
-    // What is named in other sentences.
-    ("the ssh server", "le serveur ssh"), ("the memory", "la mémoire"), ("memory", "mémoire"), ("swap", "mémoire d'échange"),
-    ("the PHP pool of {}", "le pool PHP de {}"), ("the process of {}", "le processus de {}"), ("the Redis of {}", "le Redis de {}"),
-    ("the certificate of {}", "le certificat de {}"), ("the certificate in {}", "le certificat dans {}"),
-    ("the name server {}", "le serveur de noms {}"), ("Redis at {}", "Redis à {}"),
     // What checks of the catalogue are about.
     ("backups are young, and can be restored", "les sauvegardes sont récentes et restaurables"),
     ("certificates are renewed", "les certificats sont renouvelés"),
@@ -51,6 +46,10 @@ const BOOK: &[(&str, &str)] = &[
     ("it lets nobody in", "elle ne laisse entrer personne"), ("nothing is there", "il n'y a rien là"),
     ("it redirects: `redirects` of the check says how many are followed", "elle redirige : `redirects` dit combien de fois on suit"),
     ("it begins {}", "elle commence par {}"),
+    ("{} redirects to {}, which is no address", "{} redirige vers {}, qui n'est pas une adresse"),
+    ("the answer of {} broke off after {} bytes", "la réponse de {} s'est interrompue après {} octets"), ("fewer than it announced", "moins qu'annoncé"),
+    ("{} is no regular expression", "{} n'est pas une expression régulière"),
+    ("{} is no address with a port, such as {}", "{} n'est pas une adresse avec un port, comme {}"),
     // Names, ports, sockets.
     ("{} refuses connections: nobody listens", "{} refuse les connexions : personne n'écoute"),
     ("{} does not answer in time", "{} ne répond pas à temps"), ("{} does not listen on its socket", "{} n'écoute pas sur sa socket"),
@@ -61,15 +60,31 @@ const BOOK: &[(&str, &str)] = &[
     ("{} is reading its data still", "{} lit encore ses données"), ("{} cannot write its data: {}", "{} ne peut pas écrire ses données : {}"),
     ("it may be at work on something long, or out of connections", "il est peut-être occupé, ou à court de connexions"),
     ("{} says that there is no {}", "{} dit que {} n'existe pas"),
+    ("{} hung up without a word", "{} a raccroché sans un mot"), ("{} refuses: {} ({})", "{} refuse : {} ({})"),
+    ("{} answers what nobody understands", "{} répond ce que personne ne comprend"), ("{} answers {} for {}", "{} répond {} pour {}"),
+    ("{} cannot find out about {} (SERVFAIL)", "{} n'apprend rien de {} (SERVFAIL)"), ("{} refuses to say anything of {}", "{} refuse de rien dire de {}"),
+    ("{} says nothing of that kind of {}", "{} ne dit rien de ce genre de {}"), ("{} is {}, and not {}", "{} est {}, et non {}"),
+    ("{} is no name of the DNS", "{} n'est pas un nom du DNS"), ("{} is no address, such as {}", "{} n'est pas une adresse, comme {}"),
+    ("nothing that is looked up by its name is found while it does not answer", "rien ne se trouve par son nom tant qu'il ne répond pas"),
+    ("the servers of that domain do not answer, or its signatures are not good", "les serveurs de ce domaine ne répondent pas, ou ses signatures ne sont pas bonnes"),
+    ("does its entry in the DNS exist, and does this machine's resolver answer ({})?", "son entrée au DNS existe-t-elle, et le résolveur de cette machine répond-il ({}) ?"),
+    ("this machine's resolver does not answer: see {}", "le résolveur de cette machine ne répond pas : voir {}"),
     // Certificates.
     ("{} is good for {} ({} % of its time are over)", "{} est valable encore {} ({} % de sa durée sont passés)"),
-    ("{} expired {} ago", "{} a expiré il y a {}"), ("{} is not for the name {}", "{} n'est pas pour le nom {}"),
+    ("{}: the certificate number {} of its chain, {}, expired {} ago", "{} : le certificat numéro {} de sa chaîne, {}, a expiré il y a {}"), ("{} expired {} ago", "{} a expiré il y a {}"), ("{} is not for the name {}", "{} n'est pas pour le nom {}"),
     ("{} holds no certificate", "{} ne contient aucun certificat"), ("{} sends no certificate for {}", "{} n'envoie pas de certificat pour {}"),
     ("{} leads to {}, whom this machine does not trust", "{} mène à {}, à qui cette machine ne se fie pas"),
     ("{} comes without its chain: nothing of its issuer {} is with it", "{} vient sans sa chaîne : rien de son émetteur {} ne l'accompagne"),
     ("{} says when {} is renewed, {} does it", "{} dit quand {} se renouvelle, {} le fait"),
     ("it should have been renewed", "il aurait dû être renouvelé"),
     ("the server has not read it since it was renewed: reload it", "le serveur ne l'a pas relu depuis son renouvellement : rechargez-le"),
+    ("{} is valid in {} only, or this machine's clock is behind", "{} n'est valable que dans {}, ou l'horloge de cette machine retarde"),
+    ("{} is no certificate: {}", "{} n'est pas un certificat : {}"), ("{} is no name of a server", "{} n'est pas un nom de serveur"),
+    ("{} does not speak TLS as it should: {}", "{} ne parle pas TLS comme il faut : {}"), ("{} does not end its handshake in time", "{} ne finit pas sa poignée de main à temps"),
+    ("{} does not serve the certificate in {}: number {} is served, {} is on the disk", "{} ne sert pas le certificat dans {} : le numéro {} est servi, {} est sur le disque"),
+    ("serve {}, not {}; some programs find the rest by themselves, others do not", "servez {}, et non {} ; certains programmes trouvent le reste seuls, d'autres non"),
+    ("this machine trusts no authority at all", "cette machine ne se fie à aucune autorité"),
+    ("this machine's clock is years behind: no certificate can be judged", "l'horloge de cette machine retarde d'années : aucun certificat ne peut être jugé"),
     // Units and processes.
     ("{} failed: {}", "{} a échoué : {}"), ("{} does not run ({})", "{} ne tourne pas ({})"),
     ("{} does not run here: its own conditions are not met", "{} ne tourne pas ici : ses propres conditions ne sont pas remplies"),
@@ -81,8 +96,14 @@ const BOOK: &[(&str, &str)] = &[
     ("signal {} ended it", "le signal {} l'a tué"), ("it took too long to start or stop", "il a mis trop de temps à démarrer ou à s'arrêter"),
     ("it was started too often in a short time", "il a été lancé trop souvent en peu de temps"),
     ("{}; {} starts it", "{} ; {} le démarre"), ("started again {}, and it does not run", "relancé {}, il ne tourne toujours pas"),
-    ("no process {} runs", "aucun processus {} ne tourne"), ("one process {} runs", "un processus {} tourne"),
+    ("there is no user {}, whose processes should run", "il n'y a pas d'utilisateur {}, dont des processus devraient tourner"), ("no process {} runs", "aucun processus {} ne tourne"), ("one process {} runs", "un processus {} tourne"),
     ("{} processes {} run, fewer than {}", "{} processus {} tournent, moins de {}"),
+    ("its package may be gone, or its name another one", "son paquet est peut-être parti, ou son nom est autre"),
+    ("systemd does not say how {} is: {}", "systemd ne dit pas comment va {} : {}"), ("systemd says nothing of {}", "systemd ne dit rien de {}"),
+    ("{} processes {} run, more than {}", "{} processus {} tournent, plus de {}"), ("{} processes {} run", "{} processus {} tournent"),
+    ("{} runs; it had to be started again ({}): {}", "{} tourne ; il a fallu le relancer ({}) : {}"),
+    ("{} ended with {}, which no plugin does: {}", "{} a fini avec {}, ce que ne fait aucun greffon : {}"), ("{} ended with {}", "{} a fini avec {}"),
+    ("{} was ended, with all that it had started: {}", "{} a été arrêté, avec tout ce qu'il avait lancé : {}"),
     // Disks, memory, processors.
     ("{} is {} % full, {} are left", "{} est plein à {} %, il reste {}"),
     ("{} will be full in {} at the pace of the last two days ({} are left)", "{} sera plein dans {} au rythme des deux derniers jours (il reste {})"),
@@ -90,7 +111,6 @@ const BOOK: &[(&str, &str)] = &[
     ("the file system of {} became read-only", "le système de fichiers de {} est passé en lecture seule"),
     ("{} says why: most often the disk is failing", "{} dit pourquoi : le plus souvent, le disque lâche"),
     ("{} says where; {} what may go", "{} dit où ; {} ce qui peut partir"),
-    ("{} of {} are left", "il reste {} sur {}"),
     ("{} % of the {} are taken: {} of {} are left", "{} % de la {} sont pris : il reste {} sur {}"),
     ("{} processes want one of {} processors, over five minutes ({} %)", "{} processus veulent un des {} processeurs, sur cinq minutes ({} %)"),
     ("there is no swap", "il n'y a pas de mémoire d'échange"),
@@ -98,11 +118,18 @@ const BOOK: &[(&str, &str)] = &[
     ("the kernel ended {} for want of memory", "le noyau a tué {} faute de mémoire"),
     ("{} says which process was how large", "{} dit quel processus était grand, et combien"),
     ("{} says by whom", "{} dit par qui"), ("{} says which", "{} dit lesquels"),
+    ("cannot read what {} said last: {}", "ce que {} a dit en dernier ne peut se lire : {}"), ("cannot look at {}: {}", "{} ne peut pas être examiné : {}"), ("cannot read {}: {}", "{} ne peut pas se lire : {}"),
+    ("{} says where they are", "{} dit où ils sont"),
+    ("the kernel does not say how much {} there is", "le noyau ne dit pas combien il y a de {}"),
+    ("the kernel does not say how much the processors have to do", "le noyau ne dit pas combien les processeurs ont à faire"),
+    ("this kernel does not count what it ends for want of memory", "ce noyau ne compte pas ce qu'il tue faute de mémoire"),
+    ("from now on it is seen what the kernel ends for want of memory", "à partir de maintenant, on voit ce que le noyau tue faute de mémoire"),
     // Backups, jobs, updates, mail, the clock.
     ("{} items are backed up, the oldest {} ago; a restore was proven {} ago", "{} éléments sont sauvegardés, le plus ancien il y a {} ; une restauration a été prouvée il y a {}"),
     ("{} items are backed up, and no restore was ever proven", "{} éléments sont sauvegardés, et aucune restauration n'a été prouvée"),
     ("the last restore was proven {} ago", "la dernière restauration a été prouvée il y a {}"),
     ("the newest backup of {} is {} old: {}", "la dernière sauvegarde de {} a {} : {}"),
+    ("there is no backup of {} (and {} more)", "il n'y a pas de sauvegarde de {} (et {} autres)"), ("there is no backup of {}: {}", "il n'y a pas de sauvegarde de {} : {}"),
     ("the newest backup of {} is {} old (and {} more)", "la dernière sauvegarde de {} a {} (et {} autres)"),
     ("the newest backup of {} is {} old", "la dernière sauvegarde de {} a {}"),
     ("there is no backup of {}", "il n'y a pas de sauvegarde de {}"), ("nothing is backed up here", "rien n'est sauvegardé ici"),
@@ -122,16 +149,46 @@ const BOOK: &[(&str, &str)] = &[
     ("{} mails wait, more than {}", "{} messages attendent, plus de {}"), ("{} mails wait", "{} messages attendent"),
     ("{} says where they should go and why they do not", "{} dit où ils devraient aller, et pourquoi ils n'y vont pas"),
     ("nobody sets the clock: it drifts", "personne ne règle l'horloge : elle dérive"),
+    ("the clock is years behind", "l'horloge retarde d'années"), ("{} says who sets it", "{} dit qui la règle"),
+    ("timedatectl does not say whether the clock is set: {}", "timedatectl ne dit pas si l'horloge est réglée : {}"),
+    ("a mail waits for {}, more than {}; {} wait in all", "un message attend depuis {}, plus de {} ; {} attendent en tout"),
+    ("cannot find out how long mail waits: {}", "impossible de savoir depuis quand le courrier attend : {}"),
+    ("there is no {}: Postfix is not here", "il n'y a pas de {} : Postfix n'est pas là"),
+    ("the job should end with {}", "la tâche devrait finir par {}"), ("what {} said last cannot be read", "ce que {} a dit en dernier ne peut se lire"),
+    ("{} failed {} ago: {}", "{} a échoué il y a {} : {}"),
+    ("apt does not say what waits: {}", "apt ne dit pas ce qui attend : {}"), ("{} was not installed to its end", "{} n'a pas été installé jusqu'au bout"), ("{} ends it", "{} le finit"),
+    ("the transaction {} is {} since {}, begun by {}", "la transaction {} est {} depuis {}, commencée par {}"),
+    ("{} undoes it, {} with its plan goes on", "{} la défait, {} avec son plan la poursuit"), ("run the same command again", "lancez à nouveau la même commande"),
+    ("the next run that changes this machine goes on with it, or undoes it", "la prochaine exécution qui change cette machine la poursuit, ou la défait"),
     // The monitor's own runs and network.
+    ("this machine has no network: nothing is known ({})", "cette machine n'a pas de réseau : rien n'est connu ({})"),
     ("this machine has no network: {}", "cette machine n'a pas de réseau : {}"),
     ("there is no way out: no default route over a line that is up", "aucune sortie : pas de route par défaut sur une ligne active"),
     ("none of {} answers", "aucun de {} ne répond"),
     ("{} runs were left out, since the one before was still at work", "{} passages ont été omis, car le précédent durait encore"),
     ("there was no time left to ask it in this run", "il ne restait plus de temps pour cette vérification"),
     ("nothing came back within {} s, not even an error", "rien n'est revenu en {} s, pas même une erreur"),
+    ("the run before, process {}, was killed or broke down", "le passage précédent, processus {}, a été tué ou s'est effondré"),
+    ("see which checks take long: {}", "voir quelles vérifications durent : {}"),
+    ("too many checks let the run wait: give them a shorter {}, or ask them less often with {}", "trop de vérifications font attendre : donnez-leur un {} plus court, ou espacez-les avec {}"),
+    ("the kernel itself may not answer: a disk or a network file system that hangs ({})", "le noyau lui-même ne répond peut-être pas : un disque ou un système de fichiers en réseau bloqué ({})"),
+    ("the check broke down: this is a bug in paquerette", "la vérification s'est effondrée : c'est un défaut de paquerette"),
+    ("the clock was set by {} s since the last run: times were brought in line", "l'horloge a été changée de {} s depuis le dernier passage : les temps ont été remis d'accord"),
+    ("the history was spoilt, and begins anew; the old one is kept as {}", "l'historique était abîmé et recommence ; l'ancien est gardé comme {}"),
+    ("a message waits since {}: {}", "un message attend depuis {} : {}"), ("{} tries each way now", "{} essaie chaque voie maintenant"),
+    ("a message was refused for hours by a way that takes others: {}", "un message a été refusé pendant des heures par une voie qui en prend d'autres : {}"),
+    ("{} in that file is what the way said", "{} dans ce fichier est ce qu'a dit la voie"),
+    ("nothing was taken by {} for {} days, not even a digest", "{} n'a rien pris depuis {} jours, pas même un résumé"),
+    ("what is remembered cannot be written", "ce qui est retenu ne peut pas s'écrire"),
+    ("make room there, or remount it read-write; until then it is kept in {}", "faites-y de la place, ou remontez-le en écriture ; d'ici là c'est gardé dans {}"),
     // The shortest come last: they fit into much.
     ("{} says more", "{} en dit plus"), ("{} says why", "{} dit pourquoi"), ("{} says where", "{} dit où"),
     ("{} answers {}", "{} répond {}"), ("{} answers", "{} répond"), ("{} listens", "{} écoute"), ("{} runs", "{} tourne"),
+    // What is named in other sentences.
+    ("the ssh server", "le serveur ssh"), ("the memory", "la mémoire"), ("memory", "mémoire"), ("swap", "mémoire d'échange"),
+    ("the PHP pool of {}", "le pool PHP de {}"), ("the process of {}", "le processus de {}"), ("the Redis of {}", "le Redis de {}"),
+    ("the certificate of {}", "le certificat de {}"), ("the certificate in {}", "le certificat dans {}"),
+    ("the name server {}", "le serveur de noms {}"), ("Redis at {}", "Redis à {}"),
 ];
 
 /// A text in French; nothing where it is not in the book.
@@ -152,13 +209,17 @@ pub fn of(text: &str) -> Option<String> {
     })
 }
 
-/// A length of time.
+/// A length of time, or a size.
 fn length(text: &str) -> Option<String> {
     let (number, unit) = text.split_once(' ')?;
     let unit = match unit {
         "days" => "jours",
         "hours" => "heures",
         "d" => "j",
+        "KiB" => "Kio",
+        "MiB" => "Mio",
+        "GiB" => "Gio",
+        "TiB" => "Tio",
         "minutes" | "min" | "h" | "s" => unit,
         _ => return None,
     };
@@ -193,7 +254,7 @@ mod tests {
     fn sentences_are_found_with_what_stands_in_them() {
         for (english, french) in [
             ("the PHP pool of wiki answers", "le pool PHP de wiki répond"),
-            ("`/srv` is 91 % full, 4.1 GiB are left", "`/srv` est plein à 91 %, il reste 4.1 GiB"),
+            ("`/srv` is 91 % full, 4.1 GiB are left", "`/srv` est plein à 91 %, il reste 4,1 Gio"),
             (
                 "the certificate of `a.test` is good for 12 days (86 % of its time are over)",
                 "le certificat de `a.test` est valable encore 12 jours (86 % de sa durée sont passés)",

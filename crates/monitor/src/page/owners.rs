@@ -50,10 +50,11 @@ fn group(
     if owners.is_empty() {
         return;
     }
+    // Said once.
+    let legend = if html.contains("class=\"legend\"") { String::new() } else { bars::legend() };
     let _ = writeln!(
         html,
-        "<div class=\"heading\"><h2 id=\"{id}\">{title}</h2>{}</div>\n<div class=\"{class}\">",
-        bars::legend()
+        "<div class=\"heading\"><h2 id=\"{id}\">{title}</h2>{legend}</div>\n<div class=\"{class}\">"
     );
     for owner in owners {
         let checks: Vec<&Seen> = page.view.checks.iter().filter(|it| it.owner == owner).collect();
@@ -126,7 +127,9 @@ fn value(seen: &Seen, class: &str, word: &str) -> String {
             format!("{} {}", decimal(value, 0, "%"), both("used", "utilisés"))
         }
         (_, Some(value)) if last.unit == "%" => decimal(value, 0, "%"),
-        (_, Some(value)) if last.unit == "MiB" => decimal(value, 0, "MiB"),
+        (_, Some(value)) if last.unit == "MiB" => {
+            both(&format!("{value:.0}\u{a0}MiB"), &format!("{value:.0}\u{a0}Mio"))
+        }
         #[expect(clippy::cast_possible_truncation, reason = "seconds")]
         (_, Some(value)) if last.unit == "s" && value >= 60.0 => {
             let (english, french) = long(value as i64);

@@ -109,40 +109,35 @@ pub fn attention(html: &mut String, page: &Page<'_>) {
     html.push_str("</ul>\n");
 }
 
-/// One that is not well, and what fails with it.
+/// One that is not well: what it answered, what helps, what fails with it, and what it is.
 fn one(html: &mut String, page: &Page<'_>, seen: &Seen, memory: &Memory, with: &[&Seen]) {
     let (class, word) = shown(seen);
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<li class=\"{class}\">\n<h3>{} <span class=\"pill {class}\">{word}</span> <code class=\"quiet\">{}</code></h3>\n<p class=\"said\">{}</p>\n",
-        phrase(&seen.about),
-        escaped(&seen.id),
+        "<li class=\"{class}\">\n<h3><span class=\"pill {class}\">{word}</span> <span class=\"said\">{}</span></h3>",
         phrase(&memory.last.message)
     );
+    let mut more = Vec::new();
     if let Some(hint) = memory.last.hint.as_ref().filter(|_| memory.last.level.is_bad()) {
-        let _ = writeln!(html, "<p class=\"hint\">{}</p>", phrase(hint));
+        more.push(phrase(hint));
     }
+    let code = |id: &str| format!("<code>{}</code>", escaped(id));
     if let Some(because) = &memory.because {
-        let _ = writeln!(
-            html,
-            "<p class=\"hint\">{} <code>{}</code></p>",
-            both("explained by", "expliqué par"),
-            escaped(because)
-        );
+        more.push(format!("{} {}", both("explained by", "expliqué par"), code(because)));
     }
     if !with.is_empty() {
-        let names: Vec<String> = with.iter().map(|it| format!("<code>{}</code>", escaped(&it.id))).collect();
-        let _ = writeln!(
-            html,
-            "<p class=\"hint\">{} {}</p>",
-            both("Fails with it:", "Tombe avec\u{a0}:"),
-            names.join(", ")
-        );
+        let names: Vec<String> = with.iter().map(|it| code(&it.id)).collect();
+        more.push(format!("{} {}", both("Fails with it:", "Tombe avec\u{a0}:"), names.join(", ")));
+    }
+    for it in more {
+        let _ = writeln!(html, "<p class=\"hint\">{it}</p>");
     }
     let _ = writeln!(
         html,
-        "<p class=\"quiet\">{} {} ({})</p>\n</li>",
-        both("Since", "Depuis le"),
+        "<p class=\"quiet about\"><span>{}</span> <span>{}</span> <span>{} {} ({})</span></p>\n</li>",
+        code(&seen.id),
+        phrase(&seen.about),
+        both("since", "depuis le"),
         moment(memory.since, &page.zone, false),
         ago(page.now - memory.since)
     );

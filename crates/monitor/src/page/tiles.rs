@@ -137,22 +137,13 @@ fn backup(page: &Page<'_>) -> Option<Tile> {
     }
     let items = safety::backups(page);
     let oldest = items.iter().filter_map(|it| it.newest).max();
-    let value = match oldest {
-        Some(age) => super::when::lasted(age),
-        None => "–".to_owned(),
-    };
+    let value = oldest.map_or_else(|| "–".to_owned(), super::when::ago);
     let more = match items.iter().filter_map(|it| it.proven).min() {
         Some(age) => {
             let (english, french) = long(age);
-            both(&format!("a restore proven {english} ago"), &format!("restauration prouvée il y a {french}"))
+            both(&format!("restore proven {english} ago"), &format!("restauration prouvée il y a {french}"))
         }
         None => both("no restore was proven", "aucune restauration prouvée"),
     };
-    Some(Tile {
-        class: class(&checks),
-        place: "backups",
-        label: both("Oldest backup", "Sauvegarde la plus ancienne"),
-        value,
-        more,
-    })
+    Some(Tile { class: class(&checks), place: "backups", label: both("Backups", "Sauvegardes"), value, more })
 }

@@ -58,7 +58,7 @@ pub fn decimal(value: f64, places: usize, unit: &str) -> String {
 pub fn took(ms: f64) -> String {
     match ms {
         ms if ms >= 1_000.0 => decimal(ms / 1_000.0, 1, "s"),
-        ms if ms > 0.0 && ms < 1.0 => both("<\u{a0}1\u{a0}ms", "<\u{a0}1\u{a0}ms"),
+        ms if ms < 1.0 => both("<\u{a0}1\u{a0}ms", "<\u{a0}1\u{a0}ms"),
         ms => decimal(ms, 0, "ms"),
     }
 }
