@@ -47,7 +47,9 @@ fn values(variable: &Variable, payload: &str) -> Vec<(String, Value)> {
         Kind::Window => {
             json!({ "from": "2026-12-01T22:00:00Z", "until": "2026-12-02T02:00:00Z", "reason": "disk", "who": "claire" })
         }
-        Kind::MonitorPeer => json!({ "name": "web1", "url": "https://web1.example.org/", "ca": "/etc/ssl/web1.pem" }),
+        Kind::MonitorPeer => {
+            json!({ "name": "web1", "url": "https://web1.example.org/", "ca": "/etc/ssl/web1.pem" })
+        }
         Kind::Channel => json!({ "name": "own", "webhook": { "url": "https://a.org/in" } }),
         _ => json!(null),
     };

@@ -379,7 +379,11 @@ fn issued(lab: &Lab, server: &str, broken: &str) -> Result<()> {
     let again = settled(&machine)?;
     assert!(again.contains("one.demo.test, www.one.demo.test is pending"), "{again}");
     let watched = machine.run(["pq-monitor", "test", "one/certificate"])?;
-    assert!(watched.code == 1 && watched.stdout.contains("www.one.demo.test is pending: "), "{}", watched.stdout);
+    assert!(
+        watched.code == 1 && watched.stdout.contains("www.one.demo.test is pending: "),
+        "{}",
+        watched.stdout
+    );
     assert_eq!((before.as_str(), asked(&machine)?.as_str()), ("1", "1"), "{again}");
 
     step("half of all numbers are refused");

@@ -206,7 +206,7 @@ fn run(machine: &Machine) -> Result<Output> {
 /// Runs until all is well and nothing waits to be told.
 fn settle(machine: &Machine) -> Result<()> {
     let mut said = String::new();
-    for _ in 0..12 {
+    for _ in 0..40 {
         let ran = run(machine)?;
         if ran.code == 0 {
             return Ok(());
@@ -304,13 +304,15 @@ fn matrix_monitor_beside_monit() -> Result<()> {
 ///
 /// What it said before counts for nothing, and neither do load and processors: others work on this computer, too.
 fn monit_says(machine: &Machine, fault: &Fault) -> Result<Option<(String, f64)>> {
-    const SAID: &str =
-        "grep -E ' (error|warning) ' /var/log/monit.log | sed 's/^[^]]*\\] [a-z]* *: //' | grep -vE 'loadavg|cpu usage' | sort -u || true";
+    const SAID: &str = "grep -E ' (error|warning) ' /var/log/monit.log | sed 's/^[^]]*\\] [a-z]* *: //' | grep -vE 'loadavg|cpu usage' | sort -u || true";
     machine.sh("rm -f /run/monit.state /var/log/monit.log; monit -c /root/monitrc; sleep 12")?.success()?;
     let shape = |line: &str| line.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
     let before = machine.sh(SAID)?.stdout;
     for healthy in ["datafs", "nginx", "mysqld", "redis", "shop", "wiki.test"] {
-        assert!(!before.contains(&format!("'{healthy}'")), "monit is wrong about a machine that is well:\n{before}");
+        assert!(
+            !before.contains(&format!("'{healthy}'")),
+            "monit is wrong about a machine that is well:\n{before}"
+        );
     }
     let before: Vec<String> = before.lines().map(shape).collect();
     machine.sh(&format!("touch /srv/feed; pq-monitor heartbeat job; {}", fault.1))?.success()?;

@@ -29,14 +29,17 @@ fn what_the_monitor_asks_is_in_no_access_log_and_whoever_forges_its_name_is() ->
     for server in ["nginx", "apache2"] {
         let machine = bare(&lab, &format!("logs{server}"))?;
         demo_inventory(&lab, &machine)?;
-        machine.sh(
-            "apt-get update -qq && apt-get install -y -qq curl python3 >/dev/null
+        machine
+            .sh("apt-get update -qq && apt-get install -y -qq curl python3 >/dev/null
              mkdir -p /root/sources/example.org /root/site && echo 'a page of our own' >/root/site/index.html
-             tar czf /root/sources/example.org/site.tar.gz -C /root site",
-        )?
-        .success()?;
+             tar czf /root/sources/example.org/site.tar.gz -C /root site")?
+            .success()?;
         serve(&machine, "/root/sources")?;
-        let digest = machine.sh("sha256sum < /root/sources/example.org/site.tar.gz | cut -d' ' -f1")?.success()?.text().to_owned();
+        let digest = machine
+            .sh("sha256sum < /root/sources/example.org/site.tar.gz | cut -d' ' -f1")?
+            .success()?
+            .text()
+            .to_owned();
         machine.write(
             HOST,
             format!(
@@ -45,11 +48,17 @@ fn what_the_monitor_asks_is_in_no_access_log_and_whoever_forges_its_name_is() ->
         )?;
         done(pipe(&machine, "pq-apply --text")?);
 
-        let tested = machine.run(["pq-monitor", "test", "front/page"])?;
+        let tested = machine.run(["pq-monitor", "test", "front/health"])?;
         assert_eq!(tested.code, 0, "{server}: {}{}", tested.stdout, tested.stderr);
-        assert_eq!(logged(&machine, "pq-monitor test front/page && pq-monitor test front/page")?, 0, "{server}");
+        assert_eq!(
+            logged(&machine, "pq-monitor test front/health && pq-monitor test front/health")?,
+            0,
+            "{server}"
+        );
         let ask = |from: &str, more: &str, path: &str| {
-            format!("curl -sk -o /dev/null --resolve front.demo.test:443:{from} {more} https://front.demo.test{path}")
+            format!(
+                "curl -sk -o /dev/null --resolve front.demo.test:443:{from} {more} https://front.demo.test{path}"
+            )
         };
         let (here, there, name) = ("127.0.0.1", machine.ip().to_string(), "-A pq-monitor/0.1.0");
         assert_eq!(logged(&machine, &ask(here, name, "/"))?, 0, "{server}: as the monitor does");
@@ -71,7 +80,7 @@ fn what_the_monitor_asks_is_in_no_access_log_and_whoever_forges_its_name_is() ->
 /// A web server with a certificate of one authority for all, and the tools.
 const SERVES: &str = "
     apt-get update -qq; apt-get install -y -qq nginx-light openssl >/dev/null
-    cd /etc/ssl; openssl ecparam -name prime256v1 -genkey -noout -out leaf.key
+    mkdir -p /etc/paquerette; cd /etc/ssl; openssl ecparam -name prime256v1 -genkey -noout -out leaf.key
     openssl req -new -key leaf.key -subj /CN=$1 -out leaf.csr
     openssl x509 -req -in leaf.csr -CA peers.pem -CAkey peers.key -CAcreateserial -days 9 -extfile <(echo subjectAltName=DNS:$1) -out leaf.pem 2>/dev/null
     echo \"server { listen 443 ssl; server_name $1; ssl_certificate /etc/ssl/leaf.pem; ssl_certificate_key /etc/ssl/leaf.key; return 404; }\" >/etc/nginx/sites-enabled/default
@@ -81,8 +90,7 @@ const SERVES: &str = "
 /// Two machines that an operator reaches, each of which serves something; the apt proxy of the lab is the third of the ring.
 fn two(lab: &pq_testkit::lab::Lab) -> Result<Fleet> {
     let fleet = Fleet::boot(lab, &[("watcha", Suite::Bookworm), ("watchb", Suite::Bookworm)])?;
-    let names: String =
-        fleet.machines.iter().map(|it| format!("{} {}.test\n", it.ip(), it.name())).collect();
+    let names: String = fleet.machines.iter().map(|it| format!("{} {}.test\n", it.ip(), it.name())).collect();
     let made = fleet.machines[0].sh(
         "apt-get update -qq; apt-get install -y -qq openssl >/dev/null; openssl ecparam -name prime256v1 -genkey -noout -out /root/ca.key
          openssl req -x509 -key /root/ca.key -subj /CN=peers -days 9 -out /root/ca.pem -addext basicConstraints=critical,CA:TRUE",
@@ -141,7 +149,7 @@ fn machines_of_one_inventory_watch_each_other_and_their_operator_sees_all() -> R
     let [one, other] = &fleet.machines[..] else { return Ok(()) };
     let peer = |name: &str, url: &str| json!({ "name": name, "url": url, "ca": "/etc/ssl/peers.pem" });
     let vars = json!({
-        "os": "debian-12", "monitor_failures": 2, "admin_email": "a@example.org",
+        "locales": ["C.UTF-8"], "timezone": "UTC", "monitor_failures": 2, "admin_email": "a@example.org",
         "monitor_channels": [{ "name": "file", "exec": { "argv": ["/usr/local/bin/tell"] } }],
         "monitor_peers": [
             peer("watchc", "https://10.77.0.1:3142/"),
@@ -150,6 +158,7 @@ fn machines_of_one_inventory_watch_each_other_and_their_operator_sees_all() -> R
         ],
     });
     let hosts = fleet.plan("root", &vars, |_| Vec::new());
+    let hosts = hosts.replace(r#""type":"host""#, r#""type":"host","os":"debian-12""#);
 
     // Each watches the next one by its name, and asks the others about its own network.
     let only = ["--only", "server/monitor-*", "--only", "platform/items-monitor", "--text"];
@@ -187,7 +196,11 @@ fn machines_of_one_inventory_watch_each_other_and_their_operator_sees_all() -> R
     runs(one, 4)?;
     let events = told(one)?;
     assert_eq!(events.len(), 1, "{events:?}");
-    assert!(events[0].starts_with("began server/peer-watchb host watchb is gone") || events[0].contains("host `watchb` is gone"), "{events:?}");
+    assert!(
+        events[0].starts_with("began server/peer-watchb host watchb is gone")
+            || events[0].contains("host `watchb` is gone"),
+        "{events:?}"
+    );
     let (code, out, err) = operator(&fleet, "pq-monitor", &["status", "--bad", "--text"], &hosts);
     assert_eq!(code, 75, "{out}{err}");
     assert!(out.contains("host `watchb` is gone") && out.contains("watchb: no answer"), "{out}");

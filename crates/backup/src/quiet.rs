@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use pq_items::{BackupItem, Command};
 use pq_machine::Machine;
-use pq_store::Maintenance;
 use pq_steps::System as _;
+use pq_store::Maintenance;
 use pq_stream::Diagnostic;
 
 use crate::state::State;
@@ -136,7 +136,8 @@ mod tests {
         let dir = lib.path().join("backup");
         std::fs::create_dir(&dir).unwrap();
         let item = |resume: &str| {
-            let text = format!("owner: wiki\nquiesce: [{{ argv: ['true'] }}]\nresume: [{{ argv: ['{resume}'] }}]\n");
+            let text =
+                format!("owner: wiki\nquiesce: [{{ argv: ['true'] }}]\nresume: [{{ argv: ['{resume}'] }}]\n");
             pq_items::read::<BackupItem>("an item", "wiki.yml", &text).unwrap()
         };
         let window = |after: u64| {

@@ -98,8 +98,7 @@ fn ask(
         Failure::failed(Diagnostic::new("cannot wait for signals").cause(error.to_string()))
     })?;
     let here = |asked: &Asked| {
-        let own =
-            std::env::current_exe().unwrap_or_else(|_| program(question).unwrap_or_default().into());
+        let own = std::env::current_exe().unwrap_or_else(|_| program(question).unwrap_or_default().into());
         let mut told = |told| heard(&asked.host.host, Spoken::Told(told));
         converse(&own, &sent_by(), &asked.words, &stop, &mut told).map_err(|error| {
             Failure::failed(Diagnostic {

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kinds::{
-    Backups, Certificate, Clock, Database, Disk, Dns, FileAge, Heartbeat, Http, Load, Memory, MonitorPeer, OomKills,
-    Process, Queue, Runs, Socket, Swap, Tcp, UnitRuns, Updates,
+    Backups, Certificate, Clock, Database, Disk, Dns, FileAge, Heartbeat, Http, Load, Memory, MonitorPeer,
+    OomKills, Process, Queue, Runs, Socket, Swap, Tcp, UnitRuns, Updates,
 };
 use crate::{Command, Damping, Id, Line, Reference, Span};
 

@@ -112,7 +112,9 @@ impl TryFrom<WrittenMonitorPeer> for MonitorPeer {
         let WrittenMonitorPeer { name, url, ca } = it;
         match url.as_str().starts_with("https://") {
             true => Ok(MonitorPeer { name, url, ca }),
-            false => Err(format!("`{url}` is no https address: anybody could answer in the place of `{name}`")),
+            false => {
+                Err(format!("`{url}` is no https address: anybody could answer in the place of `{name}`"))
+            }
         }
     }
 }

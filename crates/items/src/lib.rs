@@ -29,8 +29,8 @@ pub use document::{read, write};
 pub use files::{Owned, Text, items, of_file};
 pub use kinds::{
     Backups, Certificate, Clock, Database as DatabaseAnswers, Disk, Dns, FileAge, Heartbeat, Http, Load,
-    Memory, MonitorPeer, OomKills, Process, Program, Queue, RecordType, Restart, Runs, Server, Socket, Swap, Tcp,
-    UnitRuns, Updates,
+    Memory, MonitorPeer, OomKills, Process, Program, Queue, RecordType, Restart, Runs, Server, Socket, Swap,
+    Tcp, UnitRuns, Updates,
 };
 pub use monitor::{Checks, Damping, MonitorItem};
 pub use schedule::{Schedule, cron_time};

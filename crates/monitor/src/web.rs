@@ -109,7 +109,14 @@ impl Resolver for Finder {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let Some(address) = self.0 else { return DefaultResolver::default().resolve(uri, config, timeout) };
+        let Some(address) = self.0 else {
+            let found = DefaultResolver::default().resolve(uri, config, timeout);
+            // What the system says of a name that it does not find is an error of input and output like any other.
+            return found.map_err(|error| match error {
+                ureq::Error::Io(_) => ureq::Error::HostNotFound,
+                other => other,
+            });
+        };
         let mut found = self.empty();
         found.push(address);
         Ok(found)

@@ -29,14 +29,12 @@ fn judge(peer: &MonitorPeer, silent: Answer) -> Answer {
     match silent.code.as_str() {
         "timeout" | "unreachable" => Answer::critical("gone", format!("host `{name}` is gone: {why}"))
             .hint("look at it from its provider's console; where it runs, the way to it is cut"),
-        "refused" => {
-            Answer::critical("refused", format!("host `{name}` is there, and its web server does not run: {why}"))
-        }
+        "refused" => Answer::critical(
+            "refused",
+            format!("host `{name}` is there, and its web server does not run: {why}"),
+        ),
         "name" => Answer { message: format!("nobody says where host `{name}` is: {why}"), ..silent },
-        _ => Answer {
-            message: format!("who answers does not prove to be host `{name}`: {why}"),
-            ..silent
-        },
+        _ => Answer { message: format!("who answers does not prove to be host `{name}`: {why}"), ..silent },
     }
 }
 

@@ -53,16 +53,15 @@ mod tests {
         let certificate = pq_items::read::<Certificate>(
             "a certificate",
             "x.yml",
-            &format!(
-                "{{ names: [wiki.example.org], served: '127.0.0.1:443', asked: {} }}",
-                path.display()
-            ),
+            &format!("{{ names: [wiki.example.org], served: '127.0.0.1:443', asked: {} }}", path.display()),
         )
         .unwrap();
         assert_eq!(of(&certificate, 1_000), None, "nobody was asked");
         let note = |names: &str, wait: u32| {
             let said = r#"["`wiki.example.org` leads to nobody"]"#;
-            let text = format!(r#"{{"names":[{names}],"directory":"d","at":1000,"wait":{wait},"said":{said},"by":1}}"#);
+            let text = format!(
+                r#"{{"names":[{names}],"directory":"d","at":1000,"wait":{wait},"said":{said},"by":1}}"#
+            );
             std::fs::write(&path, text).unwrap();
         };
         note(r#""wiki.example.org""#, 3_600);

@@ -53,10 +53,11 @@ pub(super) fn answer(setup: &Setup, wanted: &Wanted<'_>) -> Result<Status, Failu
         let it = it.clone();
         Word::Wrong(Problem { message: it.message, causes: it.causes, hints: it.hints })
     };
-    let words = setup.broken.iter().map(problem).chain([Word::Watched {
-        at: (all.at > 0).then(|| utc(all.at)),
-        waiting: all.waiting,
-    }]);
+    let words = setup
+        .broken
+        .iter()
+        .map(problem)
+        .chain([Word::Watched { at: (all.at > 0).then(|| utc(all.at)), waiting: all.waiting }]);
     let lines: Vec<String> = all
         .rows()
         .iter()
@@ -200,7 +201,11 @@ fn shown(all: Vec<(Host, Seat, Answer<Status>)>, slowest: bool) -> std::io::Resu
                 seat.count(Level::Critical),
                 seat.count(Level::Unknown),
                 old(&seat.last),
-                if seat.waiting == 0 { String::new() } else { format!("; {} wait to be taken", counted(seat.waiting, "message", "messages")) },
+                if seat.waiting == 0 {
+                    String::new()
+                } else {
+                    format!("; {} wait to be taken", counted(seat.waiting, "message", "messages"))
+                },
             ),
         };
         text.push_str(&printable(&format!("{}: {line}\n", host.host)));
@@ -219,11 +224,17 @@ fn records(run: &Run, all: Vec<(Host, Seat, Answer<Status>)>, status: Status) ->
             writeln!(out, "{}", serde_json::to_string(row).unwrap_or_default())?;
         }
         if answer.is_ok() {
-            let watched = json!({ "type": "watched", "host": name, "at": seat.last, "waiting": seat.waiting });
+            let watched =
+                json!({ "type": "watched", "host": name, "at": seat.last, "waiting": seat.waiting });
             writeln!(out, "{watched}")?;
         }
         let status = answer.unwrap_or_else(|status| status);
-        Writer::new(&mut out).write(&Record::End(End { host: Some(name), hosts: None, status, counts: None }))?;
+        Writer::new(&mut out).write(&Record::End(End {
+            host: Some(name),
+            hosts: None,
+            status,
+            counts: None,
+        }))?;
     }
     Writer::new(&mut out).write(&Record::End(End { host: None, hosts, status, counts: None }))
 }

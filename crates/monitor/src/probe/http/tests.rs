@@ -110,6 +110,13 @@ fn what_is_wrong_with_a_page_is_named() {
 }
 
 #[test]
+fn a_name_that_is_not_found_may_be_the_network_s_fault() {
+    let http: Http = pq_items::read("a page", "x.yml", "{ url: 'https://nowhere.invalid/' }").unwrap();
+    let answer = ask(&http, Instant::now() + Duration::from_secs(3));
+    assert!(answer.code == "name" && crate::network::may_be(&answer), "{answer:?}");
+}
+
+#[test]
 fn nobody_is_waited_for_for_ever_and_nothing_is_read_without_end() {
     let port = serve(usual);
     for path in ["/hangs", "/drips"] {
