@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const NAMES: [&str; 3] = ["chromium-headless-shell", "chromium", "google-chrome"];
 
 /// How long an answer may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(100);
 
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -190,7 +190,10 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // It ends by itself, with all of its own processes; who does not is killed.
+        if self.ask(None, "Browser.close", json!({})).is_err() {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }
