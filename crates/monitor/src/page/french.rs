@@ -69,7 +69,16 @@ const BOOK: &[(&str, &str)] = &[
     ("the servers of that domain do not answer, or its signatures are not good", "les serveurs de ce domaine ne répondent pas, ou ses signatures ne sont pas bonnes"),
     ("does its entry in the DNS exist, and does this machine's resolver answer ({})?", "son entrée au DNS existe-t-elle, et le résolveur de cette machine répond-il ({}) ?"),
     ("this machine's resolver does not answer: see {}", "le résolveur de cette machine ne répond pas : voir {}"),
+    // Machines that watch each other.
+    ("host {} is there, and its web server does not run: {}", "la machine {} est là, et son serveur web ne tourne pas : {}"),
+    ("host {} is gone: {}", "la machine {} a disparu : {}"), ("host {} answers ({})", "la machine {} répond ({})"),
+    ("nobody says where host {} is: {}", "personne ne dit où se trouve la machine {} : {}"),
+    ("who answers does not prove to be host {}: {}", "qui répond ne prouve pas être la machine {} : {}"),
+    ("look at it from its provider's console; where it runs, the way to it is cut", "regardez-la depuis la console de l'hébergeur ; si elle tourne, c'est le chemin qui est coupé"),
     // Certificates.
+    ("{} is pending: {}", "{} est en attente : {}"), ("{} is pending", "{} est en attente"),
+    ("{} of {} asks again, and {} at once", "{} de {} redemande, et {} tout de suite"),
+    ("the next run", "le prochain passage"), ("a run after {}", "un passage après {}"),
     ("{} is good for {} ({} % of its time are over)", "{} est valable encore {} ({} % de sa durée sont passés)"),
     ("{}: the certificate number {} of its chain, {}, expired {} ago", "{} : le certificat numéro {} de sa chaîne, {}, a expiré il y a {}"), ("{} expired {} ago", "{} a expiré il y a {}"), ("{} is not for the name {}", "{} n'est pas pour le nom {}"),
     ("{} holds no certificate", "{} ne contient aucun certificat"), ("{} sends no certificate for {}", "{} n'envoie pas de certificat pour {}"),
@@ -183,7 +192,7 @@ const BOOK: &[(&str, &str)] = &[
     ("make room there, or remount it read-write; until then it is kept in {}", "faites-y de la place, ou remontez-le en écriture ; d'ici là c'est gardé dans {}"),
     // The shortest come last: they fit into much.
     ("{} says more", "{} en dit plus"), ("{} says why", "{} dit pourquoi"), ("{} says where", "{} dit où"),
-    ("{} answers {}", "{} répond {}"), ("{} answers", "{} répond"), ("{} listens", "{} écoute"), ("{} runs", "{} tourne"),
+    ("{} is there", "{} est là"), ("{} answers {}", "{} répond {}"), ("{} answers", "{} répond"), ("{} listens", "{} écoute"), ("{} runs", "{} tourne"),
     // What is named in other sentences.
     ("the ssh server", "le serveur ssh"), ("the memory", "la mémoire"), ("memory", "mémoire"), ("swap", "mémoire d'échange"),
     ("the PHP pool of {}", "le pool PHP de {}"), ("the process of {}", "le processus de {}"), ("the Redis of {}", "le Redis de {}"),

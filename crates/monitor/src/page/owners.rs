@@ -118,7 +118,7 @@ fn value(seen: &Seen, class: &str, word: &str) -> String {
     let ms = memory.last.ms as f64;
     let last = &memory.last;
     let measured = match (seen.kind.as_str(), last.value) {
-        ("http" | "tcp" | "dns" | "database" | "socket", _) => took(ms),
+        ("http" | "tcp" | "dns" | "database" | "socket" | "peer", _) => took(ms),
         (_, None) => return word.to_owned(),
         ("certificate", Some(days)) => super::safety::good_for(days),
         #[expect(clippy::cast_possible_truncation, reason = "seconds")]
