@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const NAMES: [&str; 3] = ["chromium-headless-shell", "chromium", "google-chrome"];
 
 /// How long an answer may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(100);
+const PATIENCE: Duration = Duration::from_secs(200);
 
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
