@@ -591,7 +591,7 @@ fn what_people_made_of_a_seed_is_data_and_one_that_nobody_touched_goes() {
     let (users, rights) = (seed("users"), seed("rights"));
     run_with(state.path(), &mut machine, Mode::Apply, &[DIRECTORY, &users, &rights]);
     machine.put("/srv/a/users", "first\nbob\n");
-    let mut remove = |machine: &mut MemoryMachine, more: &str| {
+    let remove = |machine: &mut MemoryMachine, more: &str| {
         let ledger = std::fs::read_to_string(state.path().join("ledger.ndjson")).unwrap();
         machine.put("/var/lib/paquerette/ledger.ndjson", ledger);
         let step = format!(r#""id":"a/gone","do":"remove","owner":"a"{more}"#);
