@@ -89,21 +89,17 @@ impl Setup {
         Ok(Restic { program: self.program(), url: target.url.as_str().to_owned(), password_file, env })
     }
 
-    /// restic: the one that the strategy names, or else Debian's, or the newest that `pq-server` installed, or one of the operator's.
+    /// restic: the one that the strategy names, or else the newest that `pq-server` installed, or Debian's, or one of the operator's.
     pub fn program(&self) -> PathBuf {
         if let Some(named) = &self.strategy.program {
             return named.as_str().into();
         }
         let ours = fs::read_dir(OURS).into_iter().flatten().flatten().map(|entry| entry.path());
-        let ours = ours
-            .filter(|path| path.file_name().is_some_and(|it| it.to_string_lossy().starts_with("restic-")));
-        let mut ours: Vec<PathBuf> = ours.collect();
-        ours.sort();
-        let debian = (Restic::version(Path::new(PROGRAM)).is_ok()).then(|| PROGRAM.into());
-        debian
-            .or_else(|| ours.pop())
-            .or_else(|| Some(LOCAL.into()).filter(|path: &PathBuf| path.exists()))
-            .unwrap_or_else(|| PROGRAM.into())
+        let is_one = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("restic-"))
+        };
+        let others = || [PROGRAM, LOCAL].map(PathBuf::from).into_iter().find(|path| path.exists());
+        ours.filter(is_one).max().or_else(others).unwrap_or_else(|| PROGRAM.into())
     }
 
     /// The target of a name, the first one where none is named.
